@@ -1,0 +1,44 @@
+"""Errors that name the file or parameter, the value found and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NblibError(Exception):
+    """Base of every error that nblib raises on purpose."""
+
+
+class ParameterError(NblibError, ValueError):
+    """A parameter has an unknown name, a wrong type or a value out of range."""
+
+
+class AudioError(NblibError, ValueError):
+    """An audio file or signal cannot be used: unreadable, empty, silent, too short, not finite, odd format."""
+
+
+class CorpusError(NblibError):
+    """A corpus folder is missing, empty or does not have the layout that its loader expects."""
+
+
+class StorageError(NblibError, OSError):
+    """A file could not be written whole; whatever stood there before is untouched."""
+
+
+class TrainingDiverged(NblibError, ArithmeticError):
+    """The loss of a batch is not finite; the message names the run, the epoch, the batch and its items."""
+
+
+class ResultsMissing(NblibError):
+    """Committed results were asked for and are not there; the message says which command makes them."""
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Raise `ParameterError` unless `value` is one of `choices`; the nearest choice is named."""
+    known = list(choices)
+    if value in known:
+        return
+    near = difflib.get_close_matches(str(value), known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ParameterError(f"{name}={value!r} is not known: choose one of {', '.join(known)}{hint}")

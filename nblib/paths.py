@@ -1,0 +1,84 @@
+"""Where data, runs, results and figures live, and how a file is written whole.
+
+Every place is found from the package, never from the working directory, and can be moved by an environment variable:
+``NBLIB_HOME`` (the project), ``NBLIB_DATA`` (default HOME/data), ``NBLIB_FIGURES`` (default HOME/figures).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nblib.errors import StorageError
+
+
+def home() -> Path:
+    """The project's folder: ``NBLIB_HOME``, or the folder that holds the package."""
+    return Path(os.environ.get("NBLIB_HOME") or Path(__file__).resolve().parents[1])
+
+
+def data() -> Path:
+    """Everything that is made or committed as data: ``NBLIB_DATA``, or HOME/data."""
+    return Path(os.environ.get("NBLIB_DATA") or home() / "data")
+
+
+def cache() -> Path:
+    """Rendered corpora and codec pairs: rebuilt when missing, never committed."""
+    return data() / "cache"
+
+
+def runs() -> Path:
+    """One folder per trained network, named by the hash of its configuration; never committed."""
+    return data() / "runs"
+
+
+def executed() -> Path:
+    """Executed copies of the notebooks, one folder per profile and corpus; never committed."""
+    return data() / "executed"
+
+
+def paper() -> Path:
+    """The papers' published numbers; always beside the package, never moved by ``NBLIB_DATA``."""
+    return home() / "data" / "paper"
+
+
+def results(profile: str, corpus: str) -> Path:
+    """Result tables of one profile: committed for the embedded corpus, apart and ignored for a real one."""
+    return data() / "results" / (profile if corpus == "embedded" else f"{profile}-{corpus}")
+
+
+def figures(profile: str, corpus: str) -> Path:
+    """Figures of one profile; the default profile on the embedded corpus stands at the top of the folder."""
+    top = Path(os.environ.get("NBLIB_FIGURES") or home() / "figures")
+    if (profile, corpus) == ("quick", "embedded"):
+        return top
+    return top / (profile if corpus == "embedded" else f"{profile}-{corpus}")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` only if the block ends without an error.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or the folder cannot be written; the temporary file is removed, the old one stays.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        if isinstance(error, StorageError) or error.errno is None:
+            raise
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "free some space and run again" if full else "check the folder's permissions, or move it by NBLIB_DATA"
+        raise StorageError(f"{path}: could not be written ({error.strerror}); {remedy}; nothing else was lost") from error
+    finally:
+        temporary.unlink(missing_ok=True)

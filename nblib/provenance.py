@@ -1,0 +1,89 @@
+"""Seeds, determinism, configuration hashes and the environment stamp of a result."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import platform
+import random
+import subprocess
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from nblib import paths
+
+
+def canonical(config: object) -> object:
+    """`config` as plain JSON values: dataclasses become mappings, tuples become lists."""
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        return {field.name: canonical(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    if isinstance(config, Mapping):
+        return {str(key): canonical(value) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return [canonical(value) for value in config]
+    if config is None or isinstance(config, (str, bool, int, float)):
+        return config
+    raise TypeError(f"{type(config).__name__} {config!r} cannot be part of a configuration: use plain values")
+
+
+def config_hash(config: object) -> str:
+    """Twelve hexadecimal digits that change with any value in `config`."""
+    text = json.dumps(canonical(config), sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def derive_seed(*parts: str | int) -> int:
+    """A seed in [0, 2**63) for one purpose, e.g. ``derive_seed(seed, "speech", 17)``; the same on every machine."""
+    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def random_generator(*parts: str | int) -> np.random.Generator:
+    """A numpy generator seeded by `derive_seed` of `parts`."""
+    return np.random.default_rng(derive_seed(*parts))
+
+
+def seed_everything(*parts: str | int) -> None:
+    """Seed Python, numpy and torch (all devices) from `parts`."""
+    seed = derive_seed(*parts)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def deterministic(threads: int) -> None:
+    """Make torch repeat itself bit for bit: fixed algorithms, and a fixed number of threads (it orders the sums)."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def commit() -> str:
+    """The commit of the project's checkout, with ``+`` where files differ from it; ``unknown`` outside git."""
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(paths.home()), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "nblib", "notebooks")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+PACKAGES = ("torch", "torchaudio", "librosa", "av", "numpy", "scipy", "music21", "tinysoundfont", "espeakng-loader")
+
+
+def environment() -> dict[str, str]:
+    """Python's, the platform's and the main packages' versions."""
+    found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
