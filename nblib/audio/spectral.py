@@ -1,0 +1,298 @@
+"""From samples to 512 x 128 magnitude patches and back (MM'19 Table 1, IJCNN'20 Table I).
+
+A spectrum is divided by the magnitude that a full-scale sine has in its own bin, so that linear magnitude is 1 for a
+sine of amplitude 1, whatever the window. Networks, targets, masks and errors live in a *scaled* magnitude domain with
+range [0, 1]; `scale` leads into it, `unscale` out of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from nblib.errors import AudioError, ParameterError, check_choice
+
+DOMAINS = ("sqrt", "linear", "log1p")
+DEFAULT_DOMAIN = "sqrt"
+
+SQRT_FLOOR = 1e-6
+"""Linear magnitude (-120 dB) under which the sqrt domain runs straight to 0: about what the rounding of 16-bit samples
+leaves in one bin (7e-7), so nothing audible changes, and the slope stays at or under 1 / sqrt(SQRT_FLOOR) = 1000."""
+
+LOG_SLOPE = 1000.0
+"""k of the log1p domain: logarithmic above 1 / k = -60 dB of a full-scale sine and linear below, which is near the median
+bin of music under 5.5 kHz (measured: -47 to -65 dB), so that the quiet half is neither lost nor blown up."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes of the spectrogram and of a patch; the defaults are IJCNN'20's, MM'19 has ``sample_rate=16000``.
+
+    ``Geometry(frames=31).patch_samples`` is 16,384, the patch of MM'19's time-domain networks.
+
+    Parameters
+    ----------
+    sample_rate : int > 0
+        Samples per second (Hz).
+    window : int
+        Hann window and FFT size (samples), a multiple of `hop`.
+    hop : int
+        Step between frames (samples).
+    frames : int > 0
+        Frames of one patch.
+
+    Raises
+    ------
+    ParameterError
+        A size is no whole number from 1, or `window` is odd or no multiple (2, 3, ...) of `hop`.
+    """
+
+    sample_rate: int = 22050
+    window: int = 1024
+    hop: int = 512
+    frames: int = 128
+
+    def __post_init__(self) -> None:
+        for name in ("sample_rate", "window", "hop", "frames"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ParameterError(f"{name}={value!r}: a whole number from 1 is needed")
+        if self.window % 2 or self.window % self.hop or self.window < 2 * self.hop:
+            raise ParameterError(
+                f"window={self.window} with hop={self.hop}: the window must be even and a multiple (2, 3, ...) of the "
+                "hop, or frames could not be added up to samples again; use hop = window // 2"
+            )
+
+    @property
+    def bins(self) -> int:
+        """Frequency bins of a patch: half the window; the top (Nyquist) bin is dropped."""
+        return self.window // 2
+
+    @property
+    def patch_samples(self) -> int:
+        """Samples whose uncentred spectrogram has exactly `frames` frames: 66,048 by default."""
+        return self.window + self.hop * (self.frames - 1)
+
+    @property
+    def overlap(self) -> int:
+        """Windows that see each sample."""
+        return self.window // self.hop
+
+
+def scale(magnitude: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor:
+    """Linear magnitude in the scaled domain.
+
+    Differentiable with finite slopes everywhere, also at silence, since MM'19's Models B and C (Section 6) send
+    gradients from a magnitude error back to samples: a plain square root has an infinite slope at 0, so below
+    `SQRT_FLOOR` it is replaced by the line from 0 that meets it there. Above magnitude 1 the value is 1, the slope 0.
+
+    Parameters
+    ----------
+    magnitude : torch.Tensor [shape=(...)]
+        Linear magnitude, >= 0, 1 for a full-scale sine.
+    domain : {"sqrt", "linear", "log1p"}
+        ``sqrt(m)``, ``m`` or ``log1p(k m) / log1p(k)`` with k = `LOG_SLOPE`.
+
+    Returns
+    -------
+    torch.Tensor [shape=(...)]
+        Values in [0, 1].
+
+    Raises
+    ------
+    ParameterError
+        `domain` is not known.
+    """
+    check_choice("domain", domain, DOMAINS)
+    magnitude = magnitude.clamp(max=1.0)
+    if domain == "sqrt":
+        return magnitude * magnitude.clamp(min=SQRT_FLOOR).rsqrt()
+    if domain == "log1p":
+        return torch.log1p(LOG_SLOPE * magnitude) / math.log1p(LOG_SLOPE)
+    return magnitude
+
+
+def unscale(values: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor:
+    """Linear magnitude in [0, 1] of `values` in [0, 1]: the inverse of `scale`, same parameters and errors."""
+    check_choice("domain", domain, DOMAINS)
+    if domain == "sqrt":
+        return values * values.clamp(min=math.sqrt(SQRT_FLOOR))
+    if domain == "log1p":
+        return torch.expm1(math.log1p(LOG_SLOPE) * values) / LOG_SLOPE
+    return values
+
+
+def _window(geometry: Geometry, like: torch.Tensor) -> torch.Tensor:
+    dtype = like.real.dtype if like.is_complex() else like.dtype
+    return torch.hann_window(geometry.window, dtype=dtype, device=like.device)
+
+
+def _as_tensor(samples: np.ndarray | torch.Tensor) -> torch.Tensor:
+    # A copy, since torch cannot share read-only or reversed arrays.
+    tensor = samples if isinstance(samples, torch.Tensor) else torch.from_numpy(np.array(samples, dtype=np.float32))
+    if tensor.ndim == 0 or tensor.shape[-1] == 0:
+        raise AudioError(f"samples [shape={tuple(tensor.shape)}]: no samples; skip empty signals")
+    return tensor
+
+
+def stft(samples: torch.Tensor, geometry: Geometry) -> torch.Tensor:
+    """Complex spectrum, not centred, over that of a full-scale sine, without the top bin. Differentiable.
+
+    Parameters
+    ----------
+    samples : torch.Tensor [shape=(..., n)]
+        Full scale 1, n >= `geometry.window`; float32 or float64, any device.
+    geometry : Geometry
+        Window and hop.
+
+    Returns
+    -------
+    torch.Tensor [shape=(..., bins, frames)]
+        Complex; ``frames = 1 + (n - window) // hop``: 512 x 128 for 66,048 samples.
+
+    Raises
+    ------
+    AudioError
+        Fewer samples than one window.
+    """
+    if samples.ndim == 0 or samples.shape[-1] < geometry.window:
+        raise AudioError(
+            f"samples [shape={tuple(samples.shape)}]: one window needs {geometry.window} samples; use analyse(), which "
+            "pads, or tile by patches()"
+        )
+    window = _window(geometry, samples)
+    flat = samples.reshape(-1, samples.shape[-1])
+    # unfold + rfft gives the same bits in the same time, forward and backward (32 x 66,048 samples on one core).
+    spectrum = torch.stft(flat, geometry.window, geometry.hop, window=window, center=False, return_complex=True)
+    spectrum = spectrum[:, : geometry.bins] / (window.sum() / 2)
+    return spectrum.reshape(*samples.shape[:-1], *spectrum.shape[-2:])
+
+
+def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Tensor:
+    """Spectrum of a whole signal, cut along time into patches that lie end to end; `synthesise` inverts it.
+
+    Zeros are put in front (window - hop of them) and behind, so that every sample is seen by the same number of windows
+    and the last patch is full. Frame j of patch i is frame ``i * frames + j`` of the signal: nothing overlaps.
+
+    Parameters
+    ----------
+    samples : np.ndarray or torch.Tensor [shape=(..., n)]
+        Full scale 1, n >= 1.
+    geometry : Geometry
+        Window, hop and frames of a patch.
+
+    Returns
+    -------
+    torch.Tensor [shape=(..., patches, bins, frames)]
+        Complex, linear magnitude 1 for a full-scale sine.
+
+    Raises
+    ------
+    AudioError
+        No samples.
+    """
+    tensor = _as_tensor(samples)
+    needed = math.ceil(tensor.shape[-1] / geometry.hop) + geometry.overlap - 1
+    count = math.ceil(needed / geometry.frames)
+    front = geometry.window - geometry.hop
+    total = geometry.window + geometry.hop * (count * geometry.frames - 1)
+    padded = torch.nn.functional.pad(tensor, (front, total - front - tensor.shape[-1]))
+    return stft(padded, geometry).unflatten(-1, (count, geometry.frames)).movedim(-2, -3).contiguous()
+
+
+def with_phase(magnitude: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
+    """`magnitude` with the phase of `mixture` (IJCNN'20 Section IV); phase 0 where the mixture is 0.
+
+    Parameters
+    ----------
+    magnitude : torch.Tensor [shape=(...)]
+        Linear magnitude, >= 0 (after `unscale`).
+    mixture : torch.Tensor [shape=(...)]
+        Complex spectrum.
+
+    Raises
+    ------
+    ParameterError
+        The shapes differ.
+    """
+    if magnitude.shape != mixture.shape:
+        raise ParameterError(f"magnitude {tuple(magnitude.shape)} and mixture {tuple(mixture.shape)} differ in shape")
+    return torch.polar(magnitude, mixture.angle())
+
+
+def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch.Tensor:
+    """Samples of patches made by `analyse` (or changed since): least-squares overlap-add.
+
+    Each frame is windowed again, and the sum divided by the sum of the squared windows. The round trip is exact to
+    1e-6 for signals without energy at half the sample rate (the dropped bin counts as zero).
+
+    Parameters
+    ----------
+    spectrum : torch.Tensor [shape=(..., patches, bins, frames)]
+        Complex, linear magnitude 1 for a full-scale sine.
+    length : int
+        Samples wanted: those of the analysed signal.
+    geometry : Geometry
+        The geometry of the analysis.
+
+    Returns
+    -------
+    torch.Tensor [shape=(..., length)]
+        float32 (float64 for complex128).
+
+    Raises
+    ------
+    ParameterError
+        The shape is not the geometry's, or `length` is outside 1 to what the frames cover.
+    """
+    if spectrum.ndim < 3 or spectrum.shape[-2:] != (geometry.bins, geometry.frames) or not spectrum.is_complex():
+        raise ParameterError(
+            f"spectrum [shape={tuple(spectrum.shape)}, {spectrum.dtype}]: complex patches of {geometry.bins} bins x "
+            f"{geometry.frames} frames are needed, as analyse() makes them"
+        )
+    window = _window(geometry, spectrum)
+    whole = spectrum.movedim(-3, -2).flatten(-2).transpose(-1, -2)
+    frames = torch.fft.irfft(torch.nn.functional.pad(whole, (0, 1)), n=geometry.window) * window * (window.sum() / 2)
+    steps = frames.unflatten(-1, (geometry.overlap, geometry.hop))
+    # A sample that all its windows see lies in step k of its k-th last frame; the others are padding.
+    kept = frames.shape[-2] - geometry.overlap + 1
+    if not 1 <= length <= kept * geometry.hop:
+        raise ParameterError(f"length={length}: the {frames.shape[-2]} frames given hold 1 to {kept * geometry.hop}")
+    parts = [steps[..., geometry.overlap - 1 - k :, k, :][..., :kept, :] for k in range(geometry.overlap)]
+    envelope = window.square().reshape(geometry.overlap, geometry.hop).sum(0)
+    return (torch.stack(parts).sum(0) / envelope).flatten(-2)[..., :length]
+
+
+def patches(samples: np.ndarray | torch.Tensor, geometry: Geometry, tile: bool = True) -> torch.Tensor:
+    """Training patches of a signal, end to end; what is left over is dropped.
+
+    Parameters
+    ----------
+    samples : np.ndarray or torch.Tensor [shape=(n,)]
+        n >= 1.
+    geometry : Geometry
+        Its `patch_samples` is a patch's length.
+    tile : bool
+        Repeat a signal shorter than one patch until it fills one (IJCNN'20 Section IV); otherwise it gives none.
+
+    Returns
+    -------
+    torch.Tensor [shape=(patches, patch_samples)]
+        float32, the device of `samples`.
+
+    Raises
+    ------
+    AudioError
+        No samples, or more than one channel.
+    """
+    tensor = _as_tensor(samples).to(torch.float32)
+    if tensor.ndim != 1:
+        raise AudioError(f"samples [shape={tuple(tensor.shape)}]: one channel is needed; down-mix first")
+    size = geometry.patch_samples
+    if tile and len(tensor) < size:
+        tensor = tensor.repeat(math.ceil(size / len(tensor)))[:size]
+    count = len(tensor) // size
+    return tensor[: count * size].reshape(count, size)
