@@ -1,0 +1,146 @@
+"""The papers' configuration in one place, and each profile as what departs from it.
+
+`PAPER` is IJCNN'20 Tables I and II with DESIGN's decisions where the paper is silent; "quick" and "smoke" are
+differences from it and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nblib.audio import Codec, Geometry
+from nblib.corpora import music, speech_mixtures
+from nblib.corpora.base import MixtureCorpus, MusicCorpus
+from nblib.errors import check_choice
+from nblib.networks import MaskUNet, count_parameters
+from nblib.training import NetworkSpec, Training
+
+
+@dataclass(frozen=True)
+class MusicSize:
+    """How much music: pieces, and seconds of each (embedded); at most so many recordings of a real corpus."""
+
+    pieces: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SpeechSize:
+    """Utterances per split; IJCNN'20 Section IV: "approximately 4000, 1200, and 600"."""
+
+    train: int
+    validation: int
+    test: int
+
+
+# IJCNN'20 Table I, rows "Number of Layers" and "F"; the counts of Table II follow (a test compares them).
+SPEECH_CAPACITIES = {
+    "P1": NetworkSpec(1, 1),
+    "P2": NetworkSpec(1, 2),
+    "P3": NetworkSpec(1, 4),
+    "P4": NetworkSpec(2, 2),
+    "P5": NetworkSpec(2, 4),
+}
+VOCAL_CAPACITIES = {
+    "P1": NetworkSpec(2, 1),
+    "P2": NetworkSpec(2, 4),
+    "P3": NetworkSpec(3, 2),
+    "P4": NetworkSpec(4, 2),
+    "P5": NetworkSpec(5, 4),
+}
+LOSS_NETWORKS = {"ijcnn20": NetworkSpec(6, 28), "mm19_spectral": NetworkSpec(5, 32)}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One profile on one corpus: everything that an experiment needs to know.
+
+    The defaults are IJCNN'20's (Table I, Section IV); a comment marks what the paper does not give.
+    """
+
+    profile: str = "paper"
+    corpus: str = "embedded"
+    data_root: str = ""
+    seed: int = 0
+    device: str = "cpu"
+    geometry: Geometry = Geometry()
+    domain: str = "sqrt"  # decision 3
+    codec: Codec = Codec("mp3", 16_000)
+    music: MusicSize = MusicSize(2400, 30.0)  # 20 hours; the paper's own 10,000 tracks are not public
+    speech: SpeechSize = SpeechSize(4000, 1200, 600)
+    loss_network: NetworkSpec = LOSS_NETWORKS["ijcnn20"]
+    loss_training: Training = Training(learning_rate=1e-4, batch_size=32, gain_db=(-20.0, 0.0))  # gain: decision 14
+    capacities: dict[str, NetworkSpec] = field(default_factory=lambda: dict(SPEECH_CAPACITIES))
+    separation_training: Training = Training()
+    loss_layers: str = "F"
+    unit_epochs: int = 10
+    replicates: int = 3  # networks trained per cell, from different seeds; the paper trains one
+    participants: int = 20  # of the speech listening test
+    listening_items: int = 5
+
+    def seeds(self) -> tuple[int, ...]:
+        """One seed per replicate."""
+        return tuple(range(self.seed, self.seed + self.replicates))
+
+    def music_corpus(self) -> MusicCorpus:
+        """Lossless music for the loss network."""
+        size = {"pieces": self.music.pieces, "seconds": self.music.seconds}
+        return music(self.corpus, self.data_root, self.geometry.sample_rate, self.seed, **size)
+
+    def speech_corpus(self) -> MixtureCorpus:
+        """Speech in noise at 0 dB."""
+        size = {"train": self.speech.train, "validation": self.speech.validation, "test": self.speech.test}
+        return speech_mixtures(self.corpus, self.data_root, self.geometry.sample_rate, self.seed, **size)
+
+
+PAPER = Settings()
+
+# What each profile changes. A narrower loss network and less material let "quick" train on two cores in minutes; its
+# learning rate and batch are larger and smaller to match that it sees less.
+PROFILES: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "quick": {
+        "music": MusicSize(60, 24.0),
+        "speech": SpeechSize(256, 64, 30),
+        "loss_network": NetworkSpec(6, 8),
+        "loss_training": Training(
+            learning_rate=1e-3, batch_size=8, max_epochs=30, patience=6, min_improvement=0.01, gain_db=(-20.0, 0.0)
+        ),
+        "separation_training": Training(learning_rate=2e-3, batch_size=8, max_epochs=60, patience=6),
+        "replicates": 2,
+    },
+    "smoke": {
+        "geometry": Geometry(frames=64),
+        "music": MusicSize(6, 8.0),
+        "speech": SpeechSize(12, 4, 5),
+        "loss_network": NetworkSpec(3, 2),
+        "loss_training": Training(learning_rate=3e-3, batch_size=4, max_epochs=3, gain_db=(-20.0, 0.0)),
+        "capacities": {"P1": SPEECH_CAPACITIES["P1"], "P5": SPEECH_CAPACITIES["P5"]},
+        "separation_training": Training(batch_size=4, max_epochs=3),
+        "unit_epochs": 1,
+        "replicates": 1,
+        "participants": 4,
+    },
+}
+
+
+def settings(profile: str = "quick", corpus: str = "embedded", **changes: Any) -> Settings:
+    """The settings of a profile, with further `changes` of single fields.
+
+    Raises
+    ------
+    ParameterError
+        The profile, the corpus or a field is unknown; the nearest known name is given.
+    """
+    check_choice("profile", profile, PROFILES)
+    check_choice("corpus", corpus, ("embedded", "real"))
+    for name in changes:
+        check_choice("parameter", name, Settings.__dataclass_fields__)
+    return replace(PAPER, profile=profile, corpus=corpus, **PROFILES[profile] | changes)
+
+
+def parameter_count(spec: NetworkSpec) -> int:
+    """Trainable parameters, counted on the network itself."""
+    network: MaskUNet = spec.build()
+    return count_parameters(network)

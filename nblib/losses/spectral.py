@@ -1,0 +1,83 @@
+"""What all losses share, a weighted sum of l1 terms with the papers' weight schedule, and the plain l1 baseline."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nblib.errors import ParameterError
+
+
+class WeightedLoss(nn.Module):
+    """A sum of named terms, each weighted 1 for `unit_epochs` epochs and then by 1 / its mean training value.
+
+    IJCNN'20 Section III: "we first train for 10 epochs with lambda = 1, and then set lambda = 1 / ||...|| for the
+    remainder". The mean is that of the last epoch before the change; weights are fixed once (the code of the paper's
+    reference [15]) and stand in the loss's buffers, so that a checkpoint holds them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        One name per term.
+    unit_epochs : int >= 1
+        Epochs with weights 1.
+    """
+
+    def __init__(self, names: tuple[str, ...], unit_epochs: int = 10) -> None:
+        super().__init__()
+        self.names, self.unit_epochs = names, unit_epochs
+        self.register_buffer("weights", torch.ones(len(names)))
+        self.register_buffer("sums", torch.zeros(len(names), dtype=torch.float64))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))
+        self.weights: Tensor
+        self.sums: Tensor
+        self.batches: Tensor
+        self.epochs: Tensor
+
+    def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
+        """One scalar per name."""
+        raise NotImplementedError
+
+    def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
+        """The weighted sum, a scalar; gradient reaches `estimate` alone.
+
+        Parameters
+        ----------
+        estimate, target : Tensor [shape=(batch, 1, bins, frames)]
+            Scaled magnitudes in [0, 1].
+
+        Raises
+        ------
+        ParameterError
+            The shapes differ.
+        """
+        if estimate.shape != target.shape:
+            raise ParameterError(f"estimate {tuple(estimate.shape)} and target {tuple(target.shape)} differ in shape")
+        values = torch.stack(self.terms(estimate, target))
+        if self.training:
+            self.sums += values.detach().double()
+            self.batches += 1
+        return (self.weights.to(values.dtype) * values).sum()
+
+    def end_epoch(self) -> bool:
+        """Count an epoch of training; True if the weights changed now, so that losses start to mean something else."""
+        means = self.sums / self.batches.clamp(min=1)
+        self.sums.zero_()
+        self.batches.zero_()
+        self.epochs += 1
+        if len(self.names) == 1 or int(self.epochs) != self.unit_epochs:
+            return False
+        self.weights.copy_(1 / means.clamp(min=1e-12))
+        return True
+
+
+class L1Loss(WeightedLoss):
+    """Mean absolute difference of scaled magnitudes: the baseline of IJCNN'20, equation (1)."""
+
+    def __init__(self) -> None:
+        super().__init__(("l1",))
+
+    def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
+        """The one term."""
+        return [(estimate - target).abs().mean()]

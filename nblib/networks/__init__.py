@@ -1,0 +1,5 @@
+"""The networks of both papers."""
+
+from nblib.networks.unet import CONFIGURATIONS, MaskUNet, configuration_layers, count_parameters
+
+__all__ = ["CONFIGURATIONS", "MaskUNet", "configuration_layers", "count_parameters"]

@@ -1,0 +1,49 @@
+"""Named tensors with a JSON header in one safetensors file, written whole and then renamed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from nblib import paths
+from nblib.errors import StorageError
+
+
+def save(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
+    """Write `tensors` and the JSON value `header` to `path`; what stood there stays if anything fails.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or the folder cannot be written.
+    """
+    plain = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    with paths.whole(path) as temporary:
+        try:
+            save_file(plain, temporary, {"json": json.dumps(header)})
+        except SafetensorError as error:
+            # The library reports the system's error as text alone; its number decides what remedy `whole` names.
+            number = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(number.group(1)) if number else errno.EIO, str(error)) from error
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], Any]:
+    """The tensors and the header of a file written by `save`.
+
+    Raises
+    ------
+    StorageError
+        The file is damaged; it is safe to remove, whatever it holds is made again.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["json"])  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"{path}: damaged ({error}); remove it and run again: it is made anew") from error

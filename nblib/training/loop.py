@@ -1,0 +1,229 @@
+"""The one training loop of every network of both papers.
+
+Papers: Adam, "Decay 5e-6" (Keras's: lr / (1 + decay * step)), early stopping (MM'19 Tables 1 and 2, IJCNN'20 Table I).
+Everything random in an epoch is seeded from (seed, epoch), so a run that was killed and goes on from its last
+checkpoint ends bit-identical (CPU) to one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nblib import tensors
+from nblib.audio import scale
+from nblib.errors import TrainingDiverged
+from nblib.losses import WeightedLoss
+from nblib.patches import PatchPairs
+from nblib.provenance import seed_everything
+
+LOGGED_EPOCHS = (1, 5, 20, 80, 320)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained; the defaults are IJCNN'20 Table I's separation networks."""
+
+    learning_rate: float = 1e-3
+    decay: float = 5e-6
+    batch_size: int = 16
+    max_epochs: int = 500
+    patience: int = 10  # epochs without improvement that end the run: the papers say "early stopping" and no number
+    min_improvement: float = 1e-3  # relative; less does not count as an improvement
+    gain_db: tuple[float, float] = (0.0, 0.0)  # range of a random gain per patch (DESIGN decision 14)
+    checkpoint_seconds: float = 20.0  # at least so long between checkpoints; never changes a result
+
+
+@dataclass
+class Outcome:
+    """What a training came to. `status`: "plateau" (early stopping ended it) or "max_epochs"."""
+
+    status: str
+    epochs: int
+    steps: int
+    best_epoch: int
+    seconds: float
+    history: list[dict[str, float]]
+
+
+@dataclass
+class _State:
+    """Everything that a resumed run needs beside network, optimiser and loss."""
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_loss: float = float("inf")
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(
+    network: nn.Module,
+    loss: WeightedLoss,
+    training: PatchPairs,
+    validation: PatchPairs,
+    config: Training,
+    *,
+    domain: str,
+    seed: int,
+    checkpoint: Path,
+    log: Callable[[str], None],
+) -> Outcome:
+    """Train `network` in place until its validation loss stops to improve; it ends with the best epoch's weights.
+
+    Parameters
+    ----------
+    network, loss : nn.Module
+        On the device to train on; the patches are moved there once.
+    training, validation : PatchPairs
+        Linear magnitudes; they are scaled to `domain` batch by batch, after the random gain.
+    checkpoint : Path
+        Where the state is kept while training; a run resumes from it. The caller removes it.
+    log : callable
+        Gets a line now and then, five in all at most while nothing goes wrong.
+
+    Raises
+    ------
+    TrainingDiverged
+        The loss of a batch is not finite; the message names epoch, batch and items.
+    """
+    device = next(network.parameters()).device
+    training, validation = training.to(device), validation.to(device)
+    optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+    best = {name: value.clone() for name, value in network.state_dict().items()}
+    state = _resume(checkpoint, network, best, optimiser, loss)
+    saved = started = time.monotonic()
+    before = state.seconds
+
+    while state.epoch < config.max_epochs and state.epoch - state.best_epoch < config.patience:
+        state.epoch += 1
+        seed_everything(seed, "epoch", state.epoch)
+        training_loss = _train_epoch(network, loss, optimiser, training, config, domain, state)
+        reweighted = loss.end_epoch()
+        validation_loss, validation_l1 = evaluate(network, loss, validation, config.batch_size, domain)
+        if not math.isfinite(validation_loss):
+            raise TrainingDiverged(f"epoch {state.epoch}: the validation loss is {validation_loss}")
+        row = {"training_loss": training_loss, "validation_loss": validation_loss, "validation_l1": validation_l1}
+        state.history.append(row)
+        if reweighted:
+            state.best_loss = float("inf")
+        if validation_loss < state.best_loss * (1 - config.min_improvement):
+            state.best_loss, state.best_epoch = validation_loss, state.epoch
+            best = {name: value.clone() for name, value in network.state_dict().items()}
+        if state.epoch in LOGGED_EPOCHS:
+            log(f"epoch {state.epoch}: training {training_loss:.5f}, validation {validation_loss:.5f}")
+        state.seconds = before + time.monotonic() - started
+        if time.monotonic() - saved >= config.checkpoint_seconds:
+            _save(checkpoint, network, best, optimiser, loss, state)
+            saved = time.monotonic()
+
+    network.load_state_dict(best)
+    status = "plateau" if state.epoch - state.best_epoch >= config.patience else "max_epochs"
+    return Outcome(status, state.epoch, state.step, state.best_epoch, state.seconds, state.history)
+
+
+def _train_epoch(
+    network: nn.Module,
+    loss: WeightedLoss,
+    optimiser: torch.optim.Adam,
+    pairs: PatchPairs,
+    config: Training,
+    domain: str,
+    state: _State,
+) -> float:
+    network.train()
+    loss.train()
+    order = torch.randperm(len(pairs)).split(config.batch_size)
+    losses = torch.empty(len(order), device=pairs.inputs.device)
+    for number, indices in enumerate(order):
+        optimiser.param_groups[0]["lr"] = config.learning_rate / (1 + config.decay * state.step)
+        inputs, targets = _batch(pairs, indices, config.gain_db, domain)
+        value = loss(network(inputs), targets)
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        optimiser.step()
+        losses[number] = value.detach()
+        state.step += 1
+    # One look per epoch: asking after every batch would make a GPU wait for the host.
+    wrong = torch.nonzero(~torch.isfinite(losses)).flatten().tolist()
+    if wrong:
+        names = ", ".join(pairs.names[index] for index in order[wrong[0]].tolist())
+        raise TrainingDiverged(
+            f"epoch {state.epoch}, batch {wrong[0] + 1} of {len(order)}: the loss is {float(losses[wrong[0]])}; items "
+            f"{names}; lower learning_rate (now {config.learning_rate}) or look at these recordings"
+        )
+    return float(losses.mean())
+
+
+def _batch(pairs: PatchPairs, indices: Tensor, gain_db: tuple[float, float], domain: str) -> tuple[Tensor, Tensor]:
+    indices = indices.to(pairs.inputs.device)
+    inputs, targets = pairs.inputs[indices], pairs.targets[indices]
+    if gain_db != (0.0, 0.0):
+        decibels = torch.empty(len(indices), 1, 1, 1).uniform_(*gain_db).to(inputs.device)
+        gain = 10 ** (decibels / 20)
+        inputs, targets = (inputs * gain).clamp(max=1), (targets * gain).clamp(max=1)
+    return scale(inputs, domain), scale(targets, domain)
+
+
+@torch.no_grad()
+def evaluate(
+    network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_size: int, domain: str
+) -> tuple[float, float]:
+    """Mean loss and mean l1 of the scaled magnitudes over all `pairs`, without gain; no gradient, no dropout."""
+    network.eval()
+    loss.eval()
+    total = torch.zeros(2, dtype=torch.float64, device=pairs.inputs.device)
+    for indices in torch.arange(len(pairs)).split(batch_size):
+        inputs, targets = _batch(pairs, indices, (0.0, 0.0), domain)
+        estimate = network(inputs)
+        total += len(indices) * torch.stack([loss(estimate, targets), (estimate - targets).abs().mean()]).double()
+    mean_loss, mean_l1 = (total / len(pairs)).tolist()
+    return mean_loss, mean_l1
+
+
+def _save(
+    path: Path,
+    network: nn.Module,
+    best: dict[str, Tensor],
+    optimiser: torch.optim.Adam,
+    loss: WeightedLoss,
+    state: _State,
+) -> None:
+    moments = {
+        f"{index}.{name}": value
+        for index, values in optimiser.state_dict()["state"].items()
+        for name, value in values.items()
+    }
+    own = {name: value for name, value in loss.named_buffers() if not name.startswith("network.")}
+    parts = {"network": network.state_dict(), "best": best, "optimiser": moments, "loss": own}
+    everything = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
+    tensors.save(path, everything, vars(state) | {"best_loss": repr(state.best_loss)})
+
+
+def _resume(
+    path: Path, network: nn.Module, best: dict[str, Tensor], optimiser: torch.optim.Adam, loss: WeightedLoss
+) -> _State:
+    if not path.exists():
+        return _State()
+    everything, header = tensors.load(path)
+    device = next(network.parameters()).device
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimiser": {}, "loss": {}}
+    for name, value in everything.items():
+        part, key = name.split("/", 1)
+        parts[part][key] = value.to(device)
+    network.load_state_dict(parts["network"])
+    best.update(parts["best"])
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in parts["optimiser"].items():
+        index, name = key.split(".", 1)
+        moments.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    loss.load_state_dict(parts["loss"], strict=False)
+    return _State(**(header | {"best_loss": float(header["best_loss"])}))
