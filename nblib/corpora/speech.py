@@ -1,0 +1,171 @@
+"""Embedded speech: 48 synthetic voices, spoken by espeak-ng.
+
+The library and its data come from the package `espeakng_loader`; nothing is downloaded. Its state (random numbers,
+pitch flutter, the phase of the last wave) outlives every reset it offers, so each utterance is spoken by a freshly
+loaded copy: about 3 ms, and what was said before cannot change a sample. POSIX systems only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import espeakng_loader
+import numpy as np
+
+from nblib.corpora.base import split_groups
+from nblib.errors import CorpusError
+from nblib.provenance import random_generator
+
+SAMPLE_RATE = 22_050
+"""The rate espeak-ng speaks at, in Hz."""
+
+LICENCE = "generated here; espeak-ng is GPL-3.0-or-later, which does not reach to its output"
+CITATION = """@misc{espeakng, title = {{eSpeak NG}: open source speech synthesizer},
+  author = {Dunn, Reece H. and Vitolins, Valdis and Duddington, Jonathan and others},
+  howpublished = {https://github.com/espeak-ng/espeak-ng}}"""
+
+HIGH_VARIANTS = "f1 f2 f3 f4 f5 Alicia Andrea anika Annie aunty belinda grandma linda shelby steph Nguyen".split()
+LOW_VARIANTS = (
+    "m1 m2 m3 m4 m5 m6 m7 m8 Alex Andy antonio boris david Denis Diogo ed Gene grandpa gustave ian Jacky klatt3 "
+    "Lee marcelo Mario max Michael Mike pablo quincy sandro victor"
+).split()
+LANGUAGES = (
+    "gmw/en gmw/en-US gmw/en-GB-x-rp gmw/en-GB-scotland gmw/en-GB-x-gbclan gmw/en-029 gmw/en-US-nyc gmw/en-GB-x-gbcwmd"
+).split()
+SPLIT_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)
+"""Train, validation and test in the proportions of IJCNN'20 Section IV."""
+
+_RATE, _PITCH, _RANGE, _WORD_GAP = 1, 3, 4, 7  # espeak_PARAMETER of speak_lib.h
+_SYNCHRONOUS, _DO_NOT_EXIT, _UTF8 = 2, 0x8000, 1
+_LOCK = threading.Lock()
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One speaker: a timbre of its own, an accent, a pitch (0 to 99) and a pace (words per minute)."""
+
+    name: str
+    language: str
+    variant: str
+    pitch: int
+    rate: int
+
+
+def voices(seed: int) -> dict[str, Voice]:
+    """The 48 voices by name, in a fixed order. No two share a timbre; pitch and pace are drawn from `seed`."""
+    table = {}
+    for number, variant in enumerate(HIGH_VARIANTS + LOW_VARIANTS):
+        random = random_generator(seed, "voice", variant)
+        name = f"{variant.lower()}-{LANGUAGES[number % len(LANGUAGES)].split('/')[1].lower()}"
+        pitch, rate = int(random.integers(35, 66)), int(random.integers(155, 196))
+        table[name] = Voice(name, LANGUAGES[number % len(LANGUAGES)], variant, pitch, rate)
+    return table
+
+
+def split_voices(seed: int) -> dict[str, str]:
+    """The split of every voice: high and low voices are dealt out apart, so that each split hears both."""
+    names = list(voices(seed))
+    high, low = names[: len(HIGH_VARIANTS)], names[len(HIGH_VARIANTS) :]
+    dealt = split_groups(high, SPLIT_FRACTIONS, seed, "high voices")
+    return dealt | split_groups(low, SPLIT_FRACTIONS, seed, "low voices")
+
+
+def speak(voice: Voice, text: str, seed: int, pace: float = 1.0) -> np.ndarray:
+    """`text` in `voice`, from its first sound to its last.
+
+    Parameters
+    ----------
+    voice : Voice
+    text : str
+        English.
+    seed : int
+        Draws this utterance's pitch, intonation, pace and gaps between words.
+    pace : float
+        A factor on the voice's pace, about 0.5 to 2.
+
+    Returns
+    -------
+    samples : float32 [shape=(n,)] in [-1, 1]
+        At 22,050 Hz; a pure function of the arguments, whatever was spoken before.
+
+    Raises
+    ------
+    CorpusError
+        The library, its data or the voice is missing, or nothing was spoken.
+    """
+    random = random_generator(seed, "utterance", voice.name)
+    settings = {
+        _RATE: round(pace * voice.rate * random.uniform(0.9, 1.1)),
+        _PITCH: voice.pitch + int(random.integers(-6, 7)),
+        _RANGE: int(random.integers(35, 76)),
+        _WORD_GAP: int(random.integers(0, 3)),
+    }
+    with _fresh_library() as library:
+        pieces = _synthesise(library, voice, text, settings, int(random.integers(1, 2**31)))
+    samples = np.concatenate(pieces or [np.zeros(0, np.int16)]).astype(np.float32) / 32768
+    heard = np.flatnonzero(np.abs(samples) > 1e-3)
+    if not len(heard):
+        raise CorpusError(f"espeak-ng spoke nothing for {text!r} in voice {voice.name}: give it words")
+    return samples[heard[0] : heard[-1] + 1]
+
+
+def _synthesise(library: ctypes.CDLL, voice: Voice, text: str, settings: dict[int, int], seed: int) -> list[np.ndarray]:
+    pieces: list[np.ndarray] = []
+
+    def keep(wave: ctypes._Pointer[ctypes.c_short], count: int, _events: int | None) -> int:
+        if wave and count > 0:
+            pieces.append(np.ctypeslib.as_array(wave, (count,)).copy())
+        return 0
+
+    callback = _CALLBACK(keep)
+    library.espeak_SetSynthCallback(callback)
+    name = f"{voice.language}+{voice.variant}"
+    known = (Path(espeakng_loader.get_data_path()) / "voices" / "!v" / voice.variant).is_file()
+    # espeak-ng takes an unknown variant for the plain voice without a word, hence the look at the file.
+    if not known or library.espeak_SetVoiceByName(name.encode()) != 0:
+        raise CorpusError(f"espeak-ng has no voice {name!r}: install espeakng-loader at the version the project pins")
+    library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
+    for parameter, value in settings.items():
+        library.espeak_SetParameter(parameter, value, 0)
+    encoded = text.encode()
+    library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded) + 1), 0, 0, 0, _UTF8, None, None)
+    library.espeak_Synchronize()
+    return pieces
+
+
+@contextmanager
+def _fresh_library() -> Iterator[ctypes.CDLL]:
+    path, data = espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
+    with _LOCK:
+        _refuse_loaded(path)
+        library = ctypes.CDLL(path)
+        try:
+            if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DO_NOT_EXIT) != SAMPLE_RATE:
+                raise CorpusError(
+                    f"espeak-ng could not open its data in {data}: reinstall espeakng-loader, or make the "
+                    "environment in a folder with a shorter path (espeak-ng holds 160 characters)"
+                )
+            yield library
+            library.espeak_Terminate()
+        finally:
+            unload = ctypes.CDLL(None).dlclose
+            unload.argtypes = [ctypes.c_void_p]
+            unload(library._handle)
+
+
+def _refuse_loaded(path: str) -> None:
+    try:
+        ctypes.CDLL(path, mode=os.RTLD_NOLOAD)
+    except OSError:
+        return
+    raise CorpusError(
+        f"{path} is held by other code in this process, so that what it said would change our samples: "
+        "make the corpus in a process of its own"
+    )
