@@ -1,0 +1,77 @@
+"""The command line: ``python -m nblib run`` and ``python -m nblib list``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from nblib import paths, suite
+from nblib.errors import NblibError, ParameterError
+from nblib.notebook import CORPORA, PROFILES
+from nblib.notebook_parameters import read_parameters
+
+BAD_PARAMETERS = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the sub-command that `arguments` name; returns 0 ok, 1 failed, 2 bad parameters, 130 Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except ParameterError as error:
+        print(f"nblib: {error}", file=sys.stderr)
+        return BAD_PARAMETERS
+    except NblibError as error:
+        print(f"nblib: {error}", file=sys.stderr)
+        return suite.FAILED
+    except KeyboardInterrupt:
+        return suite.INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m nblib", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", help="run the notebooks in order", allow_abbrev=False))
+    _add_list(commands.add_parser("list", help="show the notebooks and their parameters", allow_abbrev=False))
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_run)
+    parser.add_argument("--profile", default="quick", metavar="P", help=f"{', '.join(PROFILES)} (default: quick)")
+    parser.add_argument("--corpus", default="embedded", metavar="C", help=f"{', '.join(CORPORA)} (default: embedded)")
+    parser.add_argument("--data-root", metavar="DIR", help="folder of the real datasets, with --corpus real")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of everything drawn (default: each notebook's own)")
+    parser.add_argument(
+        "--only", nargs="+", default=[], action="extend", metavar="NN", help="run these notebooks: numbers or names"
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        action="extend",
+        metavar="NAME=VALUE",
+        help="further parameters, see python -m nblib list",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    return suite.run(options.profile, options.corpus, options.data_root, options.seed, options.only, options.set)
+
+
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_list)
+
+
+def _list(options: argparse.Namespace) -> int:
+    for notebook in suite.SUITE:
+        needs = f" (needs {', '.join(f'{number:02}' for number in notebook.needs)})" if notebook.needs else ""
+        print(f"{notebook.number:02}  {notebook.name}: {notebook.title}{needs}")
+        for parameter in read_parameters(paths.home() / "notebooks" / f"{notebook.name}.ipynb").values():
+            print(f"      {parameter.name} = {parameter.default!r}  {parameter.help}".rstrip())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
