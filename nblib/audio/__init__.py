@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nblib.audio.io import SAMPLE_RATES, SILENCE, check_signal, read, read_chunks, resample, write
 from nblib.audio.spectral import (
     DEFAULT_DOMAIN,
     DOMAINS,
@@ -18,12 +19,19 @@ from nblib.audio.spectral import (
 __all__ = [
     "DEFAULT_DOMAIN",
     "DOMAINS",
+    "SAMPLE_RATES",
+    "SILENCE",
     "Geometry",
     "analyse",
+    "check_signal",
     "patches",
+    "read",
+    "read_chunks",
+    "resample",
     "scale",
     "stft",
     "synthesise",
     "unscale",
     "with_phase",
+    "write",
 ]
