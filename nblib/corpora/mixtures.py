@@ -75,7 +75,7 @@ class EmbeddedMixtures:
     """Clean synthetic speech mixed with synthetic noise, made on the spot: no download, no file.
 
     Utterances of about 2.5 to 4 s in 48 voices (`speech`), with pauses and a little of a room's sound, at a speech
-    level drawn from -30 to -15 dB of full scale (root mean square), mixed at `snr_db` with noise of six kinds
+    level drawn from -30 to -18 dB of full scale (root mean square), mixed at `snr_db` with noise of six kinds
     (`noise`). Splits share no voice (not inside babble either), no noise source and no sentence. Kinds and voices
     take turns, so a split of six items hears every kind; an item does not depend on how many others there are.
 
@@ -183,7 +183,7 @@ class EmbeddedMixtures:
         said = self._spoken(voice, text, seed)
         before, after = (int(random.uniform(0.08, 0.25) * speech.SAMPLE_RATE) for _ in range(2))
         heard = noise.reverberated(np.pad(said, (before, after)), random, (0.12, 0.3), (10.0, 20.0))
-        level = 10 ** (random.uniform(-30, -15) / 20)
+        level = 10 ** (random.uniform(-30, -18) / 20)
         return (heard * level / np.sqrt(np.mean(heard**2))).astype(np.float32)
 
     def _spoken(self, voice: str, text: str, seed: int) -> np.ndarray:
