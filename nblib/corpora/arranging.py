@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nblib.corpora.ensembles import DRUMS, KITS, PROGRAMS, Comp, Ensemble
+from nblib.corpora.ensembles import Comp, Ensemble
+from nblib.corpora.instruments import DRUMS, KITS, PROGRAMS
 from nblib.corpora.scorefiles import Score
 from nblib.corpora.soundfont import Channel, Note
 
@@ -133,7 +134,7 @@ def _excerpt(score: Score, quarters: float, generator: np.random.Generator) -> l
         start, repeats = score.upbeat, int(np.ceil(quarters / max(bar, score.length - score.upbeat)))
     else:
         start, repeats = score.upbeat + bar * float(generator.integers(bars + 1)), 1
-    turn = max(bar, np.ceil((score.length - start) / bar - 1e-6) * bar)
+    turn = max(bar, np.ceil((score.length - start) / score.beat - 1e-6) * score.beat)
     cut = []
     for notes in score.voices:
         sounding = notes[notes[:, 0] + notes[:, 1] > start + 1e-6]
@@ -170,7 +171,7 @@ def _channel(program: str, volume: int, generator: np.random.Generator) -> Chann
 
 
 def _play_layer(
-    layer: tuple[tuple[str, int], ...],
+    layer: str,
     voices: list[np.ndarray],
     transposition: int,
     channels: list[Channel],
@@ -178,11 +179,12 @@ def _play_layer(
     pedal: bool,
 ) -> Iterator[Note]:
     first = len(channels)
-    channels += [_channel(program, 92, clock.generator) for program, _ in layer]
+    instruments = [part.partition(" +") for part in layer.split(", ")]
+    channels += [_channel(program, 92, clock.generator) for program, _, _ in instruments]
     slot = SLOT_BEATS * clock.beat
     for index, notes in enumerate(voices):
-        place = round(index * (len(layer) - 1) / max(1, len(voices) - 1))
-        shift = transposition + 12 * layer[place][1]
+        place = round(index * (len(instruments) - 1) / max(1, len(voices) - 1))
+        shift = transposition + 12 * int(instruments[place][2] or 0)
         velocity = float(clock.generator.uniform(70, 96)) + (8 if index == 0 else 0)
         for onset, duration, pitch in notes:
             if pedal:

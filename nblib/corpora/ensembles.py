@@ -1,69 +1,17 @@
-"""Who plays: General MIDI ensembles as data, with the rhythms of their accompaniment and drums.
-
-A rhythm is a string of sixteenth steps, four to the beat: ``x`` struck, ``o`` struck softly, ``.`` not struck.
-"""
+"""Who plays: ensembles of General MIDI instruments as data, with the rhythms of their accompaniment."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-PROGRAMS = {
-    **{"piano": 0, "bright piano": 1, "honky-tonk": 3, "electric piano": 4, "dx piano": 5, "harpsichord": 6},
-    **{"clavinet": 7, "glockenspiel": 9, "music box": 10, "vibraphone": 11, "marimba": 12, "xylophone": 13},
-    **{"tubular bells": 14, "dulcimer": 15, "organ": 16, "rock organ": 18, "church organ": 19, "accordion": 21},
-    **{"harmonica": 22, "nylon guitar": 24, "steel guitar": 25, "jazz guitar": 26, "clean guitar": 27},
-    **{"muted guitar": 28, "overdriven guitar": 29, "distorted guitar": 30, "double bass": 32, "finger bass": 33},
-    **{"picked bass": 34, "fretless bass": 35, "slap bass": 36, "synth bass": 38, "violin": 40, "viola": 41},
-    **{"cello": 42, "contrabass": 43, "pizzicato": 45, "harp": 46, "timpani": 47, "strings": 48, "slow strings": 49},
-    **{"synth strings": 50, "choir": 52, "voices": 53, "trumpet": 56, "trombone": 57, "tuba": 58, "muted trumpet": 59},
-    **{"horns": 60, "brass": 61, "synth brass": 62, "alto sax": 65, "tenor sax": 66, "baritone sax": 67, "oboe": 68},
-    **{"english horn": 69, "bassoon": 70, "clarinet": 71, "piccolo": 72, "flute": 73, "recorder": 74, "square": 80},
-    **{"saw": 81, "charang": 84, "fifth saw": 86, "fantasia": 88, "warm pad": 89, "poly synth": 90, "metal pad": 93},
-    **{"sweep pad": 95, "ice rain": 96, "crystal": 98, "atmosphere": 99, "brightness": 100, "banjo": 105, "koto": 107},
-    **{"kalimba": 108, "fiddle": 110, "steel drum": 114},
-}
-
-KITS = {"standard": 0, "room": 8, "power": 16, "electronic": 24, "808": 25, "jazz": 32, "brush": 40, "orchestra": 48}
-
-DRUMS: dict[str, dict[int, str]] = {
-    # General MIDI keys: 36 kick, 38 snare, 37 stick, 39 clap, 42 closed hat, 44 pedal hat, 46 open hat, 51 ride
-    "rock": {36: "x.....x.x.x.....", 38: "....x..o....x..o", 42: "x.o.x.o.x.o.x.o.", 46: "..............x."},
-    "hard rock": {36: "x.x...x.x.x..x..", 38: "....x.......x...", 57: "x...x...x...x...", 46: "x.x.x.x.x.x.x.x."},
-    "funk": {36: "x..x..x...x..x..", 38: "....x..o.o..x..o", 42: "xoxoxoxoxoxoxoxo", 46: "......x.......x."},
-    "disco": {
-        36: "x...x...x...x...",
-        38: "....x.......x...",
-        46: "..x...x...x...x.",
-        42: "xo.oxo.oxo.oxo.o",
-        54: "..o...o...o...o.",
-    },
-    "machine": {
-        36: "x...x...x...x..o",
-        39: "....x.......x...",
-        42: "xoxoxoxoxoxoxoxo",
-        46: "..x...x...x...x.",
-        70: "o.oo.oo.o.oo.oo.",
-    },
-    "swing": {51: "x...x.x.x...x.x.", 44: "....x.......x...", 36: "x...o...x...o...", 38: "..o...o..o.....o"},
-    "brushes": {51: "x...x.o.x...x.o.", 38: "o.oox.o.o.oox.o.", 44: "....x.......x..."},
-    "bossa": {36: "x..xx..xx..xx..x", 37: "x..x..x...x..x..", 70: "xoxoxoxoxoxoxoxo", 51: "x.x.x.x.x.x.x.x."},
-    "latin": {
-        64: "x...x.xxx...x.xx",
-        63: "..x...x...x...x.",
-        75: "x..x..x...x.x...",
-        70: "xoxoxoxoxoxoxoxo",
-        56: "x...x...x...x...",
-        36: "x.......x.......",
-    },
-    "march": {36: "x.......x.......", 38: "x.oox.o.x.oox.oo", 49: "x...............", 42: "....x.......x..."},
-    "folk": {36: "x.......x.......", 54: "..x.x.x...x.x.xo", 69: "xoxoxoxoxoxoxoxo", 37: "....x.......x..."},
-    "one drop": {36: "........x.......", 37: "........x.....o.", 42: "x.o.x.o.x.o.x.o.", 46: "......x........."},
-}
-
 
 @dataclass(frozen=True)
 class Comp:
-    """An accompanist on the harmony: `style` is one of ``pad``, ``chord``, ``strum``, ``arpeggio``, ``bass``, ``walk``."""
+    """An accompanist on the harmony; `low` is the lowest MIDI key of its chords.
+
+    `style`: ``pad`` (held chords), ``chord``, ``strum`` (one string after the other), ``arpeggio``, ``bass`` (roots) or
+    ``walk`` (chord tones as a bass).
+    """
 
     program: str
     style: str
@@ -77,8 +25,8 @@ class Ensemble:
 
     Parameters
     ----------
-    layers : tuple of tuples of (program, octaves)
-        Each layer plays all voices of the score, its instruments from the high voice to the low, so many octaves up.
+    layers : tuple of str
+        Each layer plays all voices of the score, its instruments from the high voice to the low, ``+1`` an octave up.
     onsets : (low, high)
         Note onsets a second, all voices of the score together: the tempo is drawn to meet it.
     drums : tuple of (kit, pattern)
@@ -95,7 +43,7 @@ class Ensemble:
 
     name: str
     character: str
-    layers: tuple[tuple[tuple[str, int], ...], ...]
+    layers: tuple[str, ...]
     comps: tuple[Comp, ...] = ()
     drums: tuple[tuple[str, str], ...] = ()
     onsets: tuple[float, float] = (3.0, 6.0)
@@ -107,50 +55,31 @@ class Ensemble:
 
 
 ENSEMBLES = (
-    Ensemble(
-        "string quartet",
-        "chamber",
-        ((("violin", 0), ("violin", 0), ("viola", 0), ("cello", 0)),),
-        looseness=0.014,
-        room=(0.6, 1.6),
-    ),
-    Ensemble(
-        "wind quintet",
-        "chamber",
-        ((("flute", 0), ("oboe", 0), ("clarinet", 0), ("horns", 0), ("bassoon", 0)),),
-        looseness=0.012,
-        room=(0.6, 1.4),
-    ),
+    Ensemble("string quartet", "chamber", ("violin, violin, viola, cello",), looseness=0.014, room=(0.6, 1.6)),
+    Ensemble("wind quintet", "chamber", ("flute, oboe, clarinet, horns, bassoon",), looseness=0.012, room=(0.6, 1.4)),
     Ensemble(
         "baroque band",
         "chamber",
-        ((("recorder", 0), ("violin", 0), ("viola", 0), ("cello", 0)), (("oboe", 0), ("bassoon", 0))),
-        (Comp("harpsichord", "arpeggio", "x.x.x.x.x.x.x.x.", 52),),
+        ("recorder, violin, viola, cello", "oboe, bassoon"),
+        comps=(Comp("harpsichord", "arpeggio", "x.x.x.x.x.x.x.x.", low=52),),
         onsets=(3.5, 7.0),
         looseness=0.012,
         room=(0.5, 1.2),
     ),
-    Ensemble(
-        "piano",
-        "piano solo",
-        ((("piano", 0), ("piano", 0)),),
-        onsets=(3.5, 8.0),
-        looseness=0.012,
-        room=(0.3, 0.9),
-        pedal=True,
-    ),
+    Ensemble("piano", "piano solo", ("piano, piano",), onsets=(3.5, 8.0), looseness=0.012, pedal=True),
     Ensemble(
         "piano with octaves",
         "piano solo",
-        ((("bright piano", 0),), (("bright piano", 1),)),
-        (Comp("bright piano", "bass", "x...x...x...x...", 28), Comp("bright piano", "chord", "..x...x...x...x.", 52)),
-        onsets=(3.0, 6.0),
-        looseness=0.008,
+        ("bright piano", "bright piano +1"),
+        comps=(
+            Comp("bright piano", "bass", "x...x...x...x...", low=28),
+            Comp("bright piano", "chord", "..x...x...x...x.", low=52),
+        ),
     ),
     Ensemble(
         "choir and organ",
         "choral",
-        ((("choir", 0), ("choir", 0)), (("church organ", 0), ("church organ", 0)), (("voices", 0),)),
+        ("choir, choir", "church organ, church organ", "voices"),
         onsets=(2.0, 4.0),
         looseness=0.02,
         room=(1.2, 2.4),
@@ -158,114 +87,119 @@ ENSEMBLES = (
     Ensemble(
         "orchestra",
         "orchestral",
-        (
-            (("strings", 0), ("strings", 0), ("cello", 0)),
-            (("flute", 1), ("horns", 0), ("bassoon", 0)),
-            (("trumpet", 0), ("trombone", 0), ("tuba", 0)),
+        ("strings, strings, cello", "flute +1, horns, bassoon", "trumpet, trombone, tuba"),
+        comps=(
+            Comp("timpani", "bass", "x.......x...x.x.", low=36),
+            Comp("violin", "arpeggio", "xxxxxxxxxxxxxxxx", low=67),
         ),
-        (Comp("timpani", "bass", "x.......x...x.x.", 36), Comp("violin", "arpeggio", "xxxxxxxxxxxxxxxx", 67)),
-        (("orchestra", "march"),),
-        (2.5, 5.0),
+        drums=(("orchestra", "march"),),
+        onsets=(2.5, 5.0),
         looseness=0.014,
         room=(0.9, 2.0),
     ),
     Ensemble(
         "big band",
         "jazz",
-        ((("trumpet", 0), ("alto sax", 0), ("tenor sax", 0), ("baritone sax", 0)), (("brass", 0), ("trombone", 0))),
-        (Comp("piano", "chord", "..x...xx..x...x.", 52), Comp("double bass", "walk", "x...x...x...x...", 28)),
-        (("jazz", "swing"), ("room", "swing")),
-        (3.0, 5.5),
-        0.63,
-        0.012,
-        (0.4, 1.0),
-        0.3,
+        ("trumpet, alto sax, tenor sax, baritone sax", "brass, trombone"),
+        comps=(
+            Comp("piano", "chord", "..x...xx..x...x.", low=52),
+            Comp("double bass", "walk", "x...x...x...x...", low=28),
+        ),
+        drums=(("jazz", "swing"), ("room", "swing")),
+        onsets=(3.0, 5.5),
+        swing=0.63,
+        looseness=0.012,
+        room=(0.4, 1.0),
+        drive=0.3,
     ),
     Ensemble(
         "jazz trio",
         "jazz",
-        ((("vibraphone", 0), ("jazz guitar", 0)),),
-        (Comp("piano", "chord", "x.....x...x.....", 50), Comp("double bass", "walk", "x...x...x...x...", 28)),
-        (("brush", "brushes"), ("jazz", "swing")),
-        (2.5, 5.0),
-        0.62,
-        0.012,
-        (0.3, 0.8),
+        ("vibraphone, jazz guitar",),
+        comps=(
+            Comp("piano", "chord", "x.....x...x.....", low=50),
+            Comp("double bass", "walk", "x...x...x...x...", low=28),
+        ),
+        drums=(("brush", "brushes"), ("jazz", "swing")),
+        onsets=(2.5, 5.0),
+        swing=0.62,
+        looseness=0.012,
+        room=(0.3, 0.8),
     ),
     Ensemble(
         "pop band",
         "pop",
-        ((("electric piano", 0), ("electric piano", 0)), (("clean guitar", 0), ("alto sax", 0))),
-        (
-            Comp("steel guitar", "strum", "x..ox.oxx..ox.ox", 52),
-            Comp("picked bass", "bass", "x..x..x.x..x..x.", 28),
+        ("electric piano, electric piano", "clean guitar, alto sax"),
+        comps=(
+            Comp("steel guitar", "strum", "x..ox.oxx..ox.ox", low=52),
+            Comp("picked bass", "bass", "x..x..x.x..x..x.", low=28),
             Comp("synth strings", "pad", low=55),
         ),
-        (("standard", "rock"), ("room", "disco")),
-        (2.5, 5.0),
+        drums=(("standard", "rock"), ("room", "disco")),
+        onsets=(2.5, 5.0),
         drive=0.7,
     ),
     Ensemble(
         "rock band",
         "rock",
-        ((("overdriven guitar", 0), ("distorted guitar", 0)), (("rock organ", 0),)),
-        (
-            Comp("distorted guitar", "strum", "x.x.x.xxx.x.x.xx", 40),
-            Comp("picked bass", "bass", "x.x.x.x.x.x.x.x.", 28),
+        ("overdriven guitar, distorted guitar", "rock organ"),
+        comps=(
+            Comp("distorted guitar", "strum", "x.x.x.xxx.x.x.xx", low=40),
+            Comp("picked bass", "bass", "x.x.x.x.x.x.x.x.", low=28),
         ),
-        (("power", "hard rock"), ("power", "rock")),
-        (2.5, 5.0),
+        drums=(("power", "hard rock"), ("power", "rock")),
+        onsets=(2.5, 5.0),
         drive=1.0,
     ),
     Ensemble(
         "funk band",
         "pop",
-        ((("synth brass", 0), ("brass", 0), ("tenor sax", 0)),),
-        (
-            Comp("clavinet", "chord", "x.ox.oxo..ox.oxo", 52),
-            Comp("slap bass", "bass", "x..x..x...x.x..x", 28),
-            Comp("muted guitar", "strum", "xoxoxoxoxoxoxoxo", 55),
+        ("synth brass, brass, tenor sax",),
+        comps=(
+            Comp("clavinet", "chord", "x.ox.oxo..ox.oxo", low=52),
+            Comp("slap bass", "bass", "x..x..x...x.x..x", low=28),
+            Comp("muted guitar", "strum", "xoxoxoxoxoxoxoxo", low=55),
         ),
-        (("standard", "funk"), ("power", "funk")),
-        (2.5, 5.0),
-        0.54,
+        drums=(("standard", "funk"), ("power", "funk")),
+        onsets=(2.5, 5.0),
+        swing=0.54,
         drive=0.6,
     ),
     Ensemble(
         "house",
         "electronic",
-        ((("saw", 0), ("poly synth", 0)), (("crystal", 1),)),
-        (
-            Comp("brightness", "arpeggio", "xxxxxxxxxxxxxxxx", 60),
-            Comp("synth bass", "bass", "..x...x...x...x.", 28),
+        ("saw, poly synth", "crystal +1"),
+        comps=(
+            Comp("brightness", "arpeggio", "xxxxxxxxxxxxxxxx", low=60),
+            Comp("synth bass", "bass", "..x...x...x...x.", low=28),
             Comp("synth strings", "pad", low=52),
         ),
-        (("808", "machine"), ("electronic", "machine")),
-        (2.5, 5.0),
+        drums=(("808", "machine"), ("electronic", "machine")),
+        onsets=(2.5, 5.0),
         looseness=0.0,
         drive=0.9,
     ),
     Ensemble(
         "synth pop",
         "electronic",
-        ((("square", 0), ("saw", 0), ("synth brass", 0)), (("fifth saw", 0),)),
-        (
-            Comp("charang", "arpeggio", "x.xxx.xxx.xxx.xx", 55),
-            Comp("synth bass", "bass", "x.x.x.x.x.x.x.x.", 28),
+        ("square, saw, synth brass", "fifth saw"),
+        comps=(
+            Comp("charang", "arpeggio", "x.xxx.xxx.xxx.xx", low=55),
+            Comp("synth bass", "bass", "x.x.x.x.x.x.x.x.", low=28),
             Comp("warm pad", "pad", low=52),
         ),
-        (("electronic", "disco"), ("electronic", "rock")),
-        (2.5, 5.5),
+        drums=(("electronic", "disco"), ("electronic", "rock")),
+        onsets=(2.5, 5.5),
         looseness=0.002,
         drive=0.8,
     ),
     Ensemble(
         "ambient",
         "electronic",
-        ((("fantasia", 0), ("metal pad", 0)), (("atmosphere", 0),)),
-        (Comp("sweep pad", "pad", low=48), Comp("ice rain", "arpeggio", "x..x..x.x..x..x.", 67)),
-        ((("808", "brushes")),),
-        (1.8, 3.5),
+        ("fantasia, metal pad", "atmosphere"),
+        comps=(Comp("sweep pad", "pad"), Comp("ice rain", "arpeggio", "x..x..x.x..x..x.", low=67)),
+        drums=(("808", "brushes"),),
+        onsets=(1.8, 3.5),
         looseness=0.01,
         room=(1.5, 3.0),
         drive=0.3,
@@ -273,51 +207,56 @@ ENSEMBLES = (
     Ensemble(
         "folk band",
         "folk",
-        ((("fiddle", 0), ("accordion", 0)), (("flute", 0), ("banjo", 0))),
-        (Comp("steel guitar", "strum", "x.o.x.oxx.o.x.ox", 50), Comp("double bass", "bass", "x.......x.......", 28)),
-        (("room", "folk"),),
-        (3.0, 6.0),
+        ("fiddle, accordion", "flute, banjo"),
+        comps=(
+            Comp("steel guitar", "strum", "x.o.x.oxx.o.x.ox", low=50),
+            Comp("double bass", "bass", "x.......x.......", low=28),
+        ),
+        drums=(("room", "folk"),),
         looseness=0.012,
     ),
     Ensemble(
         "latin band",
         "latin",
-        ((("trumpet", 0), ("flute", 0), ("marimba", 0)), (("nylon guitar", 0),)),
-        (Comp("piano", "chord", "x.xx.xx.x.xx.xx.", 55), Comp("fretless bass", "bass", "x.....x.....x...", 28)),
-        (("room", "latin"), ("standard", "bossa")),
-        (3.0, 5.5),
+        ("trumpet, flute, marimba", "nylon guitar"),
+        comps=(
+            Comp("piano", "chord", "x.xx.xx.x.xx.xx.", low=55),
+            Comp("fretless bass", "bass", "x.....x.....x...", low=28),
+        ),
+        drums=(("room", "latin"), ("standard", "bossa")),
+        onsets=(3.0, 5.5),
         looseness=0.01,
         drive=0.3,
     ),
     Ensemble(
         "reggae band",
         "pop",
-        ((("harmonica", 0), ("trombone", 0)), (("clean guitar", 0),)),
-        (
-            Comp("organ", "chord", "..x...x...x...x.", 55),
-            Comp("muted guitar", "strum", "..x...x...x...x.", 52),
-            Comp("finger bass", "bass", "x..x..x...x.x...", 28),
+        ("harmonica, trombone", "clean guitar"),
+        comps=(
+            Comp("organ", "chord", "..x...x...x...x.", low=55),
+            Comp("muted guitar", "strum", "..x...x...x...x.", low=52),
+            Comp("finger bass", "bass", "x..x..x...x.x...", low=28),
         ),
-        (("standard", "one drop"),),
-        (2.5, 4.5),
-        0.55,
+        drums=(("standard", "one drop"),),
+        onsets=(2.5, 4.5),
+        swing=0.55,
         drive=0.4,
     ),
     Ensemble(
         "mallets and harp",
         "percussion",
-        ((("xylophone", 0), ("marimba", 0)), (("glockenspiel", 1), ("vibraphone", 0))),
-        (Comp("harp", "arpeggio", "x.x.x.x.x.x.x.x.", 48), Comp("pizzicato", "bass", "x...x...x...x...", 40)),
-        (("orchestra", "folk"),),
-        (3.5, 7.0),
+        ("xylophone, marimba", "glockenspiel +1, vibraphone"),
+        comps=(Comp("harp", "arpeggio", "x.x.x.x.x.x.x.x."), Comp("pizzicato", "bass", "x...x...x...x...", low=40)),
+        drums=(("orchestra", "folk"),),
+        onsets=(3.5, 7.0),
     ),
     Ensemble(
         "plucked strings",
         "folk",
-        ((("koto", 0), ("nylon guitar", 0), ("nylon guitar", 0)), (("dulcimer", 0),)),
-        (Comp("harp", "arpeggio", "x..x..x.x..x..x.", 48),),
-        (("brush", "folk"),),
-        (3.5, 7.0),
+        ("koto, nylon guitar, nylon guitar", "dulcimer"),
+        comps=(Comp("harp", "arpeggio", "x..x..x.x..x..x."),),
+        drums=(("brush", "folk"),),
+        onsets=(3.5, 7.0),
         looseness=0.014,
     ),
 )

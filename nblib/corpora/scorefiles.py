@@ -20,7 +20,7 @@ import numpy as np
 from nblib.errors import CorpusError
 from nblib.provenance import random_generator
 
-LARGEST_BYTES = 60_000
+LARGEST_BYTES = 40_000
 """Beyond it a score takes more than about a second to parse (whole string quartets in one file)."""
 
 SHELVES: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -120,7 +120,7 @@ def work_group(path: str) -> str:
 
 
 def work_title(path: str) -> str:
-    """A readable name from the file's: ``ryansMammoth/SleepyMaggieReel.abc`` is ``Sleepy Maggie Reel (ryansMammoth)``."""
+    """A readable name from the file's: ``bach/bwv18.5-w.mxl`` becomes ``bwv18.5-w (bach)``."""
     folder, _, name = path.partition("/")
     stem = name.rsplit(".", 1)[0]
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|[_/]+", " ", stem)
@@ -152,7 +152,7 @@ def choose_works(pieces: int, seed: int) -> Iterator[Work]:
     The first works are the same for every number of pieces. A kind that has been gone through begins anew: the work
     then comes with another arrangement and excerpt, in the same group.
     """
-    drawn = {shelf: 0 for shelf in SHELVES}
+    drawn = dict.fromkeys(SHELVES, 0)
     orders = {shelf: random_generator(seed, "works", shelf).permutation(len(shelf_works(shelf))) for shelf in SHELVES}
     cycle = [shelf for shelf, (share, _) in SHELVES.items() for _ in range(share)]
     for piece in range(pieces):

@@ -12,8 +12,6 @@ import numpy as np
 
 from nblib.errors import CorpusError
 
-DRUM_CHANNEL = 9
-
 
 class Channel(NamedTuple):
     """An instrument: General MIDI program 0-127 (a kit's number on a drum channel), volume 0-127, pan -1 to 1."""
@@ -74,7 +72,7 @@ def play(notes: Sequence[Note], channels: Sequence[Channel], seconds: float, sam
         synth.control_change(index, 10, round(64 + 63 * channel.pan))
     length = round(seconds * sample_rate)
     stereo = np.zeros((length, 2), dtype=np.float32)
-    view = memoryview(stereo.reshape(-1).view(np.uint8))
+    view = stereo.data.cast("B")
     done = 0
     for start, velocity, channel_index, key in _events(notes, sample_rate):
         if start >= length:
