@@ -1,0 +1,152 @@
+"""pyproject.toml, requirements.lock, environment.yml and CITATION.cff say the same."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+import nblib
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCK = (ROOT / "requirements.lock").read_text()
+ENVIRONMENT = (ROOT / "environment.yml").read_text()
+CUDA = re.compile(r"(cuda|nvidia|triton)", re.IGNORECASE)
+
+
+def read_lock(text: str) -> list[Requirement]:
+    lines = [line.strip() for line in text.splitlines()]
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def exact_version(requirement: Requirement) -> str:
+    """The one version that `requirement` allows, or an empty string."""
+    pins = list(requirement.specifier)
+    return pins[0].version if len(pins) == 1 and pins[0].operator == "==" and "*" not in pins[0].version else ""
+
+
+def requirements_of(name: str) -> list[str]:
+    """What the installed package `name` asks for; nothing where it is not installed."""
+    try:
+        return importlib.metadata.requires(name) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+
+
+def disagreements(project: dict, lock: str, environment: str) -> list[str]:
+    """Every way in which the three files disagree about a direct dependency."""
+    ranges = [Requirement(line) for line in project["dependencies"] + project["optional-dependencies"]["dev"]]
+    pins: dict[str, list[Requirement]] = {}
+    for requirement in read_lock(lock):
+        pins.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    content = yaml.safe_load(environment)["dependencies"]
+    conda = [entry for entry in content if isinstance(entry, str)]
+    through_pip = next(entry["pip"] for entry in content if isinstance(entry, dict))
+    found = {Requirement(line) for line in through_pip if not line.startswith("-")}
+    given = {canonicalize_name(requirement.name): exact_version(requirement) for requirement in found}
+
+    wrong = []
+    expected = {}
+    for wanted in ranges:
+        name = canonicalize_name(wanted.name)
+        pinned = pins.get(name, [])
+        if len(pinned) != 1 or pinned[0].marker:
+            wrong.append(f"{name}: requirements.lock has {len(pinned)} pins, wants one for all Pythons")
+            continue
+        expected[name] = exact_version(pinned[0])
+        if not wanted.specifier.contains(expected[name]):
+            wrong.append(f"{name}: requirements.lock has {expected[name]}, pyproject.toml wants {wanted.specifier}")
+    for line in project["optional-dependencies"]["scores"]:
+        expected[canonicalize_name(Requirement(line).name)] = exact_version(Requirement(line))
+    for name in sorted(expected.keys() | given.keys()):
+        if expected.get(name) != given.get(name):
+            wrong.append(f"{name}: environment.yml has {given.get(name)}, not {expected.get(name)}")
+    if f"python{project['requires-python']}" not in [entry.replace(" ", "") for entry in conda]:
+        wrong.append(f"python: environment.yml has {conda}, pyproject.toml wants {project['requires-python']}")
+    return wrong
+
+
+def test_the_files_agree() -> None:
+    assert disagreements(PROJECT, LOCK, ENVIRONMENT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "named"),
+    [
+        ("lock", r"(?m)^librosa==.*$", "librosa==0.1", "librosa: requirements.lock"),
+        ("lock", r"(?m)^librosa==.*\n", "", "librosa: requirements.lock has 0 pins"),
+        ("lock", r"(?m)^(rich==.*)$", r"\1 ; python_version > '3.11'", "rich: requirements.lock"),
+        ("environment", r"(?m)^.*- librosa==.*\n", "", "librosa: environment.yml has None"),
+        ("environment", r"- scipy==\S+", "- scipy==1.0", "scipy: environment.yml has 1.0"),
+        ("environment", r"- scipy==\S+", "- scipy>=1.0", "scipy: environment.yml has "),
+        ("environment", r"tinysoundfont==\S+", "tinysoundfont==0.1", "tinysoundfont: environment.yml has 0.1"),
+        ("environment", r"(?m)^(.*)- scipy==.*$", r"\g<0>\n\1- flask==3.0", "flask: environment.yml has 3.0"),
+        ("environment", r"python>=3.11", "python>=3.9", "python: environment.yml"),
+    ],
+)
+def test_a_disagreement_is_named(file: str, old: str, new: str, named: str) -> None:
+    texts = {"lock": LOCK, "environment": ENVIRONMENT}
+    texts[file], count = re.subn(old, new, texts[file])
+    assert count == 1
+    wrong = disagreements(PROJECT, texts["lock"], texts["environment"])
+    assert len(wrong) >= 1
+    assert any(line.startswith(named) for line in wrong)
+
+
+def test_the_lock_holds_exact_versions_and_nothing_for_cuda() -> None:
+    requirements = read_lock(LOCK)
+    assert [str(found) for found in requirements if not exact_version(found) or found.url or found.extras] == []
+    assert [found.name for found in requirements if CUDA.match(found.name)] == []
+    assert "torch==2.13.0" in LOCK.splitlines()
+
+
+def test_the_lock_holds_the_whole_tree() -> None:
+    """What the packages here ask for on this Python is in the lock, but for CUDA's own packages."""
+    pinned = {canonicalize_name(found.name): found for found in read_lock(LOCK)}
+    asked = []
+    for name, found in pinned.items():
+        if found.marker and not found.marker.evaluate():
+            continue
+        for line in requirements_of(name):
+            wanted = Requirement(line)
+            if CUDA.match(wanted.name) or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+                continue
+            asked.append((name, wanted, pinned.get(canonicalize_name(wanted.name))))
+    assert len(asked) > 200
+    missing = [(name, str(wanted)) for name, wanted, pin in asked if pin is None]
+    outside = [
+        (name, str(wanted)) for name, wanted, pin in asked if pin and not wanted.specifier.contains(exact_version(pin))
+    ]
+    assert missing == []
+    assert outside == []
+
+
+def test_the_extras_that_only_set_up_installs_are_exact() -> None:
+    extras = PROJECT["optional-dependencies"]
+    found = [exact_version(Requirement(line)) for line in extras["scores"] + extras["pesq"]]
+    assert len(found) == 2
+    assert all(found)
+
+
+def test_pythons_3_11_to_3_13_are_wanted_and_no_other() -> None:
+    wanted = SpecifierSet(PROJECT["requires-python"])
+    assert [minor for minor in range(8, 20) if f"3.{minor}" in wanted] == [11, 12, 13]
+    assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in (ROOT / "Makefile").read_text()
+
+
+def test_the_citation_names_this_version_and_both_papers() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == nblib.__version__
+    assert [(paper["type"], paper["year"]) for paper in citation["references"]] == [
+        ("conference-paper", 2019),
+        ("conference-paper", 2020),
+    ]
+    assert citation["references"][0]["doi"] == "10.1145/3343031.3351148"
