@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from nblib.audio import resample
 from nblib.corpora import noise, speech
 from nblib.corpora.base import SPLITS, Item, Mixture, split_groups
 from nblib.corpora.noise import NoiseSource
@@ -62,12 +63,23 @@ def mix(target: np.ndarray, noise: np.ndarray, snr_db: float) -> Mixture:
         raise ParameterError(
             f"snr_db={snr_db} cannot be reached (now {measured} dB): target and noise must be finite and not silent"
         )
-    clean = target.astype(np.float64)
-    added = noise.astype(np.float64) * 10 ** ((measured - snr_db) / 20)
-    loudest = max(np.max(np.abs(part)) for part in (clean, added, clean + added))
+    return limited(target.astype(np.float64), noise.astype(np.float64) * 10 ** ((measured - snr_db) / 20))
+
+
+def limited(target: np.ndarray, noise: np.ndarray) -> Mixture:
+    """`target` and `noise` [shape=(n,)] with their sum, all quieter alike where one would pass a peak of 0.99."""
+    loudest = max(float(np.max(np.abs(part))) for part in (target, noise, target + noise))
     gain = min(1.0, PEAK / loudest)
-    clean, added = (clean * gain).astype(np.float32), (added * gain).astype(np.float32)
+    clean, added = (target * gain).astype(np.float32), (noise * gain).astype(np.float32)
     return Mixture(clean, added, clean + added)
+
+
+def check_sizes(corpus: object) -> None:
+    """Refuse a corpus whose `train`, `validation` or `test` is not a whole number, 0 or more."""
+    for split in SPLITS:
+        size = getattr(corpus, split)
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            raise ParameterError(f"{split}={size!r}: the number of mixtures must be a whole number, 0 or more")
 
 
 @dataclass(frozen=True)
@@ -101,10 +113,7 @@ class EmbeddedMixtures:
     citation = speech.CITATION
 
     def __post_init__(self) -> None:
-        for split in SPLITS:
-            size = getattr(self, split)
-            if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-                raise ParameterError(f"{split}={size!r}: the number of mixtures must be a whole number, 0 or more")
+        check_sizes(self)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -134,8 +143,6 @@ class EmbeddedMixtures:
         talkers = self._talkers(split, voice.name, noise.talkers_needed(source), seed)
         added = noise.render(source, len(target), index, talkers)
         if self.sample_rate != speech.SAMPLE_RATE:
-            from nblib.audio import resample
-
             target, added = (resample(part, speech.SAMPLE_RATE, self.sample_rate) for part in (target, added))
         return mix(target, added, self.snr_db)
 

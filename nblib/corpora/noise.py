@@ -176,7 +176,7 @@ def _impulsive(source: NoiseSource, samples: int, random: np.random.Generator) -
     for start in random.integers(0, samples, count):
         length = min(samples - start, int(6 * decay * SAMPLE_RATE))
         envelope = np.exp(-np.arange(length) / (decay * random.uniform(0.5, 1.5) * SAMPLE_RATE))
-        ring = random.standard_normal(length) * envelope * 10 ** (random.normal(0, 5) / 20)
+        ring = random.standard_normal(length) * envelope * 10 ** (random.normal(0, 3) / 20)
         centre = random.choice(modes)
         noise[start : start + length] += _band(ring, centre, width, 0.0)
     rest = shaped(random.standard_normal(samples), lambda f: _tilt(f, 1.2))
