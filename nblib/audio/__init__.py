@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nblib.audio.codec import MP3_BITRATES, Codec, cutoff_hz
 from nblib.audio.io import SAMPLE_RATES, SILENCE, check_signal, read, read_chunks, resample, write
 from nblib.audio.spectral import (
     DEFAULT_DOMAIN,
@@ -19,11 +20,14 @@ from nblib.audio.spectral import (
 __all__ = [
     "DEFAULT_DOMAIN",
     "DOMAINS",
+    "MP3_BITRATES",
     "SAMPLE_RATES",
     "SILENCE",
+    "Codec",
     "Geometry",
     "analyse",
     "check_signal",
+    "cutoff_hz",
     "patches",
     "read",
     "read_chunks",

@@ -107,8 +107,6 @@ def _blocks(path: Path) -> Iterator[tuple[np.ndarray, int]]:
     done = 0
     try:
         for block, sample_rate in reader(path):
-            if block.shape[-1] == 0:
-                continue
             if not np.isfinite(block).all():
                 index = done + int(np.flatnonzero(~np.isfinite(block).all(0))[0])
                 raise AudioError(f"{path}: sample {index} is not finite (NaN or infinite); leave it out or repair it")
@@ -137,7 +135,7 @@ def read(path: str | Path, sample_rate: int | None = None, mono: bool = True) ->
     Returns
     -------
     samples : np.ndarray [shape=(n,) or (channels, n)]
-        float32, full scale 1; peaks over full scale are kept where the format can hold them.
+        float32, full scale 1; peaks over full scale are kept.
     sample_rate : int
         Hz.
 
@@ -174,7 +172,7 @@ def _resampled_stream(blocks: Iterable[tuple[np.ndarray, int]], sample_rate: int
         if sample_rate in (None, own_rate):
             yield mono
             continue
-        stream = stream or soxr.ResampleStream(own_rate, _check_rate("sample_rate", sample_rate), 1, quality="HQ")
+        stream = stream or soxr.ResampleStream(own_rate, check_rate("sample_rate", sample_rate), 1, quality="HQ")
         taken += len(mono)
         part = stream.resample_chunk(mono)
         given += len(part)
@@ -222,9 +220,9 @@ def write(path: str | Path, samples: np.ndarray, sample_rate: int) -> None:
     Parameters
     ----------
     path : str or Path
-        Ends in ``.wav`` or ``.flac``; folders are made.
+        Ends in ``.wav`` or ``.flac``.
     samples : np.ndarray [shape=(n,)]
-        Floating point in [-1, 1]; rounded to steps of 1/32768, undithered, so that writing is repeatable.
+        Floating point in [-1, 1]; rounded to 1/32768 without dither, so that writing is repeatable.
     sample_rate : int
         Hz.
 
@@ -255,7 +253,8 @@ def write(path: str | Path, samples: np.ndarray, sample_rate: int) -> None:
         temporary.write_bytes(buffer.getvalue())
 
 
-def _check_rate(name: str, value: object) -> int:
+def check_rate(name: str, value: object) -> int:
+    """`value` as int; `ParameterError` naming the parameter unless it is a whole number of Hz from 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ParameterError(f"{name}={value!r}: a whole number of Hz from 1 is needed")
     return int(value)
@@ -267,7 +266,7 @@ def _padding(sample_rate: int, to: int) -> int:
 
 
 def resample(samples: np.ndarray, sample_rate: int, to: int) -> np.ndarray:
-    """Band-limited, zero-phase resampling (soxr HQ: pass band to 0.91 of the lower half rate, nothing is shifted).
+    """Band-limited, zero-phase resampling (soxr HQ: pass band to 0.91 of half the lower rate).
 
     Parameters
     ----------
@@ -288,7 +287,7 @@ def resample(samples: np.ndarray, sample_rate: int, to: int) -> np.ndarray:
     ParameterError
         A rate is no whole number from 1.
     """
-    sample_rate, to = _check_rate("sample_rate", sample_rate), _check_rate("to", to)
+    sample_rate, to = check_rate("sample_rate", sample_rate), check_rate("to", to)
     samples = np.asarray(samples)
     check_signal(samples, "samples", allow_silence=True)
     single = samples.astype(np.float32)
