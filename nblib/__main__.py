@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from collections.abc import Sequence
 
@@ -16,8 +17,8 @@ BAD_PARAMETERS = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sub-command that `arguments` name; returns 0 ok, 1 failed, 2 bad parameters, 130 Ctrl-C."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parse(arguments)
         return options.command(options)
     except ParameterError as error:
         print(f"nblib: {error}", file=sys.stderr)
@@ -27,6 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return suite.FAILED
     except KeyboardInterrupt:
         return suite.INTERRUPTED
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    options, rest = _parser().parse_known_args(arguments)
+    if rest:
+        near = difflib.get_close_matches(rest[0], [f"--{name.replace('_', '-')}" for name in vars(options)], n=1)
+        hint = f"did you mean {near[0]}?" if near else "see python -m nblib --help"
+        raise ParameterError(f"argument {rest[0]!r} is not known: {hint}")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,12 +75,20 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
+    """Print the table; a notebook that cannot be read is named, and the others are shown."""
+    code = suite.OK
     for notebook in suite.SUITE:
         needs = f" (needs {', '.join(f'{number:02}' for number in notebook.needs)})" if notebook.needs else ""
         print(f"{notebook.number:02}  {notebook.name}: {notebook.title}{needs}")
-        for parameter in read_parameters(paths.home() / "notebooks" / f"{notebook.name}.ipynb").values():
+        try:
+            parameters = read_parameters(paths.home() / "notebooks" / f"{notebook.name}.ipynb")
+        except ParameterError as error:
+            print(f"      {error}")
+            code = BAD_PARAMETERS
+            continue
+        for parameter in parameters.values():
             print(f"      {parameter.name} = {parameter.default!r}  {parameter.help}".rstrip())
-    return 0
+    return code
 
 
 if __name__ == "__main__":

@@ -235,16 +235,20 @@ def _report(plan: Plan, rows: Sequence[Row], failures: Mapping[int, Failure]) ->
     for notebook, row in zip(plan.notebooks, rows, strict=True):
         failure = failures.get(notebook.number)
         if failure:
-            print(f"\n{row.name} failed in cell {failure.cell} of {failure.cells}: {failure.first_line}")
+            print(f"\n{row.name} failed {_where(failure.cell, failure.cells)}: {failure.first_line}")
             print("\n".join(line for line in (failure.traceback, failure.error) if line))
             print(f"  executed copy up to there: {plan.copies / notebook.name}.ipynb")
         elif row.state == "skipped":
             print(f"\n{row.name} skipped: it {row.line}")
         elif row.state == "stopped":
-            print(f"\n{row.name} stopped in cell {row.cell} of {row.cells}; what it made stays, run again to go on")
+            print(f"\n{row.name} stopped {_where(row.cell, row.cells)}; what it made stays, run again to go on")
     ended = sum(row.state == "ok" for row in rows)
     print(f"\n{ended} of {len(rows)} notebooks ended well in {clock(sum(row.seconds for row in rows))}")
     print(f"executed copies: {plan.copies}", flush=True)
+
+
+def _where(cell: int, cells: int) -> str:
+    return f"in cell {cell} of {cells}" if cell else "while its kernel started"
 
 
 def _durations_file() -> Path:

@@ -88,9 +88,10 @@ class NblibEngine(Engine):
         watcher: Watcher,
         state: _State,
         kernel_output: IO[str],
+        environment: dict[str, str],
         **kwargs: Any,
     ) -> None:
-        """Execute the cells in order; Ctrl-C kills the kernel at once, everything else ends it gracefully."""
+        """Execute the cells in order; Ctrl-C interrupts the cell and ends the kernel, by force after 5 s."""
         state.notebook = nb_man.nb
         cells = len(nb_man.nb.cells)
 
@@ -110,9 +111,12 @@ class NblibEngine(Engine):
         )
         client.watcher = watcher
         try:
-            client.execute(env=_kernel_environment(), stdout=kernel_output, stderr=kernel_output)
+            client.execute(env=environment, stdout=kernel_output, stderr=kernel_output)
         except KeyboardInterrupt:
-            client.shutdown_kernel = "immediate"
+            # While the kernel starts, nobody else ends it; what was under way then fails in turn, which is no news.
+            with contextlib.suppress(Exception):
+                if client.km is not None:
+                    client._cleanup_kernel()
             raise
 
 
@@ -160,6 +164,7 @@ def execute(notebook: Path, copy: Path, parameters: Mapping[str, object], watche
                 watcher=watcher,
                 state=state,
                 kernel_output=kernel_output,
+                environment=_kernel_environment(),
             )
         except PapermillExecutionError as error:
             return _cell_failure(state, error)
@@ -190,6 +195,9 @@ def _quiet() -> Iterator[None]:
 def _kernel_environment() -> dict[str, str]:
     """This process's environment; pictures inline, progress in few lines, and this very nblib importable."""
     environment = {**os.environ, "NBLIB_BATCH": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES"):
+        if environment.get(name):
+            environment[name] = str(Path(environment[name]).resolve())  # the kernel runs in another folder
     package_folder = Path(__file__).resolve().parents[1]
     if package_folder.name not in ("site-packages", "dist-packages"):
         kept = environment.get("PYTHONPATH")
