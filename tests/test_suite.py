@@ -14,42 +14,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from made_notebooks import PARAMETERS, entry, make, printed
 
-from nblib import __main__ as command_line
 from nblib import suite
 from nblib.errors import ParameterError
-from nblib.suite import Notebook, choose, run
-
-PARAMETERS = """\
-profile = "quick"  # how much is trained
-corpus = "embedded"  # what it is trained on
-data_root = ""  # folder of the real datasets
-seed = 0  # of everything drawn
-source = "committed"  # redraw, or run
-"""
-
-
-def make(folder: Path, name: str, *cells: str, parameters: str = PARAMETERS) -> None:
-    notebook = new_notebook(metadata={"kernelspec": {"name": "elsewhere", "display_name": "x", "language": "python"}})
-    notebook.cells = [
-        new_markdown_cell(f"# {name}"),
-        new_code_cell(parameters, metadata={"tags": ["parameters"]}),
-        *(new_code_cell(cell) for cell in cells),
-    ]
-    folder.mkdir(exist_ok=True)
-    nbformat.write(notebook, folder / f"{name}.ipynb")
-
-
-def entry(number: int, name: str, needs: tuple[int, ...] = ()) -> Notebook:
-    return Notebook(number, name, f"Title {number}", 1, 10, 100, needs)
-
-
-def printed(copy: Path) -> list[str]:
-    cells = nbformat.read(copy, as_version=4).cells
-    return [output.text for cell in cells for output in cell.get("outputs", []) if output.output_type == "stream"]
+from nblib.suite import choose, run
 
 
 @pytest.fixture(autouse=True)
@@ -296,36 +266,3 @@ def test_the_suite_needs_only_what_comes_before():
     for notebook in suite.SUITE:
         assert notebook.name.startswith(f"{notebook.number:02}_")
         assert all(needed in numbers and needed < notebook.number for needed in notebook.needs)
-
-
-def test_the_command_line_says_what_is_wrong_without_a_traceback(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("NBLIB_HOME", str(tmp_path))
-    assert command_line.main(["run", "--profile", "smok"]) == 2
-    captured = capsys.readouterr()
-    assert captured.err.splitlines() == [
-        "nblib: profile='smok' is not known: choose one of smoke, quick, paper; did you mean 'smoke'?"
-    ]
-    assert command_line.main(["run", "--profil", "smoke"]) == 2
-    assert capsys.readouterr().err == "nblib: argument '--profil' is not known: did you mean --profile?\n"
-    with pytest.raises(SystemExit) as stopped:
-        command_line.main(["run", "--seed", "x"])
-    assert stopped.value.code == 2
-
-
-def test_the_command_line_lists_notebooks_with_their_parameters(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("NBLIB_HOME", str(tmp_path))
-    monkeypatch.setattr(suite, "SUITE", (entry(1, "01_reads"), entry(2, "02_more", needs=(1,))))
-    make(tmp_path / "notebooks", "01_reads", parameters="seed = 3  # of everything drawn\n")
-    make(tmp_path / "notebooks", "02_more", parameters='names = ["a", "b"]\n')
-    assert command_line.main(["list"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "01  01_reads: Title 1",
-        "      seed = 3  of everything drawn",
-        "02  02_more: Title 2 (needs 01)",
-        "      names = ['a', 'b']",
-    ]
-    (tmp_path / "notebooks" / "01_reads.ipynb").unlink()
-    assert command_line.main(["list"]) == 2
-    lines = capsys.readouterr().out.splitlines()
-    assert "no such notebook" in lines[1]
-    assert lines[2:] == ["02  02_more: Title 2 (needs 01)", "      names = ['a', 'b']"]
