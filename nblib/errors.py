@@ -9,6 +9,10 @@ from collections.abc import Iterable
 class NblibError(Exception):
     """Base of every error that nblib raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        # IPython asks for this: the message names the remedy, forty lines of frames would hide it.
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ParameterError(NblibError, ValueError):
     """A parameter has an unknown name, a wrong type or a value out of range."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nblib import __version__, paths
-from nblib.errors import NblibError, ParameterError, check_choice
+from nblib.errors import ParameterError, check_choice
 from nblib.notebook_parameters import Parameter, check, declared, unknown
 
 Item = TypeVar("Item")
@@ -81,7 +81,6 @@ def start(
         A value is out of range, or papermill injected a parameter that the notebook does not declare or of another
         type; the near miss is named.
     """
-    _show_errors_short()
     check_values(profile, corpus, data_root, seed, source)
     _refuse_undeclared(further)
     session = Session(
@@ -152,11 +151,6 @@ def _environment_line(session: Session, further: dict[str, object]) -> str:
 def _use_style() -> None:
     if importlib.util.find_spec("nblib.figures"):
         importlib.import_module("nblib.figures").use_style()
-
-
-def _show_errors_short() -> None:
-    # IPython asks an exception for its own rendering: nblib's messages name the remedy, forty lines of frames hide it.
-    NblibError._render_traceback_ = lambda error: [f"{type(error).__name__}: {error}"]  # type: ignore[attr-defined]
 
 
 def _refuse_undeclared(further: dict[str, object]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nblib.errors import StorageError
@@ -79,6 +79,9 @@ def whole(path: Path) -> Iterator[Path]:
             raise
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         remedy = "free some space and run again" if full else "check the folder's permissions, or move it by NBLIB_DATA"
-        raise StorageError(f"{path}: could not be written ({error.strerror}); {remedy}; nothing else was lost") from error
+        raise StorageError(
+            f"{path}: could not be written ({error.strerror}); {remedy}; nothing else was lost"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it must not hide the error above
+            temporary.unlink()

@@ -64,6 +64,7 @@ def deterministic(threads: int) -> None:
 
 def commit() -> str:
     """The commit of the project's checkout, with ``+`` where files differ from it; ``unknown`` outside git."""
+
     def git(*words: str) -> str:
         command = ["git", "-C", str(paths.home()), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()

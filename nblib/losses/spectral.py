@@ -60,6 +60,11 @@ class WeightedLoss(nn.Module):
             self.batches += 1
         return (self.weights.to(values.dtype) * values).sum()
 
+    @property
+    def settled(self) -> bool:
+        """Whether the weights will change no more; before that, training must not be stopped early."""
+        return len(self.names) == 1 or int(self.epochs) >= self.unit_epochs
+
     def end_epoch(self) -> bool:
         """Count an epoch of training; True if the weights changed now, so that losses start to mean something else."""
         means = self.sums / self.batches.clamp(min=1)

@@ -102,7 +102,7 @@ def train(
     saved = started = time.monotonic()
     before = state.seconds
 
-    while state.epoch < config.max_epochs and state.epoch - state.best_epoch < config.patience:
+    while state.epoch < config.max_epochs and not (loss.settled and state.epoch - state.best_epoch >= config.patience):
         state.epoch += 1
         seed_everything(seed, "epoch", state.epoch)
         training_loss = _train_epoch(network, loss, optimiser, training, config, domain, state)

@@ -1,0 +1,94 @@
+"""Result tables and the few sounds that go with them, under ``data/results/<profile>``.
+
+Tables hold what a computation came to and no time of day, so that two runs from nothing give identical files; who
+computed it, when and how fast stands in ``runs.csv``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nblib import audio, paths
+from nblib.errors import ResultsMissing, check_choice
+from nblib.experiments.settings import Settings
+from nblib.training import Run
+
+SOURCES = ("committed", "run")
+DIGITS = "%.6g"
+
+
+def folder(setup: Settings) -> Path:
+    """Where this profile's and corpus's results lie."""
+    return paths.results(setup.profile, setup.corpus)
+
+
+def wants_run(source: str) -> bool:
+    """Whether `source` says to train or load networks ("run") rather than to redraw what is committed.
+
+    Raises
+    ------
+    ParameterError
+        It is neither.
+    """
+    check_choice("source", source, SOURCES)
+    return source == "run"
+
+
+def save(setup: Settings, name: str, table: pd.DataFrame) -> None:
+    """Write a table as CSV (compressed if `name` ends so), whole, six significant digits."""
+    path = folder(setup) / name
+    # A time stamp in the gzip header would make equal tables differ.
+    compression = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
+    with paths.whole(path) as temporary:
+        table.to_csv(temporary, index=False, float_format=DIGITS, lineterminator="\n", compression=compression)
+
+
+def read(setup: Settings, name: str) -> pd.DataFrame:
+    """A table written by `save`.
+
+    Raises
+    ------
+    ResultsMissing
+        There is none; the message names the command that makes it.
+    """
+    return pd.read_csv(_existing(setup, name))
+
+
+def save_sound(setup: Settings, name: str, samples: np.ndarray) -> None:
+    """Write an excerpt as 16-bit FLAC; over full scale it is turned down to fit."""
+    peak = float(np.abs(samples).max())
+    audio.write(
+        folder(setup) / "excerpts" / f"{name}.flac", samples / max(1.0, peak / 0.999), setup.geometry.sample_rate
+    )
+
+
+def read_sound(setup: Settings, name: str) -> np.ndarray:
+    """An excerpt written by `save_sound` [shape=(n,)]. Errors as for `read`."""
+    samples, _ = audio.read(_existing(setup, f"excerpts/{name}.flac"))
+    return samples
+
+
+def save_runs(setup: Settings, experiment: str, runs: list[Run]) -> None:
+    """Who trained what, on what and how long: this experiment's rows of ``runs.csv`` are written anew."""
+    rows = pd.DataFrame(
+        {"experiment": experiment, "run": run.hash}
+        | {key: run.record.get(key) for key in ("label", "status", "parameters", "epochs", "steps", "best_epoch")}
+        | {"seed": run.record["config"]["seed"]}
+        | {key: run.record.get(key) for key in ("seconds", "mask_spread", "device", "commit", "finished", "reason")}
+        for run in runs
+    )
+    if (folder(setup) / "runs.csv").exists():
+        others = read(setup, "runs.csv")
+        rows = pd.concat([others[others["experiment"] != experiment], rows], ignore_index=True)
+    save(setup, "runs.csv", rows)
+
+
+def _existing(setup: Settings, name: str) -> Path:
+    path = folder(setup) / name
+    if not path.exists():
+        where = f" --corpus real --data-root {setup.data_root or 'DIR'}" if setup.corpus == "real" else ""
+        raise ResultsMissing(f"{path}: not there; make it by python -m nblib run --profile {setup.profile}{where}")
+    return path

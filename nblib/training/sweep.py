@@ -1,0 +1,46 @@
+"""Many runs at once: complete ones are loaded, the others trained in parallel, the costly ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from nblib.parallel import parallel_map
+from nblib.patches import PatchPairs
+from nblib.training.runs import Run, RunConfig, is_complete, load, train_or_load
+
+
+def train_all(
+    configs: Sequence[RunConfig],
+    data: Callable[[str], PatchPairs],
+    device: str = "cpu",
+    log: Callable[[str], None] = print,
+) -> list[Run]:
+    """The runs of `configs`, in their order.
+
+    Parameters
+    ----------
+    data : callable
+        Picklable; gives the `PatchPairs` of a split, the same for every run. Called in each worker.
+    log : callable
+        Gets one line per run that was trained.
+    """
+    missing = [config for config in configs if not is_complete(config)]
+    # Long runs first, or the last one would keep a single core busy while the others idle.
+    missing.sort(
+        key=lambda config: (config.loss.kind == "codec", config.network.num_layers, config.network.base_filters)
+    )
+    missing.reverse()
+    if missing:
+        data("train"), data("validation")  # made here once, so that workers find them in the cache
+    for done, run in enumerate(parallel_map(partial(_train, data=data, device=device), missing), start=1):
+        record = run.record
+        log(
+            f"{done} of {len(missing)}: {record['label']}: {run.status} after {record.get('epochs', 0)} epochs, "
+            f"{record.get('seconds', 0):.0f} s"
+        )
+    return [load(config.hash) for config in configs]
+
+
+def _train(config: RunConfig, data: Callable[[str], PatchPairs], device: str) -> Run:
+    return train_or_load(config, data, device, log=lambda line: None)
