@@ -166,6 +166,11 @@ def _filling_voices(voices: list[np.ndarray], chords: list[tuple[int, bool]], sl
     return [np.asarray(voice, dtype=float) for voice in filled]
 
 
+def _within_range(key: int) -> int:
+    """Octaves down from where only a piccolo goes, and up from under a piano."""
+    return key - 12 * max(0, -(-(key - 98) // 12)) + 12 * max(0, -(-(21 - key) // 12))
+
+
 def _channel(program: str, volume: int, generator: np.random.Generator) -> Channel:
     return Channel(PROGRAMS[program], int(volume + generator.integers(-14, 15)), float(generator.uniform(-0.5, 0.5)))
 
@@ -189,7 +194,7 @@ def _play_layer(
         for onset, duration, pitch in notes:
             if pedal:
                 duration = max(duration, (onset // slot + 1) * slot - onset)
-            yield clock.note(onset, duration * 0.97, first + place, int(np.clip(pitch + shift, 21, 108)), velocity)
+            yield clock.note(onset, duration * 0.97, first + place, _within_range(int(pitch) + shift), velocity)
 
 
 def _struck(rhythm: str, beats: int, quarters: float, beat: float) -> Iterator[tuple[float, float]]:

@@ -168,7 +168,7 @@ ENSEMBLES = (
     Ensemble(
         "house",
         "electronic",
-        ("saw, poly synth", "crystal +1"),
+        ("saw, poly synth", "crystal"),
         comps=(
             Comp("brightness", "arpeggio", "xxxxxxxxxxxxxxxx", low=60),
             Comp("synth bass", "bass", "..x...x...x...x.", low=28),
@@ -245,7 +245,7 @@ ENSEMBLES = (
     Ensemble(
         "mallets and harp",
         "percussion",
-        ("xylophone, marimba", "glockenspiel +1, vibraphone"),
+        ("xylophone, marimba", "glockenspiel, vibraphone"),
         comps=(Comp("harp", "arpeggio", "x.x.x.x.x.x.x.x."), Comp("pizzicato", "bass", "x...x...x...x...", low=40)),
         drums=(("orchestra", "folk"),),
         onsets=(3.5, 7.0),

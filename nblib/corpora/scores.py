@@ -23,7 +23,7 @@ from nblib.corpora.soundfont import play, render_rate
 from nblib.errors import CorpusError, ParameterError
 from nblib.provenance import config_hash, random_generator
 
-VERSION = 1
+VERSION = 2
 """Raised with any change that changes a sample."""
 
 SPLIT = (0.7, 0.2, 0.1)  # MM'19, Section 3
