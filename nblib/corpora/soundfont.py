@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,14 +62,7 @@ def play(notes: Sequence[Note], channels: Sequence[Channel], seconds: float, sam
     np.ndarray [shape=(round(seconds * sample_rate),)]
         float32, not limited to [-1, 1].
     """
-    import tinysoundfont
-
-    synth = tinysoundfont.Synth(gain=-12.0, samplerate=sample_rate)
-    font = synth.sfload(_soundfont())
-    for index, channel in enumerate(channels):
-        synth.program_select(index, font, 128 if channel.drums else 0, channel.program, channel.drums)
-        synth.control_change(index, 7, channel.volume)
-        synth.control_change(index, 10, round(64 + 63 * channel.pan))
+    synth = _synthesiser(channels, sample_rate)
     length = round(seconds * sample_rate)
     stereo = np.zeros((length, 2), dtype=np.float32)
     view = stereo.data.cast("B")
@@ -95,6 +88,18 @@ def render_rate(sample_rate: int) -> int:
     The soundfont's samples reach 22.05 kHz and the synthesiser has no filter before it reads them at another rate.
     """
     return max(sample_rate, 22_050 + sample_rate // 2)
+
+
+def _synthesiser(channels: Sequence[Channel], sample_rate: int) -> Any:
+    import tinysoundfont
+
+    synth = tinysoundfont.Synth(gain=-12.0, samplerate=sample_rate)
+    font = synth.sfload(_soundfont())
+    for index, channel in enumerate(channels):
+        synth.program_select(index, font, 128 if channel.drums else 0, channel.program, channel.drums)
+        synth.control_change(index, 7, channel.volume)
+        synth.control_change(index, 10, round(64 + 63 * channel.pan))
+    return synth
 
 
 def _events(notes: Sequence[Note], sample_rate: int) -> list[tuple[int, int, int, int]]:
