@@ -19,15 +19,19 @@ Candidate = TypeVar("Candidate")
 Kept = TypeVar("Kept")
 
 
-def in_turns(things: Sequence[Candidate], group: Callable[[Candidate], str], seed: int, what: str) -> list[Candidate]:
-    """`things` in an order drawn from the seed, in which the groups take turns."""
-    order = [things[int(place)] for place in random_generator(seed, "order", what).permutation(len(things))]
+def shuffled(things: Sequence[Candidate], seed: int, what: str) -> list[Candidate]:
+    """`things` in an order drawn from the seed."""
+    return [things[int(place)] for place in random_generator(seed, "order", what).permutation(len(things))]
+
+
+def in_turns(things: Sequence[Candidate], group: Callable[[Candidate], str]) -> list[Candidate]:
+    """`things` so that the groups take turns; within a group the order stays."""
     counts: dict[str, int] = {}
     turns = []
-    for each in order:
+    for each in things:
         counts[group(each)] = turn = counts.get(group(each), -1) + 1
         turns.append(turn)
-    return [order[place] for place in sorted(range(len(order)), key=lambda place: turns[place])]
+    return [things[place] for place in sorted(range(len(things)), key=lambda place: turns[place])]
 
 
 def take(

@@ -70,7 +70,7 @@ def render(source: NoiseSource, samples: int, recording: int, talkers: Sequence[
     Parameters
     ----------
     source : NoiseSource
-    samples : int > 0
+    samples : int >= 2
         Its length at 22,050 Hz.
     recording : int
         Which one: another number is another piece of the same noise.
@@ -85,10 +85,10 @@ def render(source: NoiseSource, samples: int, recording: int, talkers: Sequence[
     Raises
     ------
     ParameterError
-        `samples` is not positive, or there are too few talkers.
+        `samples` is below 2, or there are too few talkers.
     """
-    if samples < 1:
-        raise ParameterError(f"samples={samples}: the length of a noise must be at least 1")
+    if samples < 2:
+        raise ParameterError(f"samples={samples}: a noise without constant part needs at least 2 samples")
     if len(talkers) < talkers_needed(source):
         raise ParameterError(
             f"talkers: {len(talkers)} given, noise source {source.name} needs {talkers_needed(source)} utterances"
@@ -98,8 +98,11 @@ def render(source: NoiseSource, samples: int, recording: int, talkers: Sequence[
         noise = (_babble if source.kind == "babble" else _crowd)(source, samples, random, talkers)
     else:
         noise = _MAKERS[source.kind](source, samples, random)
-    noise = noise - noise.mean()
-    return (noise / max(np.sqrt(np.mean(noise**2)), 1e-12)).astype(np.float32)
+    return _unit(noise - noise.mean()).astype(np.float32)
+
+
+def _unit(samples: np.ndarray) -> np.ndarray:
+    return samples / max(samples.std(), 1e-12)
 
 
 def shaped(white: np.ndarray, gain: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -164,7 +167,7 @@ def _hum(source: NoiseSource, samples: int, random: np.random.Generator) -> np.n
     tone = np.interp(phase, np.arange(HUM_TABLE), scipy.fft.irfft(cycle), period=HUM_TABLE)
     tone *= _slow(random, samples, 4.0, rough)
     hiss = shaped(random.standard_normal(samples), lambda f: _tilt(f, 1.0))
-    return tone / tone.std() + air * hiss / hiss.std()
+    return _unit(tone) + air * _unit(hiss)
 
 
 def _impulsive(source: NoiseSource, samples: int, random: np.random.Generator) -> np.ndarray:
@@ -180,7 +183,7 @@ def _impulsive(source: NoiseSource, samples: int, random: np.random.Generator) -
         centre = random.choice(modes)
         noise[start : start + length] += _band(ring, centre, width, 0.0)
     rest = shaped(random.standard_normal(samples), lambda f: _tilt(f, 1.2))
-    return noise / max(noise.std(), 1e-9) + floor * rest / rest.std()
+    return _unit(noise) + floor * _unit(rest)
 
 
 def _looped(talker: np.ndarray, samples: int, start: int) -> np.ndarray:
@@ -208,7 +211,7 @@ def _crowd(source: NoiseSource, samples: int, random: np.random.Generator, talke
         noise += _looped(voice, samples, int(random.integers(len(voice)))) * 10 ** (random.normal(0, 4) / 20)
     clatter = _impulsive(NoiseSource(source.name, "impulsive", 1.5, source.seed), samples, random)
     hall = (source.main, source.main)
-    return reverberated(noise / noise.std() + 0.3 * clatter, source.random(), hall, (-6.0, 0.0))
+    return reverberated(_unit(noise) + 0.3 * clatter, source.random(), hall, (-6.0, 0.0))
 
 
 def reverberated(

@@ -14,7 +14,7 @@ import soundfile
 
 from nblib.audio import check_signal, read, resample
 from nblib.corpora.base import SPLITS, Item, Mixture, split_groups
-from nblib.corpora.choosing import entry, in_turns, lossless_files, nothing_left, take, warn_skipped
+from nblib.corpora.choosing import entry, in_turns, lossless_files, nothing_left, shuffled, take, warn_skipped
 from nblib.corpora.mixtures import SPLIT_FRACTIONS, check_sizes, mix
 from nblib.errors import AudioError, check_choice
 from nblib.provenance import config_hash, random_generator
@@ -144,9 +144,11 @@ class SpeakerNoiseFolders:
             own = [each for each in segments if speaker_split[each.speaker] == split]
             check = partial(_checked_segment, Path(self.speech_root))
             kept = take(own, getattr(self, split), check, lambda each: f"{each.path} part {each.part}", skipped)
-            noises = self._turns([each for each in recordings if source_split[each.source] == split], split)
+            noises = shuffled([each for each in recordings if source_split[each.source] == split], self.seed, "noise")
             check_noise = partial(_checked_recording, Path(self.noise_root))
-            heard = take(noises, len(kept), check_noise, lambda each: each.path, skipped)
+            heard = take(
+                in_turns(noises, lambda each: each.source), len(kept), check_noise, lambda each: each.path, skipped
+            )
             if getattr(self, split) and not (kept and heard):
                 raise nothing_left(f"{self.speech_root} with {self.noise_root}: {split}", skipped)
             chosen[split] = [(segment, heard[place % len(heard)]) for place, segment in enumerate(kept)]
@@ -173,28 +175,24 @@ class SpeakerNoiseFolders:
                 found += [Segment(name, name.split("/")[0], part, parts) for part in range(parts)]
         if not found:
             raise nothing_left(str(root), skipped)
-        return sorted(in_turns(found, lambda each: each.speaker, self.seed, "speech"), key=lambda each: each.part)
-
-    def _turns(self, recordings: list[Recording], split: str) -> list[Recording]:
-        return in_turns(recordings, lambda each: each.source, self.seed, f"noise {split}")
+        return in_turns(
+            sorted(shuffled(found, self.seed, "speech"), key=lambda each: each.part), lambda each: each.speaker
+        )
 
 
 def noise_segment(samples: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:
     """`length` samples of a recording [shape=(n,)], tiled if it is shorter, from a place that is not near-silent.
 
-    Of 16 drawn places the first is taken that is at most 10 dB below the whole recording, or else the loudest.
+    Drawn among the places, an eighth of `length` apart, that are at most 10 dB below the whole recording.
     """
     if len(samples) <= length:
         return np.resize(samples, length)
-    floor = _level_db(samples) - 10
-    pieces = (samples[start : start + length] for start in random.integers(0, len(samples) - length + 1, 16))
-    best, best_level = samples[:length], -np.inf
-    for piece in pieces:
-        if (level := _level_db(piece)) > best_level:
-            best, best_level = piece, level
-        if best_level >= floor:
-            break
-    return best
+    starts = np.append(np.arange(0, len(samples) - length, max(1, length // 8)), len(samples) - length)
+    energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    heard = energy[starts + length] - energy[starts]
+    loud = starts[heard >= min(0.1 * energy[-1] * length / len(samples), heard.max())]
+    start = int(loud[random.integers(len(loud))])
+    return samples[start : start + length]
 
 
 def source_of(name: str) -> str:

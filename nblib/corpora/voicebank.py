@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 
 from nblib.audio import check_signal, read, resample
 from nblib.corpora.base import SPLITS, Item, Mixture, split_groups
-from nblib.corpora.choosing import entry, in_turns, nothing_left, take, warn_skipped
+from nblib.corpora.choosing import entry, in_turns, nothing_left, shuffled, take, warn_skipped
 from nblib.corpora.mixtures import SPLIT_FRACTIONS, check_sizes, limited
 from nblib.errors import AudioError, CorpusError, check_choice
 from nblib.provenance import config_hash
@@ -169,7 +169,7 @@ class VoiceBankDemand:
         chosen: dict[str, list[Pair]] = {}
         for split in SPLITS:
             own = [pair for pair in candidates if dealt[pair.speaker] == split]
-            turns = in_turns(own, lambda pair: pair.speaker, self.seed, f"pairs {split}")
+            turns = in_turns(shuffled(own, self.seed, "pairs"), lambda pair: pair.speaker)
             check = partial(checked_pair, self.folders, self.snr_db)
             chosen[split] = take(turns, getattr(self, split), check, lambda pair: pair.name, skipped)
             if getattr(self, split) and not chosen[split]:
@@ -196,7 +196,7 @@ class VoiceBankDemand:
         speakers = len({pair.speaker for pair in pairs})
         return CorpusError(
             f"{self.root}: too few pairs at {self.snr_db:g} dB in {self.folders[1].name}: {what}; found "
-            f"{found or 'none'} from {speakers} speaker(s); choose one of these as snr_db, or add the 56-speaker training set"
+            f"{found or 'none'} from {speakers} speaker(s); choose one of these as snr_db, or add the 56-speaker set"
         )
 
 

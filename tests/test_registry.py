@@ -1,0 +1,149 @@
+"""Corpora by name: what is looked for where, what stands in, and what the errors say."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import nblib.corpora as corpora
+from nblib.corpora import EmbeddedMixtures, MusicFolder, MusicSelection, ScoresCorpus, SpeakerNoiseFolders
+from nblib.corpora.base import SPLITS
+from nblib.corpora.registry import music, speech_mixtures
+from nblib.corpora.voicebank import VoiceBankDemand
+from nblib.errors import CorpusError, ParameterError
+
+BENCH = Path(os.environ.get("NBLIB_REALBENCH") or Path(__file__).resolve().parents[2] / "shared" / "realbench")
+on_real = pytest.mark.skipif(not BENCH.is_dir(), reason="no real recordings: set NBLIB_REALBENCH to their folder")
+
+
+def write(path: Path, seed: int, seconds: float = 1.5, sample_rate: int = 22_050) -> np.ndarray:
+    samples = 0.1 * np.random.default_rng(seed).standard_normal(round(seconds * sample_rate))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, sample_rate)
+    return samples
+
+
+def write_pairs(root: Path, folder: str) -> None:
+    for number in range(4):
+        write(root / f"clean_{folder}_wav" / f"p{number}_001.wav", number)
+        clean, _ = soundfile.read(root / f"clean_{folder}_wav" / f"p{number}_001.wav")
+        noise = 0.1 * np.random.default_rng(number + 50).standard_normal(len(clean))
+        (root / f"noisy_{folder}_wav").mkdir(parents=True, exist_ok=True)
+        soundfile.write(root / f"noisy_{folder}_wav" / f"p{number}_001.wav", clean + noise, 22_050)
+
+
+def write_folders(root: Path) -> None:
+    for number in range(4):
+        write(root / "speech" / f"s{number}" / "a.flac", number)
+        write(root / "noise" / f"{'abcd'[number]}-1.flac", 100 + number)
+
+
+def test_embedded_by_name() -> None:
+    made = music("embedded", None, 16_000, 3, pieces=5, seconds=4.0)
+    assert made == ScoresCorpus(pieces=5, seconds=4.0, sample_rate=16_000, seed=3)
+    spoken = speech_mixtures("embedded", None, 16_000, 3, train=4, validation=2, test=1)
+    assert spoken == EmbeddedMixtures(4, 2, 1, sample_rate=16_000, seed=3)
+    assert [len(spoken.items(split)) for split in SPLITS] == [4, 2, 1]
+
+
+@pytest.mark.parametrize("place", ["lossless_music", ".", "musdb18hq/train/song"])
+def test_music_is_found_where_it_is_looked_for(tmp_path: Path, place: str) -> None:
+    for number, name in enumerate(("alpha", "bravo", "charlie", "delta")):
+        below = f"{name}/mixture.flac" if "musdb" in place else f"{name}.flac"
+        write(tmp_path / place / below, number, seconds=2.0)
+    found = music("real", tmp_path, seed=1, seconds=1.5)
+    assert isinstance(found, MusicFolder)
+    assert len(found.items()) == 4
+    assert all(found.load(item).shape == (33_075,) for item in found.items())
+
+
+def test_pieces_limit_a_folder(tmp_path: Path) -> None:
+    for number in range(20):
+        write(tmp_path / "lossless_music" / f"{chr(97 + number)}" / "take.flac", number)
+    whole = music("real", tmp_path)
+    chosen = music("real", tmp_path, pieces=10)
+    assert isinstance(chosen, MusicSelection)
+    assert [len(chosen.items(split)) for split in SPLITS] == [7, 2, 1]
+    assert {item.name for item in chosen.items()} < {item.name for item in whole.items()}
+    assert chosen.fingerprint not in (whole.fingerprint, music("real", tmp_path, pieces=9).fingerprint)
+    item = chosen.items("test")[0]
+    assert np.array_equal(chosen.load(item), whole.load(item))
+    described = (chosen.name, chosen.licence, chosen.citation, chosen.sample_rate)
+    assert described == (whole.name, whole.licence, whole.citation, whole.sample_rate)
+
+
+def test_pairs_come_before_folders(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    write_pairs(tmp_path / "voicebank_demand", "trainset_28spk")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = speech_mixtures("real", tmp_path, train=2, validation=1, test=1)
+    assert isinstance(found, VoiceBankDemand)
+    assert [len(found.items(split)) for split in SPLITS] == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("folder", "snr_db", "reason"),
+    [("testset", 0.0, "has no training set"), ("trainset_56spk", 15.0, "too few pairs at 15 dB.*found 0 dB: 4")],
+)
+def test_folders_stand_in_and_it_is_said(tmp_path: Path, folder: str, snr_db: float, reason: str) -> None:
+    write_folders(tmp_path)
+    write_pairs(tmp_path / "voicebank_demand", folder)
+    with pytest.warns(UserWarning, match=f"{reason}.*taking speech/ mixed with noise/ instead"):
+        found = speech_mixtures("real", tmp_path, train=2, validation=1, test=1, snr_db=snr_db)
+    assert isinstance(found, SpeakerNoiseFolders)
+    assert [len(found.items(split)) for split in SPLITS] == [2, 1, 1]
+
+
+def test_folders_alone_need_no_warning(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert isinstance(speech_mixtures("real", tmp_path), SpeakerNoiseFolders)
+
+
+def test_errors_say_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"looked for lossless_music/, .* and musdb18hq/"):
+        music("real", tmp_path)
+    with pytest.raises(CorpusError, match=r"looked for voicebank_demand/ \(.*is not there\) and for speech/<speaker>/"):
+        speech_mixtures("real", tmp_path)
+    for function in (music, speech_mixtures):
+        with pytest.raises(CorpusError, match="no such folder"):
+            function("real", tmp_path / "none")
+        with pytest.raises(ParameterError, match="--data-root"):
+            function("real", None)
+        with pytest.raises(ParameterError, match="did you mean 'embedded'"):
+            function("embeded", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "corpus",
+    [ScoresCorpus, MusicFolder, MusicSelection, EmbeddedMixtures, VoiceBankDemand, SpeakerNoiseFolders],
+)
+def test_every_corpus_offers_the_same(corpus: type) -> None:
+    for name in ("name", "licence", "citation", "sample_rate", "fingerprint"):
+        assert hasattr(corpus, name) or name in corpus.__dataclass_fields__  # type: ignore[attr-defined]
+    assert list(inspect.signature(corpus.items).parameters) == ["self", "split"]  # type: ignore[attr-defined]
+    assert list(inspect.signature(corpus.load).parameters) == ["self", "item"]  # type: ignore[attr-defined]
+
+
+def test_all_names_are_there() -> None:
+    assert all(hasattr(corpora, name) for name in corpora.__all__)
+
+
+@on_real
+def test_real_recordings() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pieces = music("real", BENCH, pieces=10, seconds=5.0)
+        assert len(pieces.items()) == 10
+        assert {len(pieces.load(item)) for item in pieces.items()} <= set(range(22_050, 110_251))
+    with pytest.warns(UserWarning, match="no training set"):
+        spoken = speech_mixtures("real", BENCH, train=6, validation=3, test=3)
+    assert len(spoken.items()) == 12
