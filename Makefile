@@ -6,7 +6,7 @@
 
 VENV_PYTHON := .venv/bin/python
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-CANDIDATES = $(if $(PYTHON),'$(PYTHON)',$(VENV_PYTHON) python3 python3.13 python3.12 python3.11 python)
+CANDIDATES = $(if $(PYTHON),'$(PYTHON)',$(if $(wildcard .venv/whole),$(VENV_PYTHON)) python3 python3.13 python3.12 python3.11 python)
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile

@@ -41,6 +41,7 @@ def main() -> None:
     if PYTHON.exists() and STAMP.exists() and STAMP.read_text(encoding="utf-8") == stamp:
         return
     say(f"making .venv with Python {sys.version.split()[0]}")
+    STAMP.unlink(missing_ok=True)  # first, so that nothing takes for whole what is half removed
     shutil.rmtree(VENV, ignore_errors=True)
     # This script may run by the very environment that it replaces: the Python beneath it makes the new one.
     run([sys._base_executable, "-m", "venv", "--clear", str(VENV)], "make a virtual environment")
