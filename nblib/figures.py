@@ -122,18 +122,13 @@ def spectrogram_grid(
 
 def figure2(patches: pd.DataFrame, sample_rate: int, hop: int) -> Figure:
     """MM'19 Figure 2, rows lossless, MP3 and emulated; `patches` as `experiments.loss_network.make` writes them."""
-    frames = [name for name in patches if name.startswith("frame")]
+    frames = [name for name in patches.columns if str(name).startswith("frame")]
     pieces = list(dict.fromkeys(patches["item"]))
     systems = list(dict.fromkeys(patches["system"]))
-    chosen = {key: own for key, own in patches.groupby(["system", "item"])}
+    chosen = dict(list(patches.groupby(["system", "item"])))
+    title = patches.drop_duplicates("item").set_index("item")["character"]
     grid = [
-        [
-            (
-                str(chosen[system, piece]["character"].iloc[0]) if row == 0 else "",
-                chosen[system, piece][frames].to_numpy(),
-            )
-            for piece in pieces
-        ]
+        [(str(title[piece]) if row == 0 else "", chosen[system, piece][frames].to_numpy()) for piece in pieces]
         for row, system in enumerate(systems)
     ]
     return spectrogram_grid(grid, [NAMES[system] for system in systems], sample_rate, hop)
@@ -169,20 +164,11 @@ def figure5_preference(rates: pd.DataFrame, published: pd.DataFrame, parameters:
     for axes, kind, title in zip(
         panels, ("preferred", "dont_know"), ("codec loss preferred", "“I don't know”"), strict=True
     ):
-        _points(axes, x, rates, f"{kind}_rate", COLOURS["codec"], "model-predicted, no listeners", -0.06)
-        axes.errorbar(
-            x - 0.06, pooled[f"{kind}_rate"], pooled[f"{kind}_std"], fmt="none", ecolor=COLOURS["codec"], capsize=3
-        )
-        spread = paper[f"{kind}_spread"].fillna(0)
-        axes.errorbar(
-            x + 0.06,
-            paper[f"{kind}_rate"],
-            spread,
-            fmt="--s",
-            color=COLOURS["paper"],
-            capsize=3,
-            label="paper, 20 listeners",
-        )
+        rate, bars = f"{kind}_rate", {"capsize": 3, "elinewidth": 1}
+        _points(axes, x, rates, rate, COLOURS["codec"], "model-predicted, no listeners", -0.06)
+        axes.errorbar(x - 0.06, pooled[rate], pooled[f"{kind}_std"], fmt="none", ecolor=COLOURS["codec"], **bars)
+        spread, label = paper[f"{kind}_spread"].fillna(0), "paper, 20 listeners"
+        axes.errorbar(x + 0.06, paper[rate], spread, fmt="--s", color=COLOURS["paper"], label=label, **bars)
         axes.set(title=title, ylim=(-0.05, 1.1), xlabel="capacity (parameters)")
         axes.set_xticks(x, [f"{name}\n{parameters[name]:,}" for name in names])
         axes.axhline(0.5, color="0.8", zorder=0)
@@ -197,8 +183,8 @@ def figure5_l1(means: pd.DataFrame, published: pd.DataFrame, parameters: dict[st
     Parameters
     ----------
     means : DataFrame
-        Columns capacity, loss, seed (missing: mean over seeds), l1; the rows of loss "unprocessed" and "oracle_mask" are
-        drawn as levels.
+        Columns capacity, loss, seed (missing: mean over seeds), l1; loss "unprocessed" and
+        "oracle_mask" are drawn as levels.
     published : DataFrame
         Columns capacity, codec, l1.
     """

@@ -37,45 +37,56 @@ class Mixture:
     mixture: np.ndarray
 
 
-class MusicCorpus(Protocol):
-    """Lossless recordings for codec pairs."""
+class Corpus(Protocol):
+    """What music and mixtures have in common."""
 
-    name: str
-    licence: str
-    citation: str
-    sample_rate: int
-    fingerprint: str
+    @property
+    def name(self) -> str:
+        """The corpus's, for messages and figures."""
+        ...
+
+    @property
+    def licence(self) -> str:
+        """Under which the recordings may be used."""
+        ...
+
+    @property
+    def citation(self) -> str:
+        """BibTeX."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with anything that would change a sample."""
+        ...
 
     def items(self, split: str | None = None) -> Sequence[Item]:
         """The items of one split, or all, in a fixed order."""
         ...
+
+
+class MusicCorpus(Corpus, Protocol):
+    """Lossless recordings for codec pairs."""
 
     def load(self, item: Item) -> np.ndarray:
         """Mono samples [shape=(n,)], float32 in [-1, 1], at `sample_rate`."""
         ...
 
 
-class MixtureCorpus(Protocol):
+class MixtureCorpus(Corpus, Protocol):
     """Targets mixed with noise, for separation. An item's `info` holds ``snr_db``."""
-
-    name: str
-    licence: str
-    citation: str
-    sample_rate: int
-    fingerprint: str
-
-    def items(self, split: str | None = None) -> Sequence[Item]:
-        """The items of one split, or all, in a fixed order."""
-        ...
 
     def load(self, item: Item) -> Mixture:
         """Target, noise and mixture at `sample_rate`."""
         ...
 
 
-def split_groups(
-    groups: Sequence[str], fractions: tuple[float, float, float], seed: int, what: str
-) -> dict[str, str]:
+def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], seed: int, what: str) -> dict[str, str]:
     """Deal `groups` out to train, validation and test in about `fractions`, at least one each, the order by `seed`.
 
     Raises

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -76,7 +76,7 @@ def results_table(setup: Settings, source: str, log: Callable[[str], None] = pri
     return results.read(setup, TABLE)
 
 
-def different_pieces(items: list[Item], count: int = 3) -> list[Item]:
+def different_pieces(items: Sequence[Item], count: int = 3) -> list[Item]:
     """The first `count` items of different character, filled up with the next ones where there are fewer characters."""
     characters: dict[object, Item] = {}
     for item in items:
@@ -117,7 +117,7 @@ def _score_item(setup: Settings, run: Run, item: Item) -> list[dict[str, object]
     for system, estimate in estimates.items():
         sound = audio.synthesise(audio.with_phase(estimate, spectra["mp3"]), len(lossless), setup.geometry)
         found_hz = audio.cutoff_hz(lossless, np.asarray(sound), setup.geometry.sample_rate)
-        holes = hole_scores(*(part.numpy() for part in (magnitude["lossless"], magnitude["mp3"], estimate)), cutoff_bin)
+        holes = hole_scores(magnitude["lossless"].numpy(), magnitude["mp3"].numpy(), estimate.numpy(), cutoff_bin)
         rows.append(
             {"network": "spectral", "run": run.hash, "seed": setup.seed, "device": run.record["device"]}
             | {"split": item.split, "item": item.name, "system": system, "l1": errors[system]}

@@ -29,9 +29,10 @@ def speech_votes(setup: Settings, listener: ModelListener) -> pd.DataFrame:
     pairs = capacity.paired(results.read(setup, capacity.TABLE), "estoi")
     pairs = pairs[pairs["item"].isin(heard)].rename(columns={"codec": "score_a", "l1": "score_b"})
     votes = []
-    for seed, own in pairs.groupby("seed"):
+    for seed in sorted(pairs["seed"].unique()):
+        own = pairs[pairs["seed"] == seed]
         chosen = listener.choose(own, setup.participants, derive_seed(setup.seed, "votes", int(seed)))
-        votes.append(chosen.assign(participant=f"{int(seed)}-" + chosen["participant"].astype(str)))
+        votes.append(chosen.assign(participant=f"{seed}-" + chosen["participant"].astype(str)))
     return pd.concat(votes, ignore_index=True)
 
 
@@ -44,8 +45,8 @@ def make(setup: Settings) -> None:
             votes = speech_votes(setup, ModelListener(difference, noise_scale, zone_scale))
             for by in (["task", "capacity"], ["task", "capacity", "seed"]):
                 rates = preference_rates(votes, by, setup.seed)
-                judge = {"judge": f"ESTOI listener ({LABEL})", "noticeable_difference": difference}
-                tables.append(rates.assign(noise_scale=noise_scale, zone_scale=zone_scale, **judge))
+                rates = rates.assign(judge=f"ESTOI listener ({LABEL})", noticeable_difference=difference)
+                tables.append(rates.assign(noise_scale=noise_scale, zone_scale=zone_scale))
     table = pd.concat(tables, ignore_index=True).reindex(columns=_COLUMNS)
     results.save(setup, TABLE, table.sort_values(["task", "noise_scale", "zone_scale", "capacity", "seed"]))
 

@@ -85,13 +85,13 @@ class Settings:
 
     def music_corpus(self) -> MusicCorpus:
         """Lossless music for the loss network."""
-        size = {"pieces": self.music.pieces, "seconds": self.music.seconds}
-        return music(self.corpus, self.data_root, self.geometry.sample_rate, self.seed, **size)
+        rate = self.geometry.sample_rate
+        return music(self.corpus, self.data_root, rate, self.seed, self.music.pieces, self.music.seconds)
 
     def speech_corpus(self) -> MixtureCorpus:
         """Speech in noise at 0 dB."""
-        size = {"train": self.speech.train, "validation": self.speech.validation, "test": self.speech.test}
-        return speech_mixtures(self.corpus, self.data_root, self.geometry.sample_rate, self.seed, **size)
+        rate, size = self.geometry.sample_rate, self.speech
+        return speech_mixtures(self.corpus, self.data_root, rate, self.seed, size.train, size.validation, size.test)
 
 
 PAPER = Settings()
@@ -105,9 +105,9 @@ PROFILES: dict[str, dict[str, Any]] = {
         "speech": SpeechSize(256, 64, 30),
         "loss_network": NetworkSpec(6, 8),
         "loss_training": Training(
-            learning_rate=1e-3, batch_size=8, max_epochs=30, patience=6, min_improvement=0.01, gain_db=(-20.0, 0.0)
+            learning_rate=1e-3, batch_size=8, max_epochs=12, patience=3, min_improvement=0.01, gain_db=(-20.0, 0.0)
         ),
-        "separation_training": Training(learning_rate=2e-3, batch_size=8, max_epochs=60, patience=6),
+        "separation_training": Training(learning_rate=2e-3, batch_size=8, max_epochs=100, patience=6),
         "replicates": 2,
     },
     "smoke": {
@@ -117,7 +117,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "loss_network": NetworkSpec(3, 2),
         "loss_training": Training(learning_rate=3e-3, batch_size=4, max_epochs=3, gain_db=(-20.0, 0.0)),
         "capacities": {"P1": SPEECH_CAPACITIES["P1"], "P5": SPEECH_CAPACITIES["P5"]},
-        "separation_training": Training(batch_size=4, max_epochs=3),
+        "separation_training": Training(learning_rate=1e-2, batch_size=4, max_epochs=4),
         "unit_epochs": 1,
         "replicates": 1,
         "participants": 4,

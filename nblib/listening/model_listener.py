@@ -26,8 +26,8 @@ LABEL = "model-predicted, no listeners"
 CORRECT_AT_JND = 0.794
 PARTICIPANT_SPREAD = 0.3  # standard deviation of the logarithm of a participant's noise: a factor of 1.35 either way
 
-# McShefferty, Whitmer and Akeroyd 2015, "The just-noticeable difference in speech-to-noise ratio", Trends in Hearing 19,
-# doi 10.1177/2331216515572316: 69 people judged which of two sentences in speech-shaped noise was clearer; 3 dB.
+# McShefferty, Whitmer and Akeroyd 2015, "The just-noticeable difference in speech-to-noise ratio", Trends in Hearing
+# 19, doi 10.1177/2331216515572316: 69 people judged which of two sentences in speech-shaped noise was clearer; 3 dB.
 SPEECH_TO_NOISE_JND_DB = 3.0
 
 

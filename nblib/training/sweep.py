@@ -27,10 +27,7 @@ def train_all(
     """
     missing = [config for config in configs if not is_complete(config)]
     # Long runs first, or the last one would keep a single core busy while the others idle.
-    missing.sort(
-        key=lambda config: (config.loss.kind == "codec", config.network.num_layers, config.network.base_filters)
-    )
-    missing.reverse()
+    missing.sort(key=_cost, reverse=True)
     if missing:
         data("train"), data("validation")  # made here once, so that workers find them in the cache
     for done, run in enumerate(parallel_map(partial(_train, data=data, device=device), missing), start=1):
@@ -40,6 +37,10 @@ def train_all(
             f"{record.get('seconds', 0):.0f} s"
         )
     return [load(config.hash) for config in configs]
+
+
+def _cost(config: RunConfig) -> tuple[bool, int, int]:
+    return config.loss.kind == "codec", config.network.num_layers, config.network.base_filters
 
 
 def _train(config: RunConfig, data: Callable[[str], PatchPairs], device: str) -> Run:
