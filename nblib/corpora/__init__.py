@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nblib.corpora.base import SPLITS, Item, Mixture, MixtureCorpus, MusicCorpus, split_groups
+from nblib.corpora.base import SPLITS, Corpus, Item, Mixture, MixtureCorpus, MusicCorpus, split_groups
 from nblib.corpora.folders import MusicFolder
 from nblib.corpora.mixtures import EmbeddedMixtures, measured_snr_db, mix
 from nblib.corpora.registry import CORPORA, MusicSelection, music, speech_mixtures
@@ -13,6 +13,7 @@ from nblib.corpora.voicebank import VoiceBankDemand, active_level_db
 __all__ = [
     "CORPORA",
     "SPLITS",
+    "Corpus",
     "EmbeddedMixtures",
     "Item",
     "Mixture",

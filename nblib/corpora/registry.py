@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.corpora.base import SPLITS, Item
+from nblib.corpora.base import SPLITS, Item, MixtureCorpus, MusicCorpus
 from nblib.corpora.folders import LOSSLESS, SPLIT, MusicFolder
 from nblib.corpora.mixtures import EmbeddedMixtures
 from nblib.corpora.scores import ScoresCorpus
@@ -79,7 +79,7 @@ def music(
     seed: int = 0,
     pieces: int = 60,
     seconds: float = 30.0,
-) -> ScoresCorpus | MusicFolder | MusicSelection:
+) -> MusicCorpus:
     """Lossless music for codec pairs.
 
     Parameters
@@ -131,7 +131,7 @@ def speech_mixtures(
     validation: int = 1200,
     test: int = 600,
     snr_db: float = 0.0,
-) -> EmbeddedMixtures | VoiceBankDemand | SpeakerNoiseFolders:
+) -> MixtureCorpus:
     """Noisy speech with its clean target.
 
     Parameters

@@ -155,16 +155,21 @@ def _fresh_library() -> Iterator[ctypes.CDLL]:
             yield library
             library.espeak_Terminate()
         finally:
-            unload = ctypes.CDLL(None).dlclose
-            unload.argtypes = [ctypes.c_void_p]
-            unload(library._handle)
+            _unload(library)
+
+
+def _unload(library: ctypes.CDLL) -> None:
+    close = ctypes.CDLL(None).dlclose
+    close.argtypes = [ctypes.c_void_p]
+    close(library._handle)
 
 
 def _refuse_loaded(path: str) -> None:
     try:
-        ctypes.CDLL(path, mode=os.RTLD_NOLOAD)
+        held = ctypes.CDLL(path, mode=os.RTLD_NOLOAD)
     except OSError:
         return
+    _unload(held)  # our own hold on it, taken by asking
     raise CorpusError(
         f"{path} is held by other code in this process, so that what it said would change our samples: "
         "make the corpus in a process of its own"
