@@ -84,8 +84,8 @@ class SpeakerNoiseFolders:
     snr_db: float = 0.0
     name = "speaker_noise_folders"
     licence = "that of the recordings in the two folders"
-    citation = """@inproceedings{panayotov2015librispeech, title = {{LibriSpeech}: an {ASR} corpus based on public domain
-  audio books}, author = {Panayotov, Vassil and Chen, Guoguo and Povey, Daniel and Khudanpur, Sanjeev},
+    citation = """@inproceedings{panayotov2015librispeech, title = {{LibriSpeech}: an {ASR} corpus based on public
+  domain audio books}, author = {Panayotov, Vassil and Chen, Guoguo and Povey, Daniel and Khudanpur, Sanjeev},
   booktitle = {ICASSP}, pages = {5206--5210}, year = {2015}, note = {where the speech folder is LibriSpeech}}"""
 
     def __post_init__(self) -> None:
