@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -134,88 +135,108 @@ def figure2(patches: pd.DataFrame, sample_rate: int, hop: int) -> Figure:
     return spectrogram_grid(grid, [NAMES[system] for system in systems], sample_rate, hop)
 
 
-def _points(axes: Axes, x: np.ndarray, table: pd.DataFrame, value: str, colour: str, label: str, offset: float) -> None:
-    """A line of means over groups with a marker per training seed."""
-    pooled = table[table["seed"].isna()]
-    position = pooled["capacity"].map(dict(zip(sorted(table["capacity"].unique()), x, strict=True))) + offset
-    axes.plot(position, pooled[value], "-o", color=colour, label=label)
-    single = table[table["seed"].notna()]
-    place = single["capacity"].map(dict(zip(sorted(table["capacity"].unique()), x, strict=True))) + offset
-    axes.plot(place, single[value], ".", color=colour, alpha=0.45)
+def _series(axes: Axes, table: pd.DataFrame, place: dict[str, float], colour: str, label: str, offset: float) -> None:
+    """Our points: a line over the pooled values with their spread, a dot per training seed."""
+    pooled, single = table[table["seed"].isna()], table[table["seed"].notna()]
+    x = pooled["capacity"].map(place) + offset
+    axes.plot(x, pooled["value"], "-o", color=colour, label=label)
+    axes.errorbar(x, pooled["value"], pooled["spread"].fillna(0), fmt="none", ecolor=colour, capsize=3, elinewidth=1)
+    axes.plot(single["capacity"].map(place) + offset, single["value"], ".", color=colour, alpha=0.4, markersize=5)
 
 
-def figure5_preference(rates: pd.DataFrame, published: pd.DataFrame, parameters: dict[str, int]) -> Figure:
-    """IJCNN'20 Figure 5, upper speech panel: preference and don't-know against capacity, the published points beside.
+def _paper_series(
+    axes: Axes, table: pd.DataFrame, place: dict[str, float], colour: str, label: str, offset: float
+) -> None:
+    """The published points, open squares on a dashed line."""
+    x = table["capacity"].map(place) + offset
+    style: dict[str, Any] = {"fmt": "s--", "mfc": "white", "capsize": 3, "elinewidth": 1, "alpha": 0.7}
+    axes.errorbar(x, table["value"], table["spread"].fillna(0), color=colour, label=label, **style)
+
+
+def figure5(data: pd.DataFrame, parameters: dict[str, int], judge: str) -> Figure:
+    """IJCNN'20 Figure 5, the two panels of one task: preference and don't-know, and test l1, against capacity.
 
     Parameters
     ----------
-    rates : DataFrame
-        As `experiments.preferences.results_table`, one judge, scales 1; rows without a seed pool all seeds.
-    published : DataFrame
-        Columns capacity, preferred_rate, preferred_spread, dont_know_rate, dont_know_spread.
+    data : DataFrame
+        As `tables.figure5_data`.
     parameters : dict
-        Parameters per capacity, for the axis.
+        Trainable parameters per capacity, for the axis.
+    judge : str
+        Who chose, for the title.
     """
-    figure, panels = plt.subplots(1, 2, figsize=(10, 3.9), sharex=True, sharey=True)
-    names = sorted(rates["capacity"].unique())
-    x = np.arange(len(names), dtype=float)
-    pooled = rates[rates["seed"].isna()].set_index("capacity").loc[names]
-    paper = published.set_index("capacity").loc[names]
-    for axes, kind, title in zip(
-        panels, ("preferred", "dont_know"), ("codec loss preferred", "“I don't know”"), strict=True
+    figure, (upper, lower) = plt.subplots(1, 2, figsize=(12.5, 4.8))
+    names = sorted(data["capacity"].dropna().unique())
+    place = {name: float(index) for index, name in enumerate(names)}
+    here, paper = data[data["source"] == "here"], data[data["source"] == "paper"]
+    for quantity, title, colour, offset in (
+        ("preferred_rate", "codec loss preferred", COLOURS["codec"], -0.05),
+        ("dont_know_rate", "“I don't know”", COLOURS["unprocessed"], 0.05),
     ):
-        rate, bars = f"{kind}_rate", {"capsize": 3, "elinewidth": 1}
-        _points(axes, x, rates, rate, COLOURS["codec"], "model-predicted, no listeners", -0.06)
-        axes.errorbar(x - 0.06, pooled[rate], pooled[f"{kind}_std"], fmt="none", ecolor=COLOURS["codec"], **bars)
-        spread, label = paper[f"{kind}_spread"].fillna(0), "paper, 20 listeners"
-        axes.errorbar(x + 0.06, paper[rate], spread, fmt="--s", color=COLOURS["paper"], label=label, **bars)
-        axes.set(title=title, ylim=(-0.05, 1.1), xlabel="capacity (parameters)")
-        axes.set_xticks(x, [f"{name}\n{parameters[name]:,}" for name in names])
-        axes.axhline(0.5, color="0.8", zorder=0)
-    panels[0].set_ylabel("share of choices")
-    panels[0].legend(frameon=False, loc="lower left")
+        _series(upper, here[here["quantity"] == quantity], place, colour, f"{title}, here", offset)
+        _paper_series(upper, paper[paper["quantity"] == quantity], place, colour, f"{title}, paper", offset + 0.03)
+    upper.set(title=f"choices (here: {judge};\npaper: 20 listeners)", ylabel="share of choices", ylim=(-0.05, 1.12))
+    l1, l1_paper = here[here["quantity"] == "test_l1"], paper[paper["quantity"] == "test_l1"]
+    for loss, offset in (("l1", -0.04), ("codec", 0.04)):
+        label = f"trained with {NAMES[loss]}"
+        _series(lower, l1[l1["loss"] == loss], place, COLOURS[loss], f"{label}, here", offset)
+        _paper_series(lower, l1_paper[l1_paper["loss"] == loss], place, COLOURS[loss], f"{label}, paper", offset)
+    for system in ("unprocessed", "oracle_mask"):
+        level = float(l1.loc[l1["loss"] == system, "value"].iloc[0])
+        lower.axhline(level, color=COLOURS[system], linestyle="-.", linewidth=1.2, label=f"{NAMES[system]}, here")
+    lower.set(title="test error", ylabel="mean $\\ell_1$ of scaled magnitudes")
+    lower.set_ylim(0, None)
+    for axes in (upper, lower):
+        axes.set_xticks(list(place.values()), [f"{name}\n{parameters[name]:,}" for name in names])
+        axes.set_xlabel("capacity (trainable parameters)")
+        axes.legend(frameon=False, fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 
 
-def figure5_l1(means: pd.DataFrame, published: pd.DataFrame, parameters: dict[str, int]) -> Figure:
-    """IJCNN'20 Figure 5, lower speech panel: test l1 of both losses against capacity, the published curves beside.
+def effects_figure(effects: pd.DataFrame, units: dict[str, str]) -> Figure:
+    """Mean paired difference codec loss - l1 with its 95 % interval, one panel per measure, one point per capacity.
 
     Parameters
     ----------
-    means : DataFrame
-        Columns capacity, loss, seed (missing: mean over seeds), l1; loss "unprocessed" and
-        "oracle_mask" are drawn as levels.
-    published : DataFrame
-        Columns capacity, codec, l1.
+    effects : DataFrame
+        Columns measure, capacity, mean, low, high.
+    units : dict
+        Axis label per measure, in the order of the panels.
     """
-    figure, axes = plt.subplots(figsize=(6.4, 4.2))
-    own = means[means["loss"].isin(["l1", "codec"])]
-    names = sorted(own["capacity"].unique())
-    x = np.arange(len(names), dtype=float)
-    paper = published.set_index("capacity").loc[names]
-    for loss, marker, offset in (("l1", "s", -0.04), ("codec", "o", 0.04)):
-        _points(axes, x, own[own["loss"] == loss], "l1", COLOURS[loss], NAMES[loss], offset)
-        axes.plot(
-            x, paper[loss], f":{marker}", color=COLOURS[loss], alpha=0.6, mfc="none", label=f"{NAMES[loss]}, paper"
-        )
-    for system in ("unprocessed", "oracle_mask"):
-        level = float(means.loc[means["loss"] == system, "l1"].iloc[0])
-        axes.axhline(level, color=COLOURS[system], linestyle="-.", linewidth=1)
-        axes.annotate(NAMES[system], (x[-1] + 0.3, level), ha="right", va="bottom", color=COLOURS[system], fontsize=9)
-    axes.set(xlabel="capacity (parameters)", ylabel="test $\\ell_1$ of scaled magnitudes")
-    axes.set_xticks(x, [f"{name}\n{parameters[name]:,}" for name in names])
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, ncols=2, fontsize=9)
+    figure, panels = plt.subplots(1, len(units), figsize=(3.4 * len(units), 3.2), squeeze=False)
+    for axes, (measure, unit) in zip(panels[0], units.items(), strict=True):
+        own = effects[effects["measure"] == measure]
+        error = np.abs(own[["low", "high"]].to_numpy().T - own["mean"].to_numpy())
+        axes.errorbar(own["capacity"], own["mean"], error, fmt="o", color=COLOURS["codec"], capsize=4)
+        axes.axhline(0, color="0.6", linewidth=1)
+        axes.set(xlabel="capacity", title=unit)
+    panels[0, 0].set_ylabel("codec loss − $\\ell_1$, 95 % interval")
     return figure
 
 
-def effects_figure(effects: pd.DataFrame, unit: str) -> Figure:
-    """Mean paired difference codec loss - l1 per capacity with its 95 % interval."""
-    figure, axes = plt.subplots(figsize=(6.4, 3.2))
-    x = np.arange(len(effects))
-    error = np.abs(effects[["low", "high"]].to_numpy().T - effects["mean"].to_numpy())
-    axes.errorbar(x, effects["mean"], error, fmt="o", color=COLOURS["codec"], capsize=4)
-    axes.axhline(0, color="0.6", linewidth=1)
-    axes.set_xticks(x, effects["capacity"])
-    axes.set(xlabel="capacity", ylabel=f"codec loss − $\\ell_1$\n({unit})")
+def unet_diagram(layers: list[dict[str, Any]]) -> Figure:
+    """IJCNN'20 Figure 1 / MM'19 Figure 1 drawn from a network: one box a layer, its height the bins, skips as arcs.
+
+    Parameters
+    ----------
+    layers : list of dict
+        As `nblib.networks.describe`: name, channels, bins, frames, from input to output.
+    """
+    figure, axes = plt.subplots(figsize=(1.05 * len(layers) + 1, 4.4))
+    tallest = max(layer["bins"] for layer in layers)
+    levels = (len(layers) - 1) // 2
+    for x, layer in enumerate(layers):
+        height = (layer["bins"] / tallest) ** 0.5
+        down = x <= levels
+        axes.bar(x, height, width=0.55, color=COLOURS["codec"] if down else COLOURS["l1"], alpha=0.85 if x else 0.3)
+        text = f"{layer['channels']} × {layer['bins']} × {layer['frames']}"
+        axes.text(x, height + 0.02, text, ha="center", va="bottom", fontsize=8, rotation=55)
+        axes.text(x, -0.04, str(layer["name"]), ha="center", va="top", fontsize=9)
+    for level in range(1, levels):
+        start, end = level, 2 * levels - level
+        arc = {"arrowstyle": "->", "connectionstyle": f"arc3,rad={-0.12 - 0.02 * level}", "color": "0.55", "lw": 1}
+        axes.annotate("", (end - 0.3, 0.1), (start + 0.3, 0.1), arrowprops=arc, zorder=0)
+    axes.set(xlim=(-0.7, len(layers) - 0.3), ylim=(-0.12, 1.55))
+    axes.set_axis_off()
+    axes.set_title("channels × bins × frames of each layer's output; arcs: concatenated skips", fontsize=10)
     return figure

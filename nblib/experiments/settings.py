@@ -51,6 +51,8 @@ VOCAL_CAPACITIES = {
 }
 LOSS_NETWORKS = {"ijcnn20": NetworkSpec(6, 28), "mm19_spectral": NetworkSpec(5, 32)}
 
+MM19_LOSS_TRAINING = Training(learning_rate=1e-3, batch_size=32, gain_db=(-20.0, 0.0))  # MM'19 Table 1, spectral
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -8,6 +8,7 @@ but the last, skips concatenated, one output channel.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -143,6 +144,15 @@ class MaskUNet(nn.Module):
                 f"magnitude of shape {tuple(magnitude.shape)}: (batch, 1, bins, frames) with bins and frames "
                 f"divisible by {step} is needed by {self.num_layers} layers"
             )
+
+
+def describe(network: MaskUNet, bins: int, frames: int) -> list[dict[str, Any]]:
+    """Name, channels, bins and frames of the input and of every layer's output, measured on the network itself."""
+    names = [f"{side}{level}" for side in ("down", "up") for level in range(1, network.num_layers + 1)]
+    with torch.no_grad():
+        outputs = network.eval().activations(torch.zeros(1, 1, bins, frames), names)
+    shapes = {"input": (1, bins, frames)} | {name: tuple(outputs[name].shape[1:]) for name in names}
+    return [{"name": name, "channels": c, "bins": b, "frames": f} for name, (c, b, f) in shapes.items()]
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -1,0 +1,124 @@
+"""The papers' tables, counted from the code's own configuration, and the tidy data behind figures."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from nblib import paths
+from nblib.experiments.capacity import LOSSES, USABLE
+from nblib.experiments.settings import (
+    LOSS_NETWORKS,
+    MM19_LOSS_TRAINING,
+    PAPER,
+    SPEECH_CAPACITIES,
+    VOCAL_CAPACITIES,
+    Settings,
+    parameter_count,
+)
+from nblib.training import NetworkSpec, Training
+
+
+def published(paper: str, item: str) -> pd.DataFrame:
+    """The published numbers of one figure or table: columns system, quantity, value, spread, source.
+
+    ``source`` is "text", or "digitised" for what was read off the authors' plots (+-0.004).
+    """
+    values = pd.read_csv(paths.paper() / "paper_values.csv")
+    chosen = values[(values["paper"] == paper) & (values["item"] == item)]
+    return chosen.drop(columns=["paper", "item"]).reset_index(drop=True)
+
+
+def _network_column(network: NetworkSpec, training: Training, sample_rate: int) -> dict[str, str]:
+    return {
+        "Number of layers": str(network.num_layers),
+        "W x H (frames x bins)": f"{PAPER.geometry.frames} x {PAPER.geometry.bins}",
+        "F (filters of the first layer)": str(network.base_filters),
+        "Batch normalisation": "all layers but the last",
+        "Dropout": "50 % (first 3 upsampling layers, never the last)",
+        "Kernel, down and up": "(5, 5), stride 2",
+        "Activation": "ReLU, sigmoid in the final layer",
+        "Learning rate": f"{training.learning_rate:g}",
+        "Decay": f"{training.decay:g}",
+        "Batch size": str(training.batch_size),
+        "Optimiser": "Adam",
+        "Sample rate (Hz)": str(sample_rate),
+        "Trainable parameters": f"{parameter_count(network):,}",
+    }
+
+
+def loss_network_table(setup: Settings) -> pd.DataFrame:
+    """MM'19 Table 1 (magnitude spectrogram) and IJCNN'20 Table I (loss network) beside this profile's network."""
+    columns = {
+        "MM'19 Table 1, spectral": _network_column(LOSS_NETWORKS["mm19_spectral"], MM19_LOSS_TRAINING, 16_000),
+        "IJCNN'20 Table I": _network_column(PAPER.loss_network, PAPER.loss_training, PAPER.geometry.sample_rate),
+        f"here ({setup.profile})": _network_column(setup.loss_network, setup.loss_training, setup.geometry.sample_rate),
+    }
+    return pd.DataFrame(columns).rename_axis("parameter")
+
+
+def separation_network_table() -> pd.DataFrame:
+    """IJCNN'20 Table I, the columns of the capacity experiments: one row per hyperparameter."""
+    capacities = {"speech denoising": SPEECH_CAPACITIES, "vocal separation": VOCAL_CAPACITIES}
+    columns = {}
+    for task, networks in capacities.items():
+        column = _network_column(next(iter(networks.values())), PAPER.separation_training, PAPER.geometry.sample_rate)
+        column["Number of layers"] = str([network.num_layers for network in networks.values()]).strip("[]")
+        column["F (filters of the first layer)"] = str([net.base_filters for net in networks.values()]).strip("[]")
+        del column["Trainable parameters"]
+        columns[task] = column
+    return pd.DataFrame(columns).rename_axis("parameter")
+
+
+def parameter_table() -> pd.DataFrame:
+    """IJCNN'20 Table II: parameters counted on the networks themselves beside the published numbers."""
+    values = published("ijcnn20", "table2").set_index("system")["value"].astype(int)
+    rows = []
+    for task, networks in (("speech", SPEECH_CAPACITIES), ("vocals", VOCAL_CAPACITIES)):
+        for capacity, network in networks.items():
+            row = {"task": task, "capacity": capacity, "layers": network.num_layers, "F": network.base_filters}
+            counted = {"counted": parameter_count(network), "published": int(values[f"{task}_{capacity.lower()}"])}
+            rows.append(row | counted)
+    return pd.DataFrame(rows)
+
+
+def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = "speech") -> pd.DataFrame:
+    """Everything that IJCNN'20 Figure 5 shows of one task, ours and the paper's.
+
+    Columns: capacity, quantity ("preferred_rate", "dont_know_rate", "test_l1"), loss (of test_l1), source ("here",
+    "paper"), seed (missing where seeds are pooled), value, spread (standard deviation over participants).
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `experiments.capacity.results_table`.
+    rates : DataFrame
+        As `experiments.preferences.results_table`; the listener with unscaled constants is shown.
+    """
+    shown = rates[(rates["task"] == task) & (rates["noise_scale"] == 1) & (rates["zone_scale"] == 1)]
+    parts = []
+    for kind in ("preferred", "dont_know"):
+        names = {f"{kind}_rate": "value", f"{kind}_std": "spread"}
+        part = shown[["capacity", "seed", *names]].rename(columns=names)
+        parts.append(part.assign(quantity=f"{kind}_rate", source="here"))
+    usable = rows[(rows["task"] == task) & rows["loss"].isin(LOSSES) & rows["status"].isin(USABLE)]
+    for by in (["capacity", "loss"], ["capacity", "loss", "seed"]):
+        means = usable.groupby(by)["l1"].mean().rename("value").reset_index()
+        parts.append(means.assign(quantity="test_l1", source="here"))
+    for system in ("unprocessed", "oracle_mask"):
+        level = rows.loc[(rows["task"] == task) & (rows["loss"] == system), "l1"].mean()
+        parts.append(pd.DataFrame([{"loss": system, "quantity": "test_l1", "source": "here", "value": level}]))
+    parts.append(_published_figure5(task, sorted(shown["capacity"].unique())))
+    columns = ["capacity", "quantity", "loss", "source", "seed", "value", "spread"]
+    return pd.concat([part.reindex(columns=columns) for part in parts], ignore_index=True)
+
+
+def _published_figure5(task: str, capacities: list[str]) -> pd.DataFrame:
+    table = published("ijcnn20", "figure5")
+    names = table["system"].str.extract(r"^(?P<task>\w+)_(?P<capacity>p\d)(?:\|(?P<loss>\w+))?$")
+    table = table.assign(
+        task=names["task"],
+        capacity=names["capacity"].str.upper(),
+        loss=names["loss"].replace({"codec_loss": "codec", "baseline": "l1"}),
+        source="paper",
+    )
+    return table[(table["task"] == task) & table["capacity"].isin(capacities)]
