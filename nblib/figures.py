@@ -240,3 +240,26 @@ def unet_diagram(layers: list[dict[str, Any]]) -> Figure:
     axes.set_axis_off()
     axes.set_title("channels × bins × frames of each layer's output; arcs: concatenated skips", fontsize=10)
     return figure
+
+
+def hole_shares(table: pd.DataFrame) -> Figure:
+    """Share of emptied points over frequency, a line a codec; columns codec, frequency_hz, hole_share."""
+    figure, axes = plt.subplots(figsize=(8, 3.6))
+    for (codec, own), colour in zip(table.groupby("codec", sort=False), COLOURS.values(), strict=False):
+        axes.plot(own["frequency_hz"] / 1000, 100 * own["hole_share"], label=codec, color=colour)
+    axes.set(xlabel="frequency (kHz)", ylabel="points emptied (%)", ylim=(0, 105), xlim=(0, None))
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def learning_curve(history: pd.DataFrame, identity: float) -> Figure:
+    """Training and validation l1 of a loss network over its epochs; columns epoch, training_loss, validation_l1."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.4))
+    axes.plot(history["epoch"], history["training_loss"], "-o", markersize=3, color=COLOURS["l1"], label="training")
+    axes.plot(
+        history["epoch"], history["validation_l1"], "-o", markersize=3, color=COLOURS["codec"], label="validation"
+    )
+    axes.axhline(identity, color=COLOURS["unprocessed"], linestyle="-.", label="identity, validation")
+    axes.set(xlabel="epoch", ylabel="mean $\\ell_1$ of scaled magnitudes", ylim=(0, None))
+    axes.legend(frameon=False)
+    return figure

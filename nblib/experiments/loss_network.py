@@ -22,7 +22,7 @@ from nblib.patches import codec_pairs
 from nblib.provenance import config_hash
 from nblib.training import LossSpec, Run, RunConfig, train_or_load
 
-TABLE, PATCHES = "loss_networks.csv", "figure2_patches.csv.gz"
+TABLE, HISTORY, PATCHES = "loss_networks.csv", "loss_network_history.csv", "figure2_patches.csv.gz"
 SYSTEMS = ("lossless", "mp3", "emulated")  # the rows of MM'19 Figure 2
 
 
@@ -63,6 +63,8 @@ def make(setup: Settings, log: Callable[[str], None] = print) -> None:
     items = [item for split in ("validation", "test") for item in corpus.items(split)]
     rows = [row for part in parallel_map(partial(_score_item, setup, run), items) for row in part]
     results.save(setup, TABLE, pd.DataFrame(rows))
+    history = pd.DataFrame(run.record["history"])
+    results.save(setup, HISTORY, history.assign(epoch=range(1, len(history) + 1)))
     results.save_runs(setup, "loss network", [run])
     network = run.network()
     patches = [_example(setup, network, item) for item in different_pieces(corpus.items("test"))]

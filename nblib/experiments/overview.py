@@ -1,0 +1,53 @@
+"""What is in a corpus, in numbers: for notebook 01."""
+
+from __future__ import annotations
+
+import warnings
+
+import librosa
+import numpy as np
+import pandas as pd
+import torch
+from torchaudio.functional import loudness
+
+from nblib.corpora.base import SPLITS, Corpus
+
+LOUDNESS_SECONDS = 0.4  # BS.1770 measures blocks of this length
+
+
+def split_table(corpus: Corpus) -> pd.DataFrame:
+    """Items and groups (pieces, speakers) of each split, and how many groups it shares with another split."""
+    groups = {split: {item.group for item in corpus.items(split)} for split in SPLITS}
+    rows = []
+    for split in SPLITS:
+        elsewhere = set().union(*(groups[other] for other in SPLITS if other != split))
+        sizes = {"items": len(corpus.items(split)), "groups": len(groups[split])}
+        rows.append({"split": split, **sizes, "groups_shared": len(groups[split] & elsewhere)})
+    return pd.DataFrame(rows)
+
+
+def sound_numbers(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
+    """Length, level and colour of a signal [shape=(n,)].
+
+    Returns
+    -------
+    dict
+        ``seconds``; ``loudness_lufs`` (ITU-R BS.1770 by torchaudio, NaN under 0.4 s); ``peak_dbfs``;
+        ``centroid_hz`` and ``rolloff_hz``, the frequency under which 99 % of the power lies (means by librosa).
+    """
+    spectrum = np.abs(librosa.stft(samples, n_fft=1024, hop_length=512, center=False))
+    centroid = librosa.feature.spectral_centroid(S=spectrum, sr=sample_rate)
+    power = np.cumsum(np.square(spectrum).sum(axis=1))
+    rolloff = np.searchsorted(power, 0.99 * power[-1]) * sample_rate / 1024
+    level = np.nan
+    if len(samples) >= LOUDNESS_SECONDS * sample_rate:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torchaudio announces its own move to maintenance at each call
+            level = float(loudness(torch.from_numpy(samples)[None], sample_rate))
+    return {
+        "seconds": len(samples) / sample_rate,
+        "loudness_lufs": level,
+        "peak_dbfs": float(20 * np.log10(np.abs(samples).max())),
+        "centroid_hz": float(centroid.mean()),
+        "rolloff_hz": float(rolloff),
+    }
