@@ -7,12 +7,17 @@ Every place is found from the package, never from the working directory, and can
 from __future__ import annotations
 
 import errno
+import glob
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nblib.errors import StorageError
+
+ABANDONED_SECONDS = 600.0
 
 
 def home() -> Path:
@@ -60,16 +65,21 @@ def figures(profile: str, corpus: str) -> Path:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` only if the block ends without an error.
+    """Yield a temporary path of `path`'s own name beside it; rename it to `path` only if the block ends without error.
+
+    It stands in a folder of its own: some writers put the name into the file (gzip) or further files beside it
+    (safetensors), and the one would make equal files differ, the other outlive a killed process.
 
     Raises
     ------
     StorageError
         The disk is full or the folder cannot be written; the temporary file is removed, the old one stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    folder = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_left_behind(path)
+        temporary = folder / path.name
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -83,5 +93,13 @@ def whole(path: Path) -> Iterator[Path]:
             f"{path}: could not be written ({error.strerror}); {remedy}; nothing else was lost"
         ) from error
     finally:
-        with suppress(OSError):  # it must not hide the error above
-            temporary.unlink()
+        shutil.rmtree(folder, ignore_errors=True)  # no error of its own may hide the one above
+
+
+def _remove_left_behind(path: Path) -> None:
+    # A killed process cannot clean up, and a checkpoint may have hundreds of megabytes. What has not been touched for
+    # so long is nobody's work in progress.
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with suppress(OSError):
+            if time.time() - max(entry.stat().st_mtime for entry in (folder, *folder.iterdir())) > ABANDONED_SECONDS:
+                shutil.rmtree(folder)

@@ -1,0 +1,33 @@
+"""Run code in a process whose files may not grow, which is what a full disk looks like from inside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from nblib import paths
+
+LIMIT_BYTES = 20_000
+
+
+def in_process_with_small_files(code: str, **environment: str) -> str:
+    """The message of the `StorageError` that `code` must end with, no file being allowed over 20 kB."""
+    pytest.importorskip("resource", reason="this system has no limit on a file's size")
+    script = f"""
+import resource
+from pathlib import Path
+from nblib.errors import StorageError
+resource.setrlimit(resource.RLIMIT_FSIZE, ({LIMIT_BYTES}, {LIMIT_BYTES}))
+try:
+{"".join(f"    {line}" for line in code.strip().splitlines(keepends=True))}
+except StorageError as error:
+    print(error)
+"""
+    whole = os.environ | {"PYTHONPATH": os.pathsep.join([str(paths.home()), *sys.path])} | environment
+    done = subprocess.run([sys.executable, "-c", script], env=whole, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "free some space" in done.stdout, f"no StorageError: {done.stdout} {done.stderr}"
+    return done.stdout

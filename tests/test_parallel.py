@@ -1,0 +1,110 @@
+"""Work on several processes: order, errors, and an end with the parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from nblib import paths
+from nblib.errors import StorageError
+from nblib.parallel import cores, parallel_map
+
+SLEEPERS = """
+import os, sys, time
+from pathlib import Path
+from functools import partial
+from nblib.parallel import parallel_map
+
+def sleep(folder, number):
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(120)
+
+if __name__ == "__main__":
+    list(parallel_map(partial(sleep, sys.argv[1]), range(2), workers=2))
+"""
+
+
+def late_first(number: int) -> tuple[int, int, int]:
+    time.sleep(0.3 if number == 0 else 0)
+    return number, os.getpid(), torch.get_num_threads()
+
+
+def refuse_second(folder: Path, number: int) -> int:
+    if number == 1:
+        raise StorageError("number 1: the message survives")
+    time.sleep(0.2)
+    (folder / str(number)).touch()
+    return number
+
+
+def test_results_come_in_order_from_other_processes_with_one_thread_each():
+    numbers, processes, threads = zip(*parallel_map(late_first, range(4), workers=2), strict=True)
+    assert numbers == (0, 1, 2, 3)
+    assert os.getpid() not in processes
+    assert set(threads) == {1}
+
+
+@pytest.mark.parametrize(("items", "workers"), [([5], 8), ([5, 6], 1), ([], None)])
+def test_little_work_stays_in_this_process(items, workers):
+    done = list(parallel_map(late_first, items, workers))
+    assert [number for number, _, _ in done] == items
+    assert {process for _, process, _ in done} <= {os.getpid()}
+
+
+def test_an_error_is_raised_here_and_waiting_work_is_dropped(tmp_path):
+    results = parallel_map(partial(refuse_second, tmp_path), range(60), workers=2)
+    assert next(results) == 0
+    with pytest.raises(StorageError, match="number 1: the message survives"):
+        list(results)
+    assert len(list(tmp_path.iterdir())) < 30
+
+
+def test_the_environment_lowers_the_number_of_cores_only(monkeypatch):
+    monkeypatch.delenv("NBLIB_CORES", raising=False)
+    every = cores()
+    assert 1 <= every <= (os.cpu_count() or 1)
+    monkeypatch.setenv("NBLIB_CORES", "1")
+    assert cores() == 1
+    monkeypatch.setenv("NBLIB_CORES", "100000")
+    assert cores() == every
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_workers_end_with_a_parent_that_was_killed(tmp_path):
+    script = tmp_path / "sleepers.py"
+    script.write_text(SLEEPERS)
+    started = tmp_path / "started"
+    started.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(paths.home())}
+    parent = subprocess.Popen([sys.executable, str(script), str(started)], env=environment)
+    try:
+        wait_until(lambda: len(list(started.iterdir())) == 2)
+    finally:
+        parent.kill()
+        parent.wait()
+    workers = [int(entry.name) for entry in started.iterdir()]
+    wait_until(lambda: not any(map(alive, workers)))
+
+
+def wait_until(done, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")  # an orphan that ended may wait to be reaped
+    return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"

@@ -1,0 +1,108 @@
+"""Where things lie, and writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+import pytest
+
+from nblib import paths
+from nblib.errors import NblibError, ParameterError, StorageError, check_choice
+
+
+def test_every_place_follows_the_environment_and_never_the_working_directory(monkeypatch, tmp_path):
+    for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES"):
+        monkeypatch.delenv(name, raising=False)
+    before = (paths.data(), paths.figures("quick", "embedded"), paths.paper())
+    monkeypatch.chdir(tmp_path)
+    assert (paths.data(), paths.figures("quick", "embedded"), paths.paper()) == before
+    assert paths.home() == paths.data().parent
+    assert (paths.home() / "nblib" / "paths.py").exists()
+
+    monkeypatch.setenv("NBLIB_DATA", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("NBLIB_FIGURES", str(tmp_path / "pictures"))
+    for place in (paths.cache(), paths.runs(), paths.executed(), paths.results("quick", "embedded")):
+        assert place.is_relative_to(tmp_path / "elsewhere")
+    assert paths.figures("quick", "embedded") == tmp_path / "pictures"
+    assert paths.paper() == before[2]
+
+
+def test_no_two_profiles_or_corpora_share_a_folder():
+    for place in (paths.results, paths.figures):
+        places = {place(profile, corpus) for profile in ("smoke", "quick", "paper") for corpus in ("embedded", "real")}
+        assert len(places) == 6
+
+
+def test_a_block_that_ends_well_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
+    path = tmp_path / "deep" / "table.csv"
+    for text in ("old", "new"):
+        with paths.whole(path) as temporary:
+            assert temporary.name == path.name  # gzip writes the name into the file
+            temporary.write_text(text)
+            assert not path.exists() or path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["table.csv"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("from the block"), KeyboardInterrupt()])
+def test_a_block_that_fails_leaves_the_old_file_and_its_own_error(tmp_path, error):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    with pytest.raises(type(error)), paths.whole(path) as temporary:
+        temporary.write_text("half")
+        (temporary.parent / "more").write_text("a writer's own file")
+        raise error
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["table.csv"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_named_with_file_and_remedy(tmp_path, number):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    with (
+        pytest.raises(StorageError, match="table.csv: could not be written .*free some space"),
+        paths.whole(path) as it,
+    ):
+        it.write_text("half")
+        raise OSError(number, os.strerror(number))
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["table.csv"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    path = tmp_path / "file" / "table.csv"
+    with pytest.raises(StorageError, match="table.csv: could not be written .*NBLIB_DATA"), paths.whole(path):
+        pass
+
+
+def test_what_a_killed_process_left_is_removed_and_work_in_progress_is_not(tmp_path):
+    path = tmp_path / "odd[1].csv"
+    for pid, age in ((1, 2 * paths.ABANDONED_SECONDS), (2, 1.0)):
+        folder = tmp_path / f".{path.name}.{pid}.tmp"
+        folder.mkdir()
+        (folder / ".tmpXYZ").write_text("half")
+        for entry in (folder / ".tmpXYZ", folder):
+            os.utime(entry, (time.time() - age,) * 2)
+    other = tmp_path / ".table.csv.1.tmp"
+    other.mkdir()
+    os.utime(other, (0, 0))
+    with paths.whole(path) as temporary:
+        temporary.write_text("new")
+    assert sorted(os.listdir(tmp_path)) == [f".{path.name}.2.tmp", other.name, path.name]
+
+
+def test_a_choice_names_the_nearest_and_all():
+    check_choice("codec", "mp3", ("mp3", "aac"))
+    with pytest.raises(ParameterError, match=r"codec='mp33' is not known: choose one of mp3, aac; did you mean 'mp3'"):
+        check_choice("codec", "mp33", ("mp3", "aac"))
+    with pytest.raises(ParameterError, match="choose one of mp3, aac$"):
+        check_choice("codec", 16, ("mp3", "aac"))
+
+
+def test_errors_show_one_line_in_a_notebook():
+    assert NblibError("lower it")._render_traceback_() == ["NblibError: lower it"]
+    assert issubclass(StorageError, OSError) and issubclass(ParameterError, ValueError)

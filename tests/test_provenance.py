@@ -1,0 +1,127 @@
+"""Seeds, configuration hashes and the environment stamp."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nblib import provenance
+from nblib.provenance import canonical, config_hash, derive_seed, random_generator, seed_everything
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@dataclass(frozen=True)
+class Inner:
+    values: tuple[int, ...] = (1, 2)
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str = "a"
+    inner: Inner = Inner()
+
+
+def test_golden_seeds_and_hashes_so_that_cached_runs_keep_their_names():
+    assert derive_seed(0, "speech", 17) == 9103384112468027855
+    assert config_hash({"b": [1, 2.5, None], "a": "x"}) == "b649bb117135"
+    assert random_generator(0, "golden").integers(1000, size=4).tolist() == [875, 557, 640, 91]
+
+
+def test_parts_of_a_seed_are_kept_apart():
+    assert len({derive_seed(*parts) for parts in ((1, 23), (12, 3), ("1", 23), ("1", "23"), (123,), ("123",))}) == 6
+
+
+@given(st.lists(st.integers() | st.text(), min_size=1, max_size=4))
+def test_a_seed_is_a_whole_number_that_torch_takes(parts):
+    assert 0 <= derive_seed(*parts) < 2**63
+    torch.Generator().manual_seed(derive_seed(*parts))
+
+
+def test_a_dataclass_hashes_by_its_values():
+    assert canonical(Outer()) == {"name": "a", "inner": {"values": [1, 2]}}
+    assert config_hash(Outer()) == config_hash({"inner": {"values": (1, 2)}, "name": "a"})
+    assert config_hash(Outer()) != config_hash(Outer(inner=Inner((1, 3))))
+
+
+@given(PLAIN)
+def test_a_hash_is_twelve_digits_and_does_not_hang_on_the_order_of_names(value):
+    digits = config_hash({"a": value, "b": 1})
+    assert digits == config_hash({"b": 1, "a": value})
+    assert len(digits) == 12 and int(digits, 16) >= 0
+    assert digits != config_hash({"a": [value], "b": 1})
+
+
+@pytest.mark.parametrize("value", [np.float32(1), torch.zeros(1), {1, 2}, Outer])
+def test_what_has_no_plain_value_cannot_be_hashed(value):
+    with pytest.raises(TypeError, match="use plain values"):
+        config_hash({"a": value})
+
+
+def test_not_a_number_cannot_be_hashed():
+    with pytest.raises(ValueError):
+        config_hash(float("nan"))
+
+
+def test_one_call_seeds_python_numpy_and_torch():
+    def draw() -> list[float]:
+        return [random.random(), float(np.random.random()), float(torch.rand(()))]  # noqa: NPY002
+
+    seed_everything(3, "epoch", 1)
+    first = draw()
+    seed_everything(3, "epoch", 1)
+    assert draw() == first
+    seed_everything(3, "epoch", 2)
+    assert all(one != other for one, other in zip(draw(), first, strict=True))
+
+
+def test_deterministic_sets_the_threads_and_refuses_random_algorithms():
+    threads = torch.get_num_threads()
+    try:
+        provenance.deterministic(2)
+        assert torch.get_num_threads() == 2
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.backends.cudnn.benchmark
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_commit_shows_changed_files_and_is_unknown_outside_git(monkeypatch, tmp_path):
+    monkeypatch.setenv("NBLIB_HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance.commit() == "unknown"
+
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
+
+    for folder in ("nblib", "notebooks"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file.py").write_text("1\n")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    clean = provenance.commit()
+    assert len(clean) == 12 and int(clean, 16) >= 0
+    (tmp_path / "notebooks" / "file.py").write_text("2\n")
+    assert provenance.commit() == clean + "+"
+
+
+def test_the_stamp_names_versions_and_what_is_not_installed(monkeypatch):
+    monkeypatch.setattr(provenance, "PACKAGES", ("numpy", "no-such-package"))
+    stamp = provenance.environment()
+    assert stamp["numpy"] == np.__version__
+    assert stamp["no-such-package"] == "not installed"
+    assert stamp["python"] == sys.version.split()[0]

@@ -1,0 +1,76 @@
+"""Tensors with a header in one file, whole or not at all, damaged or not."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+from full_disk import in_process_with_small_files
+
+from nblib import tensors
+from nblib.errors import StorageError
+
+
+def some() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    grid = torch.randn(6, 4, generator=generator)
+    return {
+        "grid": grid,
+        "turned": torch.randn(4, 3, generator=generator).T,
+        "one": torch.tensor(7),
+        "double": torch.tensor([1 / 3], dtype=torch.float64),
+        "weight": torch.nn.Parameter(torch.ones(2)),
+    }
+
+
+def test_what_was_saved_is_loaded_bit_for_bit(tmp_path):
+    header = {"loss": repr(float("inf")), "history": [{"l1": 0.1 + 0.2}], "none": None}
+    tensors.save(tmp_path / "a.safetensors", some(), header)
+    found, found_header = tensors.load(tmp_path / "a.safetensors")
+    assert found_header == header
+    assert found.keys() == some().keys()
+    for name, value in some().items():
+        assert found[name].dtype == value.dtype
+        assert torch.equal(found[name], value.detach())
+
+
+def test_equal_tensors_give_equal_files_and_nothing_beside_them(tmp_path):
+    for name in ("a", "b"):
+        tensors.save(tmp_path / name, some(), ["x"])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_what_was_loaded_can_be_saved_over_its_own_file(tmp_path):
+    path = tmp_path / "a.safetensors"
+    tensors.save(path, some(), 1)
+    before = path.read_bytes()
+    tensors.save(path, tensors.load(path)[0], 1)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "text", "header lost"])
+def test_a_damaged_file_is_named_with_its_remedy(tmp_path, damage):
+    path = tmp_path / "a.safetensors"
+    tensors.save(path, some(), {"a": 1})
+    content = path.read_bytes()
+    if damage == "header lost":
+        content = content.replace(b'"json"', b'"jsom"')
+    path.write_bytes({"cut": content[:-5], "emptied": b"", "text": b"not tensors at all"}.get(damage, content))
+    with pytest.raises(StorageError, match="a.safetensors: damaged .*remove it and run again"):
+        tensors.load(path)
+
+
+def test_a_full_disk_keeps_the_old_file_and_leaves_no_half_one(tmp_path):
+    path = tmp_path / "a.safetensors"
+    tensors.save(path, some(), "old")
+    before = path.read_bytes()
+    code = f"""
+import torch
+from nblib import tensors
+tensors.save(Path({str(path)!r}), {{"large": torch.zeros(100_000)}}, "new")
+"""
+    assert "a.safetensors: could not be written" in in_process_with_small_files(code)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.safetensors"]
