@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from nblib import paths
 
-LIMIT_BYTES = 20_000
+LIMIT_BYTES = 5_000
+
+
+def files(folder: Path) -> list[str]:
+    """What lies in a folder, hidden files and folders too."""
+    return sorted(entry.name for entry in folder.iterdir())
 
 
 def in_process_with_small_files(code: str, **environment: str) -> str:
-    """The message of the `StorageError` that `code` must end with, no file being allowed over 20 kB."""
+    """The message of the `StorageError` that `code` must end with, no file being allowed over 5 kB."""
     pytest.importorskip("resource", reason="this system has no limit on a file's size")
     script = f"""
 import resource

@@ -7,6 +7,7 @@ import os
 import time
 
 import pytest
+from full_disk import files
 
 from nblib import paths
 from nblib.errors import NblibError, ParameterError, StorageError, check_choice
@@ -43,7 +44,7 @@ def test_a_block_that_ends_well_replaces_the_file_and_leaves_nothing_beside_it(t
             temporary.write_text(text)
             assert not path.exists() or path.read_text() == "old"
     assert path.read_text() == "new"
-    assert os.listdir(path.parent) == ["table.csv"]
+    assert files(path.parent) == ["table.csv"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("from the block"), KeyboardInterrupt()])
@@ -55,7 +56,7 @@ def test_a_block_that_fails_leaves_the_old_file_and_its_own_error(tmp_path, erro
         (temporary.parent / "more").write_text("a writer's own file")
         raise error
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["table.csv"]
+    assert files(tmp_path) == ["table.csv"]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -69,7 +70,7 @@ def test_a_full_disk_is_named_with_file_and_remedy(tmp_path, number):
         it.write_text("half")
         raise OSError(number, os.strerror(number))
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["table.csv"]
+    assert files(tmp_path) == ["table.csv"]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
@@ -92,7 +93,7 @@ def test_what_a_killed_process_left_is_removed_and_work_in_progress_is_not(tmp_p
     os.utime(other, (0, 0))
     with paths.whole(path) as temporary:
         temporary.write_text("new")
-    assert sorted(os.listdir(tmp_path)) == [f".{path.name}.2.tmp", other.name, path.name]
+    assert files(tmp_path) == [f".{path.name}.2.tmp", other.name, path.name]
 
 
 def test_a_choice_names_the_nearest_and_all():

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 import torch
-from full_disk import in_process_with_small_files
+from full_disk import files, in_process_with_small_files
 
 from nblib import tensors
 from nblib.errors import StorageError
@@ -39,7 +37,7 @@ def test_equal_tensors_give_equal_files_and_nothing_beside_them(tmp_path):
     for name in ("a", "b"):
         tensors.save(tmp_path / name, some(), ["x"])
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+    assert files(tmp_path) == ["a", "b"]
 
 
 def test_what_was_loaded_can_be_saved_over_its_own_file(tmp_path):
@@ -73,4 +71,4 @@ tensors.save(Path({str(path)!r}), {{"large": torch.zeros(100_000)}}, "new")
 """
     assert "a.safetensors: could not be written" in in_process_with_small_files(code)
     assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["a.safetensors"]
+    assert files(tmp_path) == ["a.safetensors"]
