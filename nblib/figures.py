@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 import soundfile
+import torch
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nblib import paths
+from nblib.audio import Geometry, stft
 
 # Okabe and Ito's colours, told apart with every kind of colour vision.
 COLOURS = {"codec": "#0072B2", "l1": "#D55E00", "paper": "#555555", "unprocessed": "#999999", "oracle_mask": "#009E73"}
@@ -37,8 +39,8 @@ def use_style() -> None:
     sns.set_theme(context="notebook", style="ticks", palette=list(COLOURS.values()))
     plt.rcParams.update(
         {
-            "figure.dpi": 100,
-            "savefig.dpi": 150,
+            "figure.dpi": 80,
+            "savefig.dpi": 110,
             "font.size": 11,
             "axes.titlesize": 11,
             "axes.spines.top": False,
@@ -121,18 +123,42 @@ def spectrogram_grid(
     return figure
 
 
-def figure2(patches: pd.DataFrame, sample_rate: int, hop: int) -> Figure:
+def _decibels(samples: np.ndarray, geometry: Geometry) -> np.ndarray:
+    return decibels(stft(torch.from_numpy(samples), geometry).abs().numpy())
+
+
+def spectrogram_rows(rows: dict[str, dict[str, np.ndarray]], geometry: Geometry) -> Figure:
+    """Spectrograms of samples: a row per key, a column per sound, whose titles stand over the first row."""
+    grid = [
+        [(title if row == 0 else "", _decibels(samples, geometry)) for title, samples in sounds.items()]
+        for row, sounds in enumerate(rows.values())
+    ]
+    return spectrogram_grid(grid, list(rows), geometry.sample_rate, geometry.hop)
+
+
+def magnitude_table(sounds: dict[str, np.ndarray], geometry: Geometry) -> pd.DataFrame:
+    """The decibels behind `spectrogram_rows`: one row per sound and frequency, one column per frame."""
+    tables = []
+    for title, samples in sounds.items():
+        table = pd.DataFrame(_decibels(samples, geometry).round(1)).add_prefix("frame")
+        table.insert(0, "frequency_hz", np.arange(geometry.bins) * geometry.sample_rate / geometry.window)
+        table.insert(0, "sound", title)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def figure2(patches: pd.DataFrame, geometry: Geometry) -> Figure:
     """MM'19 Figure 2, rows lossless, MP3 and emulated; `patches` as `experiments.loss_network.make` writes them."""
     frames = [name for name in patches.columns if str(name).startswith("frame")]
     pieces = list(dict.fromkeys(patches["item"]))
     systems = list(dict.fromkeys(patches["system"]))
     chosen = dict(list(patches.groupby(["system", "item"])))
-    title = patches.drop_duplicates("item").set_index("item")["character"]
+    title = patches.drop_duplicates("item").set_index("item")["title"]
     grid = [
         [(str(title[piece]) if row == 0 else "", chosen[system, piece][frames].to_numpy()) for piece in pieces]
         for row, system in enumerate(systems)
     ]
-    return spectrogram_grid(grid, [NAMES[system] for system in systems], sample_rate, hop)
+    return spectrogram_grid(grid, [NAMES[system] for system in systems], geometry.sample_rate, geometry.hop)
 
 
 def _series(axes: Axes, table: pd.DataFrame, place: dict[str, float], colour: str, label: str, offset: float) -> None:
@@ -188,7 +214,7 @@ def figure5(data: pd.DataFrame, parameters: dict[str, int], judge: str) -> Figur
     lower.set_ylim(0, None)
     for axes in (upper, lower):
         axes.set_xticks(list(place.values()), [f"{name}\n{parameters[name]:,}" for name in names])
-        axes.set_xlabel("capacity (trainable parameters)")
+        axes.set(xlabel="capacity (trainable parameters)", xlim=(-0.5, len(names) - 0.5))
         axes.legend(frameon=False, fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 
@@ -215,30 +241,28 @@ def effects_figure(effects: pd.DataFrame, units: dict[str, str]) -> Figure:
 
 
 def unet_diagram(layers: list[dict[str, Any]]) -> Figure:
-    """IJCNN'20 Figure 1 / MM'19 Figure 1 drawn from a network: one box a layer, its height the bins, skips as arcs.
+    """IJCNN'20 Figure 1 / MM'19 Figure 1 drawn from a network: a box a layer, as high as it has bins, arrows for skips.
 
     Parameters
     ----------
     layers : list of dict
         As `nblib.networks.describe`: name, channels, bins, frames, from input to output.
     """
-    figure, axes = plt.subplots(figsize=(1.05 * len(layers) + 1, 4.4))
-    tallest = max(layer["bins"] for layer in layers)
+    figure, axes = plt.subplots(figsize=(0.98 * len(layers) + 0.4, 3.6))
     levels = (len(layers) - 1) // 2
-    for x, layer in enumerate(layers):
-        height = (layer["bins"] / tallest) ** 0.5
-        down = x <= levels
-        axes.bar(x, height, width=0.55, color=COLOURS["codec"] if down else COLOURS["l1"], alpha=0.85 if x else 0.3)
-        text = f"{layer['channels']} × {layer['bins']} × {layer['frames']}"
-        axes.text(x, height + 0.02, text, ha="center", va="bottom", fontsize=8, rotation=55)
-        axes.text(x, -0.04, str(layer["name"]), ha="center", va="top", fontsize=9)
-    for level in range(1, levels):
-        start, end = level, 2 * levels - level
-        arc = {"arrowstyle": "->", "connectionstyle": f"arc3,rad={-0.12 - 0.02 * level}", "color": "0.55", "lw": 1}
-        axes.annotate("", (end - 0.3, 0.1), (start + 0.3, 0.1), arrowprops=arc, zorder=0)
-    axes.set(xlim=(-0.7, len(layers) - 0.3), ylim=(-0.12, 1.55))
-    axes.set_axis_off()
-    axes.set_title("channels × bins × frames of each layer's output; arcs: concatenated skips", fontsize=10)
+    heights = [(layer["bins"] / layers[0]["bins"]) ** 0.5 for layer in layers]
+    colours = ["0.75"] + [COLOURS["codec"]] * levels + [COLOURS["l1"]] * levels
+    axes.bar(range(len(layers)), heights, width=0.5, color=colours)
+    arrow = {"arrowstyle": "->", "color": "0.4", "linewidth": 1.2}
+    for level in range(1, levels):  # boxes between the two ends of a skip are lower, so its arrow passes above them
+        start, end, height = level + 0.27, 2 * levels - level - 0.27, 0.94 * heights[level]
+        axes.annotate("", (end, height), (start, height), arrowprops=arrow)
+    labels = [f"{layer['name']}\n{layer['channels']} × {layer['bins']}\n× {layer['frames']}" for layer in layers]
+    axes.set_xticks(range(len(layers)), labels, fontsize=9)
+    axes.tick_params(length=0)
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    axes.set_title("outputs of the layers, channels × bins × frames; arrows: skips, concatenated", fontsize=10)
     return figure
 
 

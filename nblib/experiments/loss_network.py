@@ -15,6 +15,7 @@ from nblib.corpora.base import Item
 from nblib.errors import TrainingDiverged
 from nblib.evaluation import hole_scores
 from nblib.experiments import results
+from nblib.experiments.overview import short_title
 from nblib.experiments.settings import Settings
 from nblib.networks import MaskUNet
 from nblib.parallel import parallel_map
@@ -144,7 +145,7 @@ def _example(setup: Settings, network: MaskUNet, item: Item) -> pd.DataFrame:
         table = pd.DataFrame(np.round(decibels.numpy(), 1)).add_prefix("frame")
         table.insert(0, "frequency_hz", np.arange(len(table)) * setup.geometry.sample_rate / setup.geometry.window)
         table.insert(0, "system", system)
-        table.insert(0, "character", item.info.get("character", item.group))
+        table.insert(0, "title", short_title(item))
         table.insert(0, "item", item.name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

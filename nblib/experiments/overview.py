@@ -10,9 +10,17 @@ import pandas as pd
 import torch
 from torchaudio.functional import loudness
 
-from nblib.corpora.base import SPLITS, Corpus
+from nblib.corpora.base import SPLITS, Corpus, Item
 
 LOUDNESS_SECONDS = 0.4  # BS.1770 measures blocks of this length
+
+
+def short_title(item: Item) -> str:
+    """What a figure calls an item: its character or noise, and its title or name, in at most 32 letters."""
+    kind = item.info.get("character") or item.info.get("noise_kind") or item.info.get("noise_source")
+    name = str(item.info.get("title", item.name)).split(" (")[0]
+    title = f"{kind}: {name}" if kind else name
+    return title if len(title) <= 32 else title[:31] + "…"
 
 
 def split_table(corpus: Corpus) -> pd.DataFrame:

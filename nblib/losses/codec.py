@@ -49,7 +49,7 @@ class CodecLoss(WeightedLoss):
         if not names:
             raise ParameterError("layers=() and prediction=False: the codec loss has nothing to compare")
         super().__init__(names, unit_epochs)
-        self.network = copy.deepcopy(network).requires_grad_(False).eval()
+        self.network = copy.deepcopy(network).fuse().requires_grad_(False)
         with torch.no_grad():
             step = 2**network.num_layers
             parameter = next(network.parameters())
