@@ -11,8 +11,7 @@ import torch
 
 from nblib import audio
 from nblib.audio import scale, unscale
-from nblib.corpora.base import Item
-from nblib.corpora.mixtures import mix
+from nblib.corpora import Item, Mixture, MixtureCorpus, mix
 from nblib.evaluation import estoi, score
 from nblib.evaluation.intervals import paired_interval
 from nblib.experiments import loss_network, results
@@ -57,8 +56,8 @@ def configs(setup: Settings, loss_run: str) -> list[RunConfig]:
 def make(setup: Settings, log: Callable[[str], None] = print) -> None:
     """Train or load every network, score every test item, and write tables and excerpts."""
     runs = train(setup, log)
-    items = setup.speech_corpus().items("test")
-    parts = list(parallel_map(partial(_score_item, setup, runs), items))
+    corpus = setup.speech_corpus()
+    parts = list(parallel_map(partial(_score_item, setup, corpus, runs), corpus.items("test")))
     order = ["task", "capacity", "parameters", "loss", "seed", "status", "run", "item"]
     rows = pd.DataFrame([row for scored, _ in parts for row in scored])
     results.save(setup, TABLE, rows[order + [name for name in rows if name not in order]])
@@ -136,10 +135,10 @@ def _sound(setup: Settings, scaled: torch.Tensor, phase: torch.Tensor, length: i
 
 @torch.no_grad()
 def _score_item(
-    setup: Settings, runs: list[Run], item: Item
+    setup: Settings, corpus: MixtureCorpus, runs: list[Run], item: Item
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     torch.set_num_threads(1)
-    mixture = setup.speech_corpus().load(item)
+    mixture = corpus.load(item)
     spectrum = audio.analyse(mixture.mixture, setup.geometry)
     inputs = scale(spectrum.abs().clamp(max=1), setup.domain).unsqueeze(1)
     target = scale(audio.analyse(mixture.target, setup.geometry).abs().clamp(max=1), setup.domain).unsqueeze(1)
@@ -167,7 +166,7 @@ def _score_item(
             sound = _sound(setup, estimate.squeeze(1), spectrum, len(mixture.mixture))
             measured |= score(mixture.target, sound, setup.geometry.sample_rate)
         rows.append(base | system | measured)
-    return rows, _estoi_against_snr(setup, item)
+    return rows, _estoi_against_snr(mixture, item, setup.geometry.sample_rate)
 
 
 def _l1(setup: Settings, estimate: torch.Tensor, target: torch.Tensor, length: int) -> float:
@@ -176,12 +175,11 @@ def _l1(setup: Settings, estimate: torch.Tensor, target: torch.Tensor, length: i
     return float(frames[:, : length // setup.geometry.hop + 1].mean())
 
 
-def _estoi_against_snr(setup: Settings, item: Item) -> list[dict[str, object]]:
-    mixture = setup.speech_corpus().load(item)
+def _estoi_against_snr(mixture: Mixture, item: Item, sample_rate: int) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for snr_db in SNRS_DB:
         again = mix(mixture.target, mixture.noise, snr_db)
-        value = estoi(again.target, again.mixture, setup.geometry.sample_rate)
+        value = estoi(again.target, again.mixture, sample_rate)
         rows.append({"task": TASK, "item": item.name, "snr_db": snr_db, "estoi": value})
     return rows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 
 from nblib import audio
 from nblib.audio import scale, unscale
-from nblib.corpora.base import Item
+from nblib.corpora import Item, MusicCorpus
 from nblib.errors import TrainingDiverged
 from nblib.evaluation import hole_scores
 from nblib.experiments import results
@@ -62,13 +62,13 @@ def make(setup: Settings, log: Callable[[str], None] = print) -> None:
     run = train(setup, log)
     corpus = setup.music_corpus()
     items = [item for split in ("validation", "test") for item in corpus.items(split)]
-    rows = [row for part in parallel_map(partial(_score_item, setup, run), items) for row in part]
+    rows = [row for part in parallel_map(partial(_score_item, setup, corpus, run), items) for row in part]
     results.save(setup, TABLE, pd.DataFrame(rows))
     history = pd.DataFrame(run.record["history"])
     results.save(setup, HISTORY, history.assign(epoch=range(1, len(history) + 1)))
     results.save_runs(setup, "loss network", [run])
     network = run.network()
-    patches = [_example(setup, network, item) for item in different_pieces(corpus.items("test"))]
+    patches = [_example(setup, corpus, network, item) for item in different_pieces(corpus)]
     results.save(setup, PATCHES, pd.concat(patches, ignore_index=True))
 
 
@@ -79,8 +79,12 @@ def results_table(setup: Settings, source: str, log: Callable[[str], None] = pri
     return results.read(setup, TABLE)
 
 
-def different_pieces(items: Sequence[Item], count: int = 3) -> list[Item]:
-    """The first `count` items of different character, filled up with the next ones where there are fewer characters."""
+def different_pieces(corpus: MusicCorpus, count: int = 3) -> list[Item]:
+    """The first `count` held-out items of different character, from the test split as far as it reaches.
+
+    Where there are fewer characters, the next items fill up.
+    """
+    items = [*corpus.items("test"), *corpus.items("validation")]
     characters: dict[object, Item] = {}
     for item in items:
         characters.setdefault(item.info.get("character", item.group), item)
@@ -95,8 +99,9 @@ def emulate(setup: Settings, network: MaskUNet, spectrum: torch.Tensor) -> torch
     return unscale(network(scaled.unsqueeze(1)).squeeze(1), setup.domain)
 
 
-def _spectra(setup: Settings, network: MaskUNet, item: Item) -> tuple[np.ndarray, np.ndarray, dict[str, torch.Tensor]]:
-    corpus = setup.music_corpus()
+def _spectra(
+    setup: Settings, corpus: MusicCorpus, network: MaskUNet, item: Item
+) -> tuple[np.ndarray, np.ndarray, dict[str, torch.Tensor]]:
     lossless = corpus.load(item)
     coded = setup.codec.roundtrip(lossless, corpus.sample_rate)
     spectra = {"lossless": audio.analyse(lossless, setup.geometry), "mp3": audio.analyse(coded, setup.geometry)}
@@ -104,9 +109,9 @@ def _spectra(setup: Settings, network: MaskUNet, item: Item) -> tuple[np.ndarray
     return lossless, coded, spectra
 
 
-def _score_item(setup: Settings, run: Run, item: Item) -> list[dict[str, object]]:
+def _score_item(setup: Settings, corpus: MusicCorpus, run: Run, item: Item) -> list[dict[str, object]]:
     torch.set_num_threads(1)
-    lossless, coded, spectra = _spectra(setup, run.network(), item)
+    lossless, coded, spectra = _spectra(setup, corpus, run.network(), item)
     cutoff_hz = audio.cutoff_hz(lossless, coded, setup.geometry.sample_rate)
     bin_hz = setup.geometry.sample_rate / setup.geometry.window
     cutoff_bin = min(setup.geometry.bins, round(cutoff_hz / bin_hz) + 1)
@@ -130,9 +135,9 @@ def _score_item(setup: Settings, run: Run, item: Item) -> list[dict[str, object]
     return rows
 
 
-def _example(setup: Settings, network: MaskUNet, item: Item) -> pd.DataFrame:
+def _example(setup: Settings, corpus: MusicCorpus, network: MaskUNet, item: Item) -> pd.DataFrame:
     """The loudest patch of a piece as decibels, one row per system and bin, and its three sounds."""
-    lossless, coded, spectra = _spectra(setup, network, item)
+    lossless, coded, spectra = _spectra(setup, corpus, network, item)
     loudest = int(spectra["lossless"].abs().square().sum(dim=(1, 2)).argmax())
     start = loudest * setup.geometry.frames * setup.geometry.hop
     emulated = np.asarray(audio.synthesise(spectra["emulated"], len(lossless), setup.geometry))

@@ -18,6 +18,8 @@ from nblib.training import Run
 
 SOURCES = ("committed", "run")
 DIGITS = "%.6g"
+NAMES = ("run", "item", "commit", "label")  # read as text: a hash 0123 or 12e4, a recording 0001 is no number
+WHOLE = ("parameters", "epochs", "steps", "best_epoch", "seed")  # kept whole where a row lacks them
 
 
 def folder(setup: Settings) -> Path:
@@ -54,7 +56,7 @@ def read(setup: Settings, name: str) -> pd.DataFrame:
     ResultsMissing
         There is none; the message names the command that makes it.
     """
-    return pd.read_csv(_existing(setup, name))
+    return pd.read_csv(_existing(setup, name), dtype=dict.fromkeys(NAMES, str))
 
 
 def save_sound(setup: Settings, name: str, samples: np.ndarray) -> None:
@@ -83,7 +85,7 @@ def save_runs(setup: Settings, experiment: str, runs: list[Run]) -> None:
     if (folder(setup) / "runs.csv").exists():
         others = read(setup, "runs.csv")
         rows = pd.concat([others[others["experiment"] != experiment], rows], ignore_index=True)
-    save(setup, "runs.csv", rows)
+    save(setup, "runs.csv", rows.astype(dict.fromkeys(WHOLE, "Int64")))
 
 
 def _existing(setup: Settings, name: str) -> Path:

@@ -7,6 +7,7 @@ differences from it and nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from nblib.audio import Codec, Geometry
@@ -87,14 +88,18 @@ class Settings:
 
     def music_corpus(self) -> MusicCorpus:
         """Lossless music for the loss network."""
-        rate = self.geometry.sample_rate
-        return music(self.corpus, self.data_root, rate, self.seed, self.music.pieces, self.music.seconds)
+        rate, size = self.geometry.sample_rate, self.music
+        return _music(self.corpus, self.data_root, rate, self.seed, size.pieces, size.seconds)
 
     def speech_corpus(self) -> MixtureCorpus:
         """Speech in noise at 0 dB."""
         rate, size = self.geometry.sample_rate, self.speech
-        return speech_mixtures(self.corpus, self.data_root, rate, self.seed, size.train, size.validation, size.test)
+        return _speech(self.corpus, self.data_root, rate, self.seed, size.train, size.validation, size.test)
 
+
+# Kept, because a real corpus is surveyed, and its unusable files are named, once.
+_music = lru_cache(maxsize=4)(music)
+_speech = lru_cache(maxsize=4)(speech_mixtures)
 
 PAPER = Settings()
 
@@ -119,7 +124,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "loss_network": NetworkSpec(3, 2),
         "loss_training": Training(learning_rate=3e-3, batch_size=4, max_epochs=3, gain_db=(-20.0, 0.0)),
         "capacities": {"P1": SPEECH_CAPACITIES["P1"], "P5": SPEECH_CAPACITIES["P5"]},
-        "separation_training": Training(learning_rate=1e-2, batch_size=4, max_epochs=4),
+        "separation_training": Training(learning_rate=2e-2, batch_size=4, max_epochs=8, patience=3),
         "unit_epochs": 1,
         "replicates": 1,
         "participants": 4,
