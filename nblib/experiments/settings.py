@@ -114,7 +114,9 @@ PROFILES: dict[str, dict[str, Any]] = {
         "loss_training": Training(
             learning_rate=1e-3, batch_size=8, max_epochs=12, patience=3, min_improvement=0.01, gain_db=(-20.0, 0.0)
         ),
-        "separation_training": Training(learning_rate=2e-3, batch_size=8, max_epochs=100, patience=6),
+        "separation_training": Training(
+            learning_rate=2e-3, batch_size=8, max_epochs=100, patience=5, min_improvement=2e-3
+        ),
         "replicates": 2,
     },
     "smoke": {
