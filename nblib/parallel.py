@@ -22,9 +22,29 @@ def cores() -> int:
     return max(1, min(available, int(os.environ.get("NBLIB_CORES") or available)))
 
 
-def _prepare_worker() -> None:
+def _context() -> multiprocessing.context.BaseContext:
+    """How workers start: forked from a server that has everything imported (once), or fresh where there is none.
+
+    Forking this process itself would not do: torch's threads and CUDA do not survive it.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "nblib.experiments.capacity", "nblib.experiments.loss_network"])
+    return context
+
+
+def _own_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("NBLIB_")}
+
+
+def _prepare_worker(environment: dict[str, str]) -> None:
     import torch
 
+    # The server keeps the environment in which it started.
+    for name in _own_environment():
+        del os.environ[name]
+    os.environ.update(environment)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -43,7 +63,7 @@ def parallel_map(
     """``map(function, items)`` over processes, results in the order of `items` as they come.
 
     `function` and the items must be picklable (a module-level function, ``functools.partial`` of one). Each worker is
-    a fresh process with one torch thread. With one item or one worker nothing is started. An error in a worker is
+    a process of its own with one torch thread. With one item or one worker nothing is started. An error in a worker is
     raised here, and work not yet begun is cancelled.
     """
     work = list(items)
@@ -51,8 +71,8 @@ def parallel_map(
     if workers <= 1:
         yield from map(function, work)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as pool:
+    arguments = (_own_environment(),)
+    with ProcessPoolExecutor(workers, _context(), _prepare_worker, arguments) as pool:
         try:
             yield from pool.map(function, work)
         except BaseException:

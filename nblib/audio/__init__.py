@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nblib.audio.codec import MP3_BITRATES, Codec, cutoff_hz
+from nblib.audio.filters import band_limit
 from nblib.audio.io import SAMPLE_RATES, SILENCE, check_signal, read, read_chunks, resample, write
 from nblib.audio.spectral import (
     DEFAULT_DOMAIN,
@@ -26,6 +27,7 @@ __all__ = [
     "Codec",
     "Geometry",
     "analyse",
+    "band_limit",
     "check_signal",
     "cutoff_hz",
     "patches",

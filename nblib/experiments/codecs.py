@@ -49,6 +49,24 @@ def compare(
     )
 
 
+def distance_to_coded(
+    recordings: dict[str, np.ndarray], codec: Codec, geometry: Geometry, domain: str = audio.DEFAULT_DOMAIN
+) -> pd.DataFrame:
+    """l1 of scaled magnitudes to the coded recording: of the lossless one, and of it band-limited at the cut-off."""
+    rows: list[dict[str, object]] = []
+    for name, samples in recordings.items():
+        coded = codec.roundtrip(samples, geometry.sample_rate)
+        cutoff_hz = round(audio.cutoff_hz(samples, coded, geometry.sample_rate))
+        sounds = {"lossless": samples, "band_limited": audio.band_limit(samples, geometry.sample_rate, cutoff_hz)}
+        target = scale(audio.analyse(coded, geometry).abs(), domain)
+        errors = {
+            system: float((scale(audio.analyse(sound, geometry).abs(), domain) - target).abs().mean())
+            for system, sound in sounds.items()
+        }
+        rows.append({"item": name, "cutoff_hz": cutoff_hz} | errors)
+    return pd.DataFrame(rows)
+
+
 def hole_share_by_frequency(recordings: dict[str, np.ndarray], codecs: list[Codec], geometry: Geometry) -> pd.DataFrame:
     """Share of time-frequency points that a codec emptied, by frequency: columns codec, frequency_hz, hole_share."""
     tables = []

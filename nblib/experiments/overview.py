@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import librosa
 import numpy as np
 import pandas as pd
-import torch
-from torchaudio.functional import loudness
 
 from nblib.corpora.base import SPLITS, Corpus, Item
-
-LOUDNESS_SECONDS = 0.4  # BS.1770 measures blocks of this length
 
 
 def short_title(item: Item) -> str:
@@ -40,21 +34,16 @@ def sound_numbers(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
     Returns
     -------
     dict
-        ``seconds``; ``loudness_lufs`` (ITU-R BS.1770 by torchaudio, NaN under 0.4 s); ``peak_dbfs``;
-        ``centroid_hz`` and ``rolloff_hz``, the frequency under which 99 % of the power lies (means by librosa).
+        ``seconds``; ``rms_dbfs``, ``peak_dbfs`` (full scale 1 = 0 dB); ``centroid_hz`` (mean spectral centroid by
+        librosa); ``rolloff_hz``, the frequency under which 99 % of the power lies.
     """
     spectrum = np.abs(librosa.stft(samples, n_fft=1024, hop_length=512, center=False))
     centroid = librosa.feature.spectral_centroid(S=spectrum, sr=sample_rate)
     power = np.cumsum(np.square(spectrum).sum(axis=1))
     rolloff = np.searchsorted(power, 0.99 * power[-1]) * sample_rate / 1024
-    level = np.nan
-    if len(samples) >= LOUDNESS_SECONDS * sample_rate:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torchaudio announces its own move to maintenance at each call
-            level = float(loudness(torch.from_numpy(samples)[None], sample_rate))
     return {
         "seconds": len(samples) / sample_rate,
-        "loudness_lufs": level,
+        "rms_dbfs": float(10 * np.log10(np.square(samples).mean())),
         "peak_dbfs": float(20 * np.log10(np.abs(samples).max())),
         "centroid_hz": float(centroid.mean()),
         "rolloff_hz": float(rolloff),
