@@ -24,6 +24,7 @@ from nblib.patches import PatchPairs
 from nblib.provenance import seed_everything
 
 LOGGED_EPOCHS = (1, 5, 20, 80, 320)
+NAMED_ITEMS = 32  # in a message about a batch: the papers' largest batch
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,15 @@ def train(
     saved = started = time.monotonic()
     before = state.seconds
 
-    while state.epoch < config.max_epochs and not (loss.settled and state.epoch - state.best_epoch >= config.patience):
+    while state.epoch < config.max_epochs and not _on_plateau(loss, config, state):
         state.epoch += 1
         seed_everything(seed, "epoch", state.epoch)
         training_loss = _train_epoch(network, loss, optimiser, training, config, domain, state)
         reweighted = loss.end_epoch()
         validation_loss, validation_l1 = evaluate(network, loss, validation, config.batch_size, domain)
         if not math.isfinite(validation_loss):
-            raise TrainingDiverged(f"epoch {state.epoch}: the validation loss is {validation_loss}")
+            names = _suspects(validation, torch.arange(len(validation)))
+            raise TrainingDiverged(f"epoch {state.epoch}: the validation loss is {validation_loss}; items {names}")
         row = {"training_loss": training_loss, "validation_loss": validation_loss, "validation_l1": validation_l1}
         state.history.append(row)
         if reweighted:
@@ -125,8 +127,12 @@ def train(
             saved = time.monotonic()
 
     network.load_state_dict(best)
-    status = "plateau" if state.epoch - state.best_epoch >= config.patience else "max_epochs"
+    status = "plateau" if _on_plateau(loss, config, state) else "max_epochs"
     return Outcome(status, state.epoch, state.step, state.best_epoch, state.seconds, state.history)
+
+
+def _on_plateau(loss: WeightedLoss, config: Training, state: _State) -> bool:
+    return loss.settled and state.epoch - state.best_epoch >= config.patience
 
 
 def _train_epoch(
@@ -154,12 +160,23 @@ def _train_epoch(
     # One look per epoch: asking after every batch would make a GPU wait for the host.
     wrong = torch.nonzero(~torch.isfinite(losses)).flatten().tolist()
     if wrong:
-        names = ", ".join(pairs.names[index] for index in order[wrong[0]].tolist())
         raise TrainingDiverged(
             f"epoch {state.epoch}, batch {wrong[0] + 1} of {len(order)}: the loss is {float(losses[wrong[0]])}; items "
-            f"{names}; lower learning_rate (now {config.learning_rate}) or look at these recordings"
+            f"{_suspects(pairs, order[wrong[0]])}; lower learning_rate (now {config.learning_rate}) or look at these "
+            "recordings"
         )
     return float(losses.mean())
+
+
+def _suspects(pairs: PatchPairs, indices: Tensor) -> str:
+    # Patches that are not finite themselves, or, where all are, the whole batch, any of which may have led astray.
+    finite = [bool(torch.isfinite(pairs.inputs[n] + pairs.targets[n]).all()) for n in indices.tolist()]
+    names = [pairs.names[n] for n in indices.tolist()]
+    broken = [name for name, whole in zip(names, finite, strict=True) if not whole]
+    named = broken or names
+    return ", ".join(named[:NAMED_ITEMS]) + (
+        f" and {len(named) - NAMED_ITEMS} more" if len(named) > NAMED_ITEMS else ""
+    )
 
 
 def _batch(pairs: PatchPairs, indices: Tensor, gain_db: tuple[float, float], domain: str) -> tuple[Tensor, Tensor]:
@@ -213,11 +230,10 @@ def _resume(
     if not path.exists():
         return _State()
     everything, header = tensors.load(path)
-    device = next(network.parameters()).device
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimiser": {}, "loss": {}}
     for name, value in everything.items():
         part, key = name.split("/", 1)
-        parts[part][key] = value.to(device)
+        parts[part][key] = value
     network.load_state_dict(parts["network"])
     best.update(parts["best"])
     moments: dict[int, dict[str, Tensor]] = {}

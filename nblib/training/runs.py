@@ -103,11 +103,19 @@ class Run:
         ------
         TrainingDiverged
             The run diverged: it has no network.
+        StorageError
+            The file of weights is missing or damaged.
         """
         if self.status == "diverged":
             raise TrainingDiverged(f"{self.record['label']}: {self.record['reason']}")
         network = NetworkSpec(**self.record["config"]["network"]).build()
-        network.load_state_dict(tensors.load(self.path / "network.safetensors")[0])
+        weights = self.path / "network.safetensors"
+        try:
+            network.load_state_dict(tensors.load(weights)[0])
+        except (OSError, RuntimeError) as error:  # missing, damaged, or of another network
+            raise StorageError(
+                f"{weights}: missing or damaged; remove the folder {self.path} and run again: it is made anew"
+            ) from error
         return network.eval()
 
 
@@ -185,13 +193,14 @@ def _train(
             f"{config.label}: {record['status']} after {outcome.epochs} epochs, best {outcome.best_epoch}, "
             f"validation l1 {outcome.history[outcome.best_epoch - 1]['validation_l1']:.5f}"
         )
+    record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with paths.whole(path / "run.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1))
     checkpoint.unlink(missing_ok=True)
 
 
 def _header(config: RunConfig, device: str, network: MaskUNet) -> dict[str, Any]:
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
     return {
         "label": config.label,
         "config": provenance.canonical(config),
@@ -199,7 +208,6 @@ def _header(config: RunConfig, device: str, network: MaskUNet) -> dict[str, Any]
         "device": name,
         "commit": provenance.commit(),
         "environment": provenance.environment(),
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 
 

@@ -25,7 +25,8 @@ def train_all(
     log : callable
         Gets one line per run that was trained.
     """
-    missing = [config for config in configs if not is_complete(config)]
+    # By hash, so that two names of one configuration are not trained side by side into one folder.
+    missing = list({config.hash: config for config in configs if not is_complete(config)}.values())
     # Long runs first, or the last one would keep a single core busy while the others idle.
     missing.sort(key=_cost, reverse=True)
     if missing:

@@ -1,0 +1,315 @@
+"""The training loop: it learns, decays, stops, resumes bit for bit, and says what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import low_pass_pairs
+
+from nblib.errors import StorageError, TrainingDiverged
+from nblib.losses import CodecLoss, L1Loss, WeightedLoss
+from nblib.networks import MaskUNet
+from nblib.patches import PatchPairs
+from nblib.provenance import derive_seed, seed_everything
+from nblib.training import Outcome, Training, train
+from nblib.training.loop import evaluate
+
+FAST = Training(learning_rate=0.01, batch_size=4, max_epochs=12, patience=5, checkpoint_seconds=0.0)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def network(seed: int = 0, num_layers: int = 2, base_filters: int = 2) -> MaskUNet:
+    seed_everything("weights", seed)
+    return MaskUNet(num_layers, base_filters)
+
+
+def codec_loss(unit_epochs: int = 4) -> CodecLoss:
+    return CodecLoss(network(77), "A", prediction=True, unit_epochs=unit_epochs)
+
+
+def fit(
+    unet: torch.nn.Module,
+    loss: WeightedLoss,
+    config: Training,
+    folder: Path,
+    pairs: dict[str, PatchPairs] | None = None,
+    lines: list[str] | None = None,
+) -> Outcome:
+    pairs = pairs or {split: low_pass_pairs(split) for split in ("train", "validation")}
+    return train(
+        unet,
+        loss,
+        pairs["train"],
+        pairs["validation"],
+        config,
+        domain="linear",
+        seed=3,
+        checkpoint=folder / "checkpoint.safetensors",
+        log=(lines if lines is not None else []).append,
+    )
+
+
+def same_bits(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    values, others = one.state_dict(), other.state_dict()
+    return values.keys() == others.keys() and all(torch.equal(values[name], others[name]) for name in values)
+
+
+class OneWeight(torch.nn.Module):
+    """weight * input."""
+
+    def __init__(self, start: float = 0.9) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
+
+    def forward(self, magnitude: torch.Tensor) -> torch.Tensor:
+        return self.weight * magnitude
+
+
+class Scripted(WeightedLoss):
+    """Validation losses read off a list; training losses that give a gradient of 1."""
+
+    def __init__(self, validation: list[float], terms: int = 1, unit_epochs: int = 10) -> None:
+        super().__init__(tuple("abc"[:terms]), unit_epochs)
+        self.validation = iter(validation)
+
+    def terms(self, estimate: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
+        if self.training:
+            return [estimate.mean()] * len(self.names)
+        return [torch.tensor(next(self.validation)) / len(self.names)] * len(self.names)
+
+
+# Learning
+
+
+def test_a_known_mask_is_learnt_that_no_constant_comes_near(tmp_path):
+    pairs = {split: low_pass_pairs(split) for split in ("train", "validation")}
+    config = replace(FAST, learning_rate=0.03, max_epochs=60, patience=60)
+    outcome = fit(network(0, 3, 8), L1Loss(), config, tmp_path, pairs)
+    inputs, targets = pairs["validation"].inputs, pairs["validation"].targets
+    constant = min(float((mask * inputs - targets).abs().mean()) for mask in np.linspace(0, 1, 101))
+    assert outcome.history[outcome.best_epoch - 1]["validation_l1"] < constant / 8
+
+
+@pytest.mark.parametrize("loss", [L1Loss(), codec_loss(20)], ids=["l1", "codec"])
+def test_one_batch_is_learnt_almost_by_heart(tmp_path, loss):
+    pairs = low_pass_pairs("validation")
+    config = replace(FAST, max_epochs=120, patience=120)
+    outcome = fit(network(1, 2, 4), loss, config, tmp_path, {"train": pairs, "validation": pairs})
+    losses = [row["validation_l1"] for row in outcome.history]
+    assert min(losses) < 0.15 * losses[0]
+
+
+def test_the_networks_best_loss_is_what_evaluation_finds_again(tmp_path):
+    unet, loss = network(), L1Loss()
+    outcome = fit(unet, loss, FAST, tmp_path)
+    found = evaluate(unet, loss, low_pass_pairs("validation"), 3, "linear")
+    best = outcome.history[outcome.best_epoch - 1]
+    assert found == pytest.approx((best["validation_loss"], best["validation_l1"]), rel=1e-5)
+
+
+# Adam with Keras's decay
+
+
+def test_the_optimiser_uses_kerass_decay(tmp_path, monkeypatch):
+    used: list[float] = []
+
+    class Watched(torch.optim.Adam):
+        def step(self, closure=None):
+            used.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "Adam", Watched)
+    fit(network(), L1Loss(), replace(FAST, learning_rate=0.02, decay=0.25, max_epochs=3), tmp_path)
+    assert used == [0.02 / (1 + 0.25 * step) for step in range(6)]
+
+
+def test_training_follows_adam_with_decay_worked_out_by_hand(tmp_path):
+    ones = torch.ones(6, 1, 2, 2, dtype=torch.float64)
+    pairs = PatchPairs(ones, torch.zeros_like(ones), ("",) * 6)
+    config = Training(learning_rate=0.05, decay=0.1, batch_size=2, max_epochs=4, patience=99)
+    unet = OneWeight()
+    fit(unet, L1Loss(), config, tmp_path, {"train": pairs, "validation": pairs})
+    weight, first, second = 0.9, 0.0, 0.0
+    for step in range(12):
+        gradient = np.sign(weight)
+        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+        rate = 0.05 / (1 + 0.1 * step)
+        weight -= rate * (first / (1 - 0.9 ** (step + 1))) / (np.sqrt(second / (1 - 0.999 ** (step + 1))) + 1e-8)
+    assert float(unet.weight.detach()) == pytest.approx(weight, rel=1e-9)
+
+
+# Early stopping
+
+
+def test_training_stops_at_the_plateau_with_the_best_epochs_weights(tmp_path):
+    losses = [5.0, 4.0, 3.0, 3.5, 2.9995, 3.0, 9.0]  # 2.9995 is less than the least improvement of 0.1 %
+    stopped, best = network(), network()
+    outcome = fit(stopped, Scripted(losses), replace(FAST, patience=3), tmp_path / "a")
+    assert (outcome.status, outcome.epochs, outcome.best_epoch, outcome.steps) == ("plateau", 6, 3, 12)
+    assert [row["validation_loss"] for row in outcome.history] == pytest.approx(losses[:6])
+    fit(best, Scripted(losses), replace(FAST, max_epochs=3), tmp_path / "b")
+    assert same_bits(stopped, best)
+
+
+def test_training_that_still_improves_ends_with_its_epochs(tmp_path):
+    outcome = fit(network(), Scripted([5.0, 4.0, 3.0, 2.0]), replace(FAST, max_epochs=4, patience=3), tmp_path)
+    assert (outcome.status, outcome.epochs, outcome.best_epoch) == ("max_epochs", 4, 4)
+
+
+def test_early_stopping_waits_for_the_weights_and_starts_anew_there(tmp_path):
+    # Best at epoch 1; without the wait, patience 2 would end it at epoch 3, before the weights change at epoch 5.
+    before, after = [1.0, 2.0, 2.0, 2.0], [3.0, 2.5, 2.5, 2.5, 2.5]
+    loss = Scripted(before + after, terms=2, unit_epochs=5)
+    loss_weights = []
+    original = loss.end_epoch
+    loss.end_epoch = lambda: (original(), loss_weights.append(loss.weights.tolist()))[0]  # type: ignore[method-assign]
+    outcome = fit(network(), loss, replace(FAST, patience=2, min_improvement=0.0), tmp_path)
+    assert (outcome.status, outcome.epochs) == ("plateau", 8)
+    assert outcome.best_epoch == 6, "an epoch before the change cannot be the best: its loss means something else"
+    assert [weights == [1.0, 1.0] for weights in loss_weights] == [True] * 4 + [False] * 4
+    assert len({tuple(weights) for weights in loss_weights[4:]}) == 1
+
+
+def test_a_run_that_ends_before_its_weights_settle_is_no_plateau(tmp_path):
+    loss = Scripted([1.0] + [2.0] * 9, terms=2, unit_epochs=10)
+    outcome = fit(network(), loss, replace(FAST, patience=2, max_epochs=6), tmp_path)
+    assert (outcome.status, outcome.epochs) == ("max_epochs", 6)
+
+
+# What is random, and what a resumed run needs
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path):
+    networks = [network() for _ in range(3)]
+    histories = [fit(unet, L1Loss(), FAST, tmp_path / str(n)).history for n, unet in enumerate(networks[:2])]
+    assert histories[0] == histories[1]
+    assert same_bits(*networks[:2])
+    pairs = {split: low_pass_pairs(split) for split in ("train", "validation")}
+    train(
+        networks[2], L1Loss(), pairs["train"], pairs["validation"], FAST, domain="linear", seed=4,
+        checkpoint=tmp_path / "c", log=print,
+    )  # fmt: skip
+    assert not same_bits(networks[0], networks[2])
+
+
+def test_a_gain_is_drawn_per_patch_from_its_range_and_not_for_validation(tmp_path):
+    seen: dict[bool, list[torch.Tensor]] = {True: [], False: []}
+
+    class Watching(L1Loss):
+        def terms(self, estimate: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
+            seen[self.training].append(target.amax(dim=(1, 2, 3)))
+            return super().terms(estimate, target)
+
+    ones = PatchPairs(torch.full((8, 1, 4, 4), 0.5), torch.full((8, 1, 4, 4), 0.5), ("",) * 8)
+    config = replace(FAST, gain_db=(-20.0, 12.0), max_epochs=20, patience=99)
+    fit(OneWeight(), Watching(), config, tmp_path, {"train": ones, "validation": ones})
+    gains_db = 20 * torch.log10(torch.cat(seen[True]) / 0.5)
+    assert len(gains_db.unique()) > 100
+    assert -20 <= float(gains_db.min()) < -17
+    assert float(gains_db.max()) == pytest.approx(20 * np.log10(2), abs=1e-4), "magnitudes end at 1"
+    assert torch.cat(seen[False]).unique().tolist() == [0.5]
+
+
+@pytest.mark.parametrize("loss", [L1Loss, codec_loss], ids=["l1", "codec"])
+@pytest.mark.parametrize("stops", [(3,), (4,), (5,), (1, 2, 3, 11)], ids=str)
+def test_a_run_that_goes_on_ends_bit_identical_to_one_that_was_never_stopped(tmp_path, loss, stops):
+    undisturbed = network()
+    config = replace(FAST, gain_db=(-20.0, 0.0), min_improvement=0.05)  # some epochs improve, some do not
+    expected = fit(undisturbed, loss(), config, tmp_path / "a")
+    assert expected.best_epoch > 0
+    for number, epochs in enumerate(stops):
+        fit(network(number), loss(), replace(config, max_epochs=epochs), tmp_path / "b")
+    resumed = network(99)  # every network but the first has other weights, until the checkpoint sets them
+    outcome = fit(resumed, loss(), config, tmp_path / "b")
+    assert replace(outcome, seconds=0) == replace(expected, seconds=0)
+    assert same_bits(resumed, undisturbed)
+
+
+def test_a_run_that_had_ended_is_not_trained_further(tmp_path):
+    losses = [1.0] + [2.0] * 9
+    first, again = network(), network(5)
+    outcome = fit(first, Scripted(losses), replace(FAST, patience=3), tmp_path)
+    repeated = fit(again, Scripted([]), replace(FAST, patience=3), tmp_path)
+    assert repeated.epochs == outcome.epochs == 4
+    assert same_bits(first, again)
+
+
+def test_a_checkpoint_is_kept_no_oftener_than_asked(tmp_path):
+    fit(network(), L1Loss(), replace(FAST, checkpoint_seconds=3600.0), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_checkpoint_is_named_with_its_remedy(tmp_path):
+    fit(network(), L1Loss(), FAST, tmp_path)
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(StorageError, match="checkpoint.safetensors: damaged .*remove it and run again"):
+        fit(network(), L1Loss(), FAST, tmp_path)
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("part", ["inputs", "targets"])
+def test_a_patch_that_is_not_a_number_stops_the_run_by_epoch_batch_and_item(tmp_path, part):
+    pairs = {split: low_pass_pairs(split) for split in ("train", "validation")}
+    getattr(pairs["train"], part)[5, 0, 3, 3] = torch.nan
+    torch.manual_seed(derive_seed(3, "epoch", 1))
+    batch = torch.randperm(8).tolist().index(5) // 4 + 1
+    with pytest.raises(TrainingDiverged, match=rf"epoch 1, batch {batch} of 2: the loss is nan; items train:5; lower"):
+        fit(network(), L1Loss(), FAST, tmp_path, pairs)
+
+
+def test_a_validation_patch_that_is_not_a_number_is_named(tmp_path):
+    pairs = {split: low_pass_pairs(split) for split in ("train", "validation")}
+    pairs["validation"].targets[2] = torch.nan
+    with pytest.raises(TrainingDiverged, match="epoch 1: the validation loss is .*; items validation:2$"):
+        fit(network(), L1Loss(), FAST, tmp_path, pairs)
+
+
+def test_a_loss_that_explodes_over_sound_patches_names_the_whole_batch(tmp_path):
+    class Exploding(L1Loss):
+        def terms(self, estimate: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
+            return [super().terms(estimate, target)[0] * (torch.inf if self.training else 1)]
+
+    with pytest.raises(TrainingDiverged, match=r"batch 1 of 2: the loss is inf; items (train:\d, ){3}train:\d;"):
+        fit(network(), Exploding(), FAST, tmp_path)
+
+
+def test_at_most_five_lines_are_logged(tmp_path):
+    lines: list[str] = []
+    config = replace(FAST, max_epochs=400, patience=400)
+    ones = PatchPairs(torch.ones(2, 1, 2, 2), torch.zeros(2, 1, 2, 2), ("", ""))
+    fit(
+        OneWeight(),
+        L1Loss(),
+        replace(config, checkpoint_seconds=99.0),
+        tmp_path,
+        {"train": ones, "validation": ones},
+        lines,
+    )
+    assert [line.split(":")[0] for line in lines] == [f"epoch {epoch}" for epoch in (1, 5, 20, 80, 320)]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device: the same loop there, resumed there")
+@pytest.mark.parametrize("loss", [L1Loss, codec_loss], ids=["l1", "codec"])
+def test_the_same_code_trains_and_resumes_on_a_gpu(tmp_path, loss):
+    on_cpu, on_gpu = network(), network().cuda()
+    expected = fit(on_cpu, loss(), FAST, tmp_path / "a")
+    fit(network(9).cuda(), loss().cuda(), replace(FAST, max_epochs=5), tmp_path / "b")
+    outcome = fit(on_gpu, loss().cuda(), FAST, tmp_path / "b")
+    assert next(on_gpu.parameters()).is_cuda
+    # Dropout draws other numbers there, so values agree only roughly.
+    assert outcome.history[-1]["validation_l1"] == pytest.approx(expected.history[-1]["validation_l1"], rel=0.5)
