@@ -30,7 +30,8 @@ def pair(seed: int = 0, batch: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
 
 def by_hand(network: MaskUNet, names: tuple[str, ...], estimate: torch.Tensor, target: torch.Tensor) -> list[float]:
     network = network.eval()
-    heard, meant = network.activations(estimate, names), network.activations(target, names)
+    with torch.no_grad():
+        heard, meant = network.activations(estimate, names), network.activations(target, names)
     return [float((heard[name] - meant[name]).abs().sum() / heard[name].numel()) for name in names]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nblib import paths
 from nblib.errors import ParameterError
 from nblib.experiments.settings import LOSS_NETWORKS, SPEECH_CAPACITIES, VOCAL_CAPACITIES, parameter_count
-from nblib.networks import CONFIGURATIONS, MaskUNet, configuration_layers
+from nblib.networks import CONFIGURATIONS, MaskUNet, configuration_layers, describe
 from nblib.provenance import seed_everything
 
 
@@ -187,3 +187,26 @@ def test_dropout_is_on_the_first_three_up_layers_and_never_on_the_last(num_layer
     assert all(0.4 < dropped[name] < 0.6 for name in expected)
     unet.eval()
     assert all((value > 0).all() for value in unet.activations(magnitude, names).values())
+
+
+def test_folding_batch_norm_into_the_convolutions_changes_no_value():
+    unet, magnitude = network(3, 4), patches(2, 1, 16, 16)
+    for _ in range(4):
+        unet(patches(4, 1, 16, 16, seed=1))  # statistics and, below, scales other than a new network's
+    for number, norm in enumerate([*unet.down_norm, *unet.up_norm]):
+        torch.nn.init.normal_(norm.weight, 1.0, 0.2, torch.Generator().manual_seed(number))
+        torch.nn.init.normal_(norm.bias, 0.0, 0.2, torch.Generator().manual_seed(number + 50))
+    names = configuration_layers("A", 3) + configuration_layers("B", 3)
+    expected = unet.eval().activations(magnitude, names)
+    found = unet.fuse().activations(magnitude, names)
+    for name in names:
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
+    assert not [module for module in unet.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+
+
+def test_a_network_describes_its_layers_by_what_they_give():
+    rows = {row.pop("name"): row for row in describe(network(2, 3), 16, 8)}
+    assert list(rows) == ["input", "down1", "down2", "up1", "up2"]
+    assert rows["down2"] == {"channels": 6, "bins": 4, "frames": 2}
+    assert rows["up1"] == {"channels": 3, "bins": 8, "frames": 4}
+    assert rows["up2"] == rows["input"] == {"channels": 1, "bins": 16, "frames": 8}
