@@ -294,9 +294,14 @@ train_or_load(config, low_pass_pairs)
 # checkpoint has been replaced so many times and a moment more.
 ATTEMPTS = """
 import os, signal, sys, time
+import torch
 from tiny import low_pass_pairs, run_config
 from nblib import paths
 from nblib.training import LossSpec, train_or_load
+
+weight = torch.nn.Parameter(torch.zeros(1))
+weight.grad = torch.zeros(1)
+torch.optim.Adam([weight]).step()  # imports half of torch when first called
 
 def run(config, kill_after, moment):
     child = os.fork()
