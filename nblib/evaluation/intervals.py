@@ -36,6 +36,8 @@ def paired_interval(differences: np.ndarray, seed: int = 0) -> dict[str, float]:
     seeds, items = differences.shape
     rows = generator.integers(seeds, size=(DRAWS, seeds, 1))
     columns = generator.integers(items, size=(DRAWS, 1, items))
-    means = np.nanmean(differences[rows, columns], axis=(1, 2))
-    low, high = np.nanquantile(means, [0.025, 0.975])
+    drawn = differences[rows, columns]
+    measured = (~np.isnan(drawn)).sum(axis=(1, 2))
+    means = np.nansum(drawn, axis=(1, 2))[measured > 0] / measured[measured > 0]
+    low, high = np.quantile(means, [0.025, 0.975])
     return {"mean": float(np.nanmean(differences)), "low": float(low), "high": float(high)}

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 from pystoi import stoi
 
-from nblib.audio import check_signal, resample
+from nblib.audio import SILENCE, check_signal, resample
 from nblib.errors import AudioError
 
 try:
@@ -21,6 +21,7 @@ except ImportError:  # source-only package: set-up adds it where a C compiler is
     pesq_package = None
 
 PESQ_SAMPLE_RATE = 16000
+SHORTEST_ESTOI_SECONDS, SHORTEST_PESQ_SECONDS = 0.384, 0.25
 
 
 def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
@@ -41,6 +42,8 @@ def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> floa
         The lengths differ, a signal is not finite, or the reference is silent.
     """
     _check_pair(reference, estimate)
+    if len(reference) < SHORTEST_ESTOI_SECONDS * sample_rate:
+        return math.nan
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Not enough STFT frames", category=RuntimeWarning)
         state = np.random.get_state()
@@ -54,13 +57,13 @@ def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> floa
 
 
 def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """Wide-band PESQ (ITU-T P.862.2) at 16 kHz by the pesq package, 1.04 to 4.64.
+    """Wide-band PESQ (ITU-T P.862.2) at 16 kHz by the pesq package, 1.0 to 4.64.
 
-    NaN where the package is not installed, where it finds no utterance, or for under a quarter of a second. Parameters
-    and errors as for `estoi`.
+    NaN where the package is not installed, where it finds no utterance, for a silent estimate, or for under a quarter
+    of a second. Parameters and errors as for `estoi`.
     """
     _check_pair(reference, estimate)
-    if pesq_package is None or len(reference) < sample_rate / 4:
+    if pesq_package is None or len(reference) < SHORTEST_PESQ_SECONDS * sample_rate or _is_silent(estimate):
         return math.nan
     at_16k = [resample(samples, sample_rate, PESQ_SAMPLE_RATE) for samples in (reference, estimate)]
     try:
@@ -72,10 +75,12 @@ def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> fl
 def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019, equation 2), means removed.
 
-    Minus infinity for a silent estimate, infinity for a perfect one. Parameters and errors as for `estoi`.
+    Minus infinity for a silent estimate, over 300 dB (rounding) or infinity for a perfect one. Parameters and errors as
+    for `estoi`.
     """
     _check_pair(reference, estimate)
     target = reference.astype(np.float64) - reference.mean(dtype=np.float64)
+    check_signal(target, "reference without its mean")
     found = estimate.astype(np.float64) - estimate.mean(dtype=np.float64)
     projection = target * (found @ target) / (target @ target)
     signal, distortion = float(projection @ projection), float(np.square(found - projection).sum())
@@ -91,6 +96,10 @@ def score(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> dict
         "pesq_wb": pesq_wb(reference, estimate, sample_rate),
         "si_sdr_db": si_sdr_db(reference, estimate),
     }
+
+
+def _is_silent(samples: np.ndarray) -> bool:
+    return float(np.abs(samples).max()) < SILENCE
 
 
 def _check_pair(reference: np.ndarray, estimate: np.ndarray) -> None:
