@@ -89,6 +89,8 @@ class ModelListener:
             One row per participant and pair: the columns of `pairs`, ``participant`` (from 1) and ``choice`` in
             {"a", "b", "dont_know"}.
         """
+        if participants < 1:
+            raise ParameterError(f"participants={participants!r}: at least one is needed")
         difference = (pairs[a] - pairs[b]).to_numpy(float)
         if not np.isfinite(difference).all():
             raise ParameterError(f"pairs: {int((~np.isfinite(difference)).sum())} score differences are not finite")

@@ -1,0 +1,129 @@
+"""The model listener against the formulas that its docstring states."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from nblib.errors import ParameterError
+from nblib.listening import ModelListener, estoi_noticeable_difference, model_listener
+
+JND = 0.04
+NOISE = JND / norm.ppf(0.794)
+MANY = 20_000
+
+
+@pytest.fixture
+def equal_participants(monkeypatch) -> None:
+    monkeypatch.setattr(model_listener, "PARTICIPANT_SPREAD", 0.0)
+
+
+def pairs(difference: float, count: int = MANY) -> pd.DataFrame:
+    return pd.DataFrame({"item": np.arange(count), "score_a": 0.5 + difference, "score_b": 0.5})
+
+
+def shares(votes: pd.DataFrame) -> dict[str, float]:
+    return {choice: float((votes["choice"] == choice).mean()) for choice in ("a", "b", "dont_know")}
+
+
+def choose(difference: float, participants: int = 1, **scales: float) -> dict[str, float]:
+    return shares(ModelListener(JND, **scales).choose(pairs(difference), participants, seed=1))
+
+
+@pytest.mark.usefixtures("equal_participants")
+def test_one_jnd_is_told_rightly_in_79_percent_of_forced_choices():
+    assert choose(JND, zone_scale=1e-9)["a"] == pytest.approx(0.794, abs=0.01)
+    assert choose(-JND, zone_scale=1e-9)["b"] == pytest.approx(0.794, abs=0.01)
+
+
+@pytest.mark.usefixtures("equal_participants")
+@pytest.mark.parametrize("difference", [0.0, 0.5 * JND, -2 * JND])
+@pytest.mark.parametrize(("noise_scale", "zone_scale"), [(1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0)])
+def test_choices_follow_the_normal_distribution(difference, noise_scale, zone_scale):
+    found = choose(difference, noise_scale=noise_scale, zone_scale=zone_scale)
+    deviation, zone = NOISE * noise_scale, zone_scale * JND / 2
+    expected_a = norm.cdf((difference - zone) / deviation)
+    expected_b = norm.cdf((-difference - zone) / deviation)
+    assert found == pytest.approx(
+        {"a": expected_a, "b": expected_b, "dont_know": 1 - expected_a - expected_b}, abs=0.015
+    )
+
+
+def test_equal_scores_prefer_no_side():
+    found = choose(0.0, participants=20)
+    assert found["a"] == pytest.approx(found["b"], abs=0.01)
+    assert choose(0.0, 20, zone_scale=2.0)["dont_know"] > 0.5 > found["dont_know"] > 0.25
+    assert choose(0.0, 20, noise_scale=0.5)["dont_know"] > 0.5
+
+
+def test_a_large_difference_is_always_chosen():
+    assert choose(20 * JND, participants=20) == {"a": 1.0, "b": 0.0, "dont_know": 0.0}
+    assert choose(-20 * JND, participants=20) == {"a": 0.0, "b": 1.0, "dont_know": 0.0}
+
+
+def test_a_larger_difference_is_never_chosen_less():
+    listener, differences = ModelListener(JND), np.linspace(-3, 3, 13) * JND
+    wins = [listener.choose(pairs(difference, 500), 4, seed=2)["choice"].eq("a").mean() for difference in differences]
+    assert wins == sorted(wins)
+
+
+def test_only_the_ratio_of_difference_and_jnd_counts():
+    small = ModelListener(JND).choose(pairs(JND, 300), 3, seed=0)
+    large = ModelListener(64 * JND).choose(pairs(JND, 300) * 64, 3, seed=0)
+    assert small["choice"].tolist() == large["choice"].tolist()
+
+
+def test_participants_differ_and_keep_their_choices_when_more_come():
+    few, many = (ModelListener(JND).choose(pairs(0.7 * JND, 50), count, seed=3) for count in (3, 6))
+    pd.testing.assert_frame_equal(many.head(150), few)
+    by_participant = many.groupby("participant")["choice"].agg(tuple)
+    assert by_participant.index.tolist() == [1, 2, 3, 4, 5, 6]
+    assert by_participant.nunique() == 6
+
+
+def test_the_participants_noise_is_spread_about_the_stated_one():
+    votes = ModelListener(JND, zone_scale=1e-9).choose(pairs(JND, 400), 200, seed=0)
+    correct = votes["choice"].eq("a").groupby(votes["participant"]).mean().clip(0.501, 0.999)
+    logarithms = np.log(JND / norm.ppf(correct) / NOISE)
+    assert logarithms.mean() == pytest.approx(0.0, abs=0.06)
+    assert logarithms.std() == pytest.approx(0.3, abs=0.07)
+
+
+def test_the_seed_decides():
+    listener = ModelListener(JND)
+    again = [listener.choose(pairs(0.0, 100), 2, seed=seed)["choice"].tolist() for seed in (1, 1, 2)]
+    assert again[0] == again[1] != again[2]
+
+
+def test_columns_are_kept_and_scores_may_have_other_names():
+    table = pd.DataFrame({"task": ["speech"], "codec": [0.9], "l1": [0.1]})
+    votes = ModelListener(JND).choose(table, 2, seed=0, a="codec", b="l1")
+    assert votes.columns.tolist() == ["task", "codec", "l1", "participant", "choice"]
+    assert votes["choice"].tolist() == ["a", "a"]
+
+
+@pytest.mark.parametrize("name", ["noticeable_difference", "noise_scale", "zone_scale"])
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
+def test_constants_are_positive(name, value):
+    with pytest.raises(ParameterError, match=f"{name}={value}: a positive number is needed"):
+        ModelListener(**{"noticeable_difference": JND, name: value})
+
+
+def test_scores_are_finite_and_somebody_listens():
+    with pytest.raises(ParameterError, match="1 score differences are not finite"):
+        ModelListener(JND).choose(pd.concat([pairs(0.1, 2), pairs(float("nan"), 1)]), 2, seed=0)
+    with pytest.raises(ParameterError, match="participants=0: at least one"):
+        ModelListener(JND).choose(pairs(0.1, 2), 0, seed=0)
+
+
+def test_the_jnd_of_3_db_is_carried_over_by_the_slope():
+    snr_db = np.array([-3.0, 0.0, 3.0, -3.0, 0.0, 3.0])
+    assert estoi_noticeable_difference(snr_db, 0.5 + 0.02 * snr_db) == pytest.approx(0.06)
+
+
+@pytest.mark.parametrize("slope", [0.0, -0.01])
+def test_a_score_that_does_not_rise_with_snr_is_refused(slope):
+    with pytest.raises(ParameterError, match="it must rise"):
+        estoi_noticeable_difference(np.array([-3.0, 0.0, 3.0]), slope * np.array([-3.0, 0.0, 3.0]))
