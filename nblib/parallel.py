@@ -7,7 +7,10 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from nblib.errors import NblibError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -75,6 +78,11 @@ def parallel_map(
     with ProcessPoolExecutor(workers, _context(), _prepare_worker, arguments) as pool:
         try:
             yield from pool.map(function, work)
+        except BrokenProcessPool as error:
+            raise NblibError(
+                "a worker process was killed from outside, most often for want of memory; run again, what was finished "
+                f"is kept; NBLIB_CORES=1 needs the least memory (now {workers} workers)"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -1,0 +1,113 @@
+"""The whole suite at the least sizes, from nothing, in a folder of its own; killed and rerun; with bad input."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nblib.suite import SUITE
+
+KILLS = int(os.environ.get("NBLIB_TEST_KILLS", "2"))  # the issue's ten take minutes: NBLIB_TEST_KILLS=10
+# Who computed a row, when and how fast may differ; what came out may not.
+OF_THE_MOMENT = ["seconds", "finished", "commit"]
+
+
+def suite(folder: Path, *options: str) -> subprocess.Popen[str]:
+    places = {"NBLIB_DATA": str(folder / "data"), "NBLIB_FIGURES": str(folder / "figures")}
+    command = [sys.executable, "-m", "nblib", "run", "--profile", "smoke", *options]
+    return subprocess.Popen(
+        command, env=os.environ | places, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def complete(folder: Path, *options: str) -> str:
+    process = suite(folder, *options)
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    return output
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every result, figure table and network by its path, `OF_THE_MOMENT` left out."""
+    found = {}
+    patterns = ("data/results/**/*", "data/runs/*/network.safetensors", "figures/**/*.csv*", "figures/**/*.png")
+    for path in sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file()):
+        data = path.read_bytes()
+        if path.name == "runs.csv":
+            data = pd.read_csv(path).drop(columns=OF_THE_MOMENT).to_csv().encode()
+        found[str(path.relative_to(folder))] = data
+    return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    start = time.monotonic()
+    complete(folder)
+    return folder, time.monotonic() - start
+
+
+def test_everything_comes_out(undisturbed: tuple[Path, float]) -> None:
+    folder, _ = undisturbed
+    results = folder / "data" / "results" / "smoke"
+    capacity = pd.read_csv(results / "capacity.csv")
+    columns = ["task", "capacity", "parameters", "loss", "seed", "item", "l1", "estoi", "pesq_wb", "si_sdr_db"]
+    assert set(columns) <= set(capacity.columns)
+    assert set(capacity["loss"]) == {"l1", "codec", "unprocessed", "oracle_mask"}
+    for name in ("mm19_figure2", "ijcnn20_figure5_speech"):
+        made = {path.suffix for path in (folder / "figures" / "smoke").glob(f"{name}.*")}
+        assert made in ({".png", ".svg", ".csv"}, {".png", ".svg", ".gz"})
+    copies = {path.stem for path in (folder / "data" / "executed" / "smoke").glob("*.ipynb")}
+    assert copies == {notebook.name for notebook in SUITE}
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_results(
+    undisturbed: tuple[Path, float], tmp_path: Path
+) -> None:
+    whole, seconds = undisturbed
+    moments = [random.uniform(1, 0.8 * seconds) for _ in range(KILLS)]
+    for moment in moments:
+        process = suite(tmp_path)
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    complete(tmp_path)
+    expected, found = contents(whole), contents(tmp_path)
+    assert found.keys() == expected.keys(), f"killed after {moments} seconds"
+    different = [name for name in expected if found[name] != expected[name]]
+    assert not different, f"killed after {moments} seconds"
+
+
+def test_rerun_trains_nothing(undisturbed: tuple[Path, float]) -> None:
+    folder, _ = undisturbed
+    records = {path: path.stat().st_mtime_ns for path in folder.glob("data/runs/*/run.json")}
+    before = contents(folder)
+    complete(folder, "--only", "03", "10")
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("data/runs/*/run.json")} == records
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--profile", "smokee"], "smoke"),
+        (["--set", "profil=quick"], "profil"),
+        (["--corpus", "real"], "data_root"),
+        (["--corpus", "real", "--data-root", "nowhere"], "nowhere"),
+        (["--only", "99"], "99"),
+        (["--seed", "-1"], "-1"),
+    ],
+)
+def test_a_wrong_parameter_stops_before_anything_is_made(tmp_path: Path, options: list[str], message: str) -> None:
+    process = suite(tmp_path, *options)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 2 and message in output and "Traceback" not in output
+    assert not list(tmp_path.iterdir())
