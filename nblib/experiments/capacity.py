@@ -105,7 +105,8 @@ def paired(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     """
     usable = rows[rows["loss"].isin(LOSSES) & rows["status"].isin(USABLE)]
     index = ["task", "capacity", "seed", "item"]
-    return usable.pivot_table(index=index, columns="loss", values=measure).dropna().reset_index()
+    table = usable.pivot_table(index=index, columns="loss", values=measure, observed=True)
+    return table.reindex(columns=sorted(LOSSES)).dropna().reset_index()
 
 
 def effects(rows: pd.DataFrame, measure: str) -> pd.DataFrame:

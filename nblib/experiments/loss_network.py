@@ -102,6 +102,7 @@ def emulate(setup: Settings, network: MaskUNet, spectrum: torch.Tensor) -> torch
 def _spectra(
     setup: Settings, corpus: MusicCorpus, network: MaskUNet, item: Item
 ) -> tuple[np.ndarray, np.ndarray, dict[str, torch.Tensor]]:
+    torch.set_num_threads(1)  # as many as a worker has: their number may decide the last bit
     lossless = corpus.load(item)
     coded = setup.codec.roundtrip(lossless, corpus.sample_rate)
     spectra = {"lossless": audio.analyse(lossless, setup.geometry), "mp3": audio.analyse(coded, setup.geometry)}
@@ -110,7 +111,6 @@ def _spectra(
 
 
 def _score_item(setup: Settings, corpus: MusicCorpus, run: Run, item: Item) -> list[dict[str, object]]:
-    torch.set_num_threads(1)
     lossless, coded, spectra = _spectra(setup, corpus, run.network(), item)
     cutoff_hz = audio.cutoff_hz(lossless, coded, setup.geometry.sample_rate)
     bin_hz = setup.geometry.sample_rate / setup.geometry.window

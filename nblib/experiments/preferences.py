@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from nblib.errors import ParameterError
 from nblib.experiments import capacity, results
 from nblib.experiments.settings import Settings
 from nblib.listening import ModelListener, estoi_noticeable_difference, preference_rates
@@ -26,10 +27,14 @@ def speech_votes(setup: Settings, listener: ModelListener) -> pd.DataFrame:
     Each training seed has participants of its own.
     """
     heard = [item.name for item in capacity.listening_items(setup)]
-    pairs = capacity.paired(results.read(setup, capacity.TABLE), "estoi")
+    rows = results.read(setup, capacity.TABLE)
+    pairs = capacity.paired(rows, "estoi")
     pairs = pairs[pairs["item"].isin(heard)].rename(columns={"codec": "score_a", "l1": "score_b"})
+    if pairs.empty:
+        bad = ", ".join(capacity.unusable(rows))
+        raise ParameterError(f"no capacity has a usable network of each loss ({bad}); lower the learning rate")
     votes = []
-    for seed in sorted(pairs["seed"].unique()):
+    for seed in sorted(pairs["seed"].astype(int).unique()):
         own = pairs[pairs["seed"] == seed]
         chosen = listener.choose(own, setup.participants, derive_seed(setup.seed, "votes", int(seed)))
         votes.append(chosen.assign(participant=f"{seed}-" + chosen["participant"].astype(str)))

@@ -1,0 +1,55 @@
+"""The experiments at the least size, made once for all files that look at their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from nblib.audio import Geometry
+from nblib.experiments import Settings, capacity, loss_network, preferences, settings
+from nblib.experiments.settings import MusicSize, SpeechSize
+from nblib.training import NetworkSpec, Training
+
+LEAST = settings(
+    "smoke",
+    geometry=Geometry(frames=16),
+    music=MusicSize(3, 4.0),
+    speech=SpeechSize(6, 3, 3),
+    loss_network=NetworkSpec(2, 2),
+    loss_training=Training(learning_rate=1e-2, batch_size=2, max_epochs=4, gain_db=(-20.0, 0.0)),
+    separation_training=Training(learning_rate=3e-2, batch_size=4, max_epochs=4),
+    replicates=2,
+)
+
+
+@pytest.fixture(scope="session")
+def least() -> Settings:
+    """The settings that `made` was made with."""
+    return LEAST
+
+
+@pytest.fixture(scope="session")
+def make_experiments() -> Callable[[Path, int], Path]:
+    """Make all tables of `LEAST` in a data folder, on so many cores."""
+
+    def make(folder: Path, cores: int) -> Path:
+        threads = torch.get_num_threads()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("NBLIB_DATA", str(folder))
+            patch.setenv("NBLIB_CORES", str(cores))
+            loss_network.make(LEAST, log=lambda line: None)
+            capacity.make(LEAST, log=lambda line: None)
+            preferences.make(LEAST)
+        torch.set_num_threads(threads)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def made(make_experiments: Callable[[Path, int], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with all tables of `LEAST`, made in this process."""
+    return make_experiments(tmp_path_factory.mktemp("made"), 1)
