@@ -1,7 +1,7 @@
 """The papers' configuration in one place, and each profile as what departs from it.
 
-`PAPER` is IJCNN'20 Tables I and II with DESIGN's decisions where the paper is silent; "quick" and "smoke" are
-differences from it and nothing else.
+`PAPER` is IJCNN'20 Tables I and II and, where the paper is silent, the choices that the README lists; "quick" and
+"smoke" are differences from it and nothing else.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ class Settings:
     seed: int = 0
     device: str = "cpu"
     geometry: Geometry = Geometry()
-    domain: str = "sqrt"  # decision 3
+    domain: str = "sqrt"  # not given; the README says why
     codec: Codec = Codec("mp3", 16_000)
     music: MusicSize = MusicSize(2400, 30.0)  # 20 hours; the paper's own 10,000 tracks are not public
     speech: SpeechSize = SpeechSize(4000, 1200, 600)
     loss_network: NetworkSpec = LOSS_NETWORKS["ijcnn20"]
-    loss_training: Training = Training(learning_rate=1e-4, batch_size=32, gain_db=(-20.0, 0.0))  # gain: decision 14
+    loss_training: Training = Training(learning_rate=1e-4, batch_size=32, gain_db=(-20.0, 0.0))  # gain: not given
     capacities: dict[str, NetworkSpec] = field(default_factory=lambda: dict(SPEECH_CAPACITIES))
     separation_training: Training = Training()
     loss_layers: str = "F"

@@ -37,7 +37,7 @@ class Training:
     max_epochs: int = 500
     patience: int = 10  # epochs without improvement that end the run: the papers say "early stopping" and no number
     min_improvement: float = 1e-3  # relative; less does not count as an improvement
-    gain_db: tuple[float, float] = (0.0, 0.0)  # range of a random gain per patch (DESIGN decision 14)
+    gain_db: tuple[float, float] = (0.0, 0.0)  # range of a random gain per patch
     checkpoint_seconds: float = 20.0  # at least so long between checkpoints; never changes a result
 
 
