@@ -109,13 +109,13 @@ PROFILES: dict[str, dict[str, Any]] = {
     "paper": {},
     "quick": {
         "music": MusicSize(60, 24.0),
-        "speech": SpeechSize(256, 64, 30),
+        "speech": SpeechSize(192, 48, 30),
         "loss_network": NetworkSpec(6, 8),
         "loss_training": Training(
             learning_rate=1e-3, batch_size=8, max_epochs=12, patience=3, min_improvement=0.01, gain_db=(-20.0, 0.0)
         ),
         "separation_training": Training(
-            learning_rate=2e-3, batch_size=8, max_epochs=100, patience=5, min_improvement=2e-3
+            learning_rate=2e-3, batch_size=8, max_epochs=60, patience=5, min_improvement=2e-3
         ),
         "replicates": 2,
     },
