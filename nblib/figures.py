@@ -127,7 +127,7 @@ def spectrogram_grid(
         axes[row, 0].set_ylabel(f"{row_names[row]}\nfrequency (kHz)")
     for column in range(columns):
         axes[-1, column].set_xlabel("time (s)")
-    figure.colorbar(axes[0, 0].images[0], ax=axes, label="magnitude (dB re full-scale sine)", shrink=0.6)
+    figure.colorbar(axes[0, 0].images[0], ax=axes, label="dB re full-scale sine", shrink=1.0 if rows == 1 else 0.6)
     return figure
 
 
@@ -275,12 +275,12 @@ def unet_diagram(layers: list[dict[str, Any]]) -> Figure:
 
 
 def hole_shares(table: pd.DataFrame) -> Figure:
-    """Share of emptied points over frequency, a line a codec; columns codec, frequency_hz, hole_share."""
+    """Share of audible points emptied, over frequency, a line a codec; columns codec, frequency_hz, hole_share."""
     figure, axes = plt.subplots(figsize=(8, 3.6))
     for (codec, own), colour in zip(table.groupby("codec", sort=False), COLOURS.values(), strict=False):
         axes.plot(own["frequency_hz"] / 1000, 100 * own["hole_share"], label=codec, color=colour)
-    axes.set(xlabel="frequency (kHz)", ylabel="points emptied (%)", ylim=(0, 105), xlim=(0, None))
-    axes.legend(frameon=False, loc="lower right")
+    axes.set(xlabel="frequency (kHz)", ylabel="audible points emptied (%)", ylim=(0, 105), xlim=(0, None))
+    axes.legend(frameon=False, loc="upper left")
     return figure
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -11,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from nblib.errors import NblibError
+from nblib.provenance import torch_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,14 +28,14 @@ def cores() -> int:
 
 
 def _context() -> multiprocessing.context.BaseContext:
-    """How workers start: forked from a server that has everything imported (once), or fresh where there is none.
+    """How workers start: forked from a server that has imported what this process has, or fresh where there is none.
 
     Forking this process itself would not do: torch's threads and CUDA do not survive it.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "nblib.experiments.capacity", "nblib.experiments.loss_network"])
+    context.set_forkserver_preload([name for name in sys.modules if name.split(".")[0] == "nblib"])
     return context
 
 
@@ -66,13 +68,17 @@ def parallel_map(
     """``map(function, items)`` over processes, results in the order of `items` as they come.
 
     `function` and the items must be picklable (a module-level function, ``functools.partial`` of one). Each worker is
-    a process of its own with one torch thread. With one item or one worker nothing is started. An error in a worker is
-    raised here, and work not yet begun is cancelled.
+    a process of its own with one torch thread. With one item or one worker nothing is started, and this process works
+    with one thread, so that the results are the same. An error in a worker is raised here, and work not yet begun is
+    cancelled.
     """
     work = list(items)
     workers = min(workers or cores(), len(work))
     if workers <= 1:
-        yield from map(function, work)
+        for item in work:
+            with torch_threads(1):
+                result = function(item)
+            yield result
         return
     arguments = (_own_environment(),)
     with ProcessPoolExecutor(workers, _context(), _prepare_worker, arguments) as pool:

@@ -9,7 +9,8 @@ import json
 import platform
 import random
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -55,9 +56,19 @@ def seed_everything(*parts: str | int) -> None:
     torch.manual_seed(seed)
 
 
-def deterministic(threads: int) -> None:
-    """Make torch repeat itself bit for bit: fixed algorithms, and a fixed number of threads (it orders the sums)."""
-    torch.set_num_threads(threads)
+@contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """So many torch threads within the block: their number orders the sums, so it may decide the last bit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def deterministic() -> None:
+    """Make torch repeat itself bit for bit, together with `torch_threads`."""
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it costs 5 %
     torch.backends.cudnn.benchmark = False

@@ -43,7 +43,7 @@ def make_experiments() -> Callable[[Path, int], Path]:
             loss_network.make(LEAST, log=lambda line: None)
             capacity.make(LEAST, log=lambda line: None)
             preferences.make(LEAST)
-        torch.set_num_threads(threads)
+        assert torch.get_num_threads() == threads
         return folder
 
     return make

@@ -87,15 +87,18 @@ def test_one_call_seeds_python_numpy_and_torch():
     assert all(one != other for one, other in zip(draw(), first, strict=True))
 
 
-def test_deterministic_sets_the_threads_and_refuses_random_algorithms():
-    threads = torch.get_num_threads()
-    try:
-        provenance.deterministic(2)
-        assert torch.get_num_threads() == 2
-        assert torch.are_deterministic_algorithms_enabled()
-        assert not torch.backends.cudnn.benchmark
-    finally:
-        torch.set_num_threads(threads)
+def test_deterministic_refuses_random_algorithms():
+    provenance.deterministic()
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.benchmark
+
+
+def test_torch_threads_are_set_within_the_block_and_restored_after_an_error():
+    before = torch.get_num_threads()
+    with pytest.raises(ValueError, match="inside"), provenance.torch_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        raise ValueError("inside")
+    assert torch.get_num_threads() == before
 
 
 def test_a_commit_shows_changed_files_and_is_unknown_outside_git(monkeypatch, tmp_path):

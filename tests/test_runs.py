@@ -33,7 +33,7 @@ def own_data(monkeypatch, tmp_path) -> Iterator[None]:
     monkeypatch.setenv("NBLIB_DATA", str(tmp_path))
     threads = torch.get_num_threads()
     yield
-    torch.set_num_threads(threads)
+    assert torch.get_num_threads() == threads
 
 
 def quiet(config: RunConfig, data: Any = low_pass_pairs) -> Run:

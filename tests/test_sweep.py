@@ -20,7 +20,7 @@ def own_data(monkeypatch, tmp_path) -> Iterator[None]:
     monkeypatch.setenv("NBLIB_CORES", "1")
     threads = torch.get_num_threads()
     yield
-    torch.set_num_threads(threads)
+    assert torch.get_num_threads() == threads
 
 
 def teacher() -> RunConfig:

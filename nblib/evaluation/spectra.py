@@ -8,10 +8,19 @@ HOLE_DROP_DB = 20.0  # a bin of the coded spectrum that lies so far under the lo
 AUDIBLE_FLOOR_DB = -80.0  # bins of the lossless spectrum below this (full-scale sine = 0 dB) cannot lose anything
 
 
+def audible(lossless: np.ndarray) -> np.ndarray:
+    """Where `lossless` has something to lose: boolean, the shape of the linear magnitudes given."""
+    return lossless > 10 ** (AUDIBLE_FLOOR_DB / 20)
+
+
 def holes(lossless: np.ndarray, coded: np.ndarray) -> np.ndarray:
     """Where `coded` lacks what `lossless` has: boolean, the shape of the linear magnitudes given."""
-    drop = 10 ** (-HOLE_DROP_DB / 20)
-    return (lossless > 10 ** (AUDIBLE_FLOOR_DB / 20)) & (coded < drop * lossless)
+    return audible(lossless) & (coded < 10 ** (-HOLE_DROP_DB / 20) * lossless)
+
+
+def share(part: np.ndarray, whole: np.ndarray) -> float:
+    """How much of `whole` is `part`, both boolean; NaN of nothing."""
+    return float(part.sum()) / float(whole.sum()) if whole.any() else float("nan")
 
 
 def hole_scores(lossless: np.ndarray, coded: np.ndarray, emulated: np.ndarray, below_bin: int) -> dict[str, float]:
@@ -27,14 +36,13 @@ def hole_scores(lossless: np.ndarray, coded: np.ndarray, emulated: np.ndarray, b
     Returns
     -------
     dict
-        ``hole_share`` of the codec, ``hole_precision`` and ``hole_recall`` of the emulation, in [0, 1]; a precision
-        without any hole predicted is NaN.
+        ``hole_share`` of the codec among audible points, ``hole_precision`` and ``hole_recall`` of the emulation, in
+        [0, 1]; a precision without any hole predicted is NaN.
     """
     truth = holes(lossless, coded)[..., :below_bin, :]
     found = holes(lossless, emulated)[..., :below_bin, :]
-    both = float((truth & found).sum())
     return {
-        "hole_share": float(truth.mean()),
-        "hole_precision": both / float(found.sum()) if found.any() else float("nan"),
-        "hole_recall": both / float(truth.sum()) if truth.any() else float("nan"),
+        "hole_share": share(truth, audible(lossless)[..., :below_bin, :]),
+        "hole_precision": share(truth & found, found),
+        "hole_recall": share(truth & found, truth),
     }

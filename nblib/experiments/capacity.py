@@ -19,7 +19,7 @@ from nblib.experiments.settings import Settings
 from nblib.networks import MaskUNet
 from nblib.parallel import parallel_map
 from nblib.patches import mixture_pairs
-from nblib.provenance import random_generator
+from nblib.provenance import random_generator, torch_threads
 from nblib.training import LossSpec, NetworkSpec, Run, RunConfig
 from nblib.training.sweep import train_all
 
@@ -63,7 +63,8 @@ def make(setup: Settings, log: Callable[[str], None] = print) -> None:
     results.save(setup, TABLE, rows[order + [name for name in rows if name not in order]])
     results.save(setup, REFERENCE, pd.DataFrame([row for _, reference in parts for row in reference]))
     results.save_runs(setup, "capacity", runs)
-    _save_excerpts(setup, runs, listening_items(setup)[0])
+    with torch_threads(1):
+        _save_excerpts(setup, runs, listening_items(setup)[0])
 
 
 def results_table(setup: Settings, source: str, log: Callable[[str], None] = print) -> pd.DataFrame:
@@ -138,7 +139,6 @@ def _sound(setup: Settings, scaled: torch.Tensor, phase: torch.Tensor, length: i
 def _score_item(
     setup: Settings, corpus: MixtureCorpus, runs: list[Run], item: Item
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    torch.set_num_threads(1)
     mixture = corpus.load(item)
     spectrum = audio.analyse(mixture.mixture, setup.geometry)
     inputs = scale(spectrum.abs().clamp(max=1), setup.domain).unsqueeze(1)

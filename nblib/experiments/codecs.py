@@ -9,7 +9,7 @@ from scipy.signal import correlate
 from nblib import audio
 from nblib.audio import Codec, Geometry, scale
 from nblib.evaluation import hole_scores
-from nblib.evaluation.spectra import holes
+from nblib.evaluation.spectra import audible, holes
 
 
 def lag_samples(reference: np.ndarray, coded: np.ndarray) -> int:
@@ -68,15 +68,17 @@ def distance_to_coded(
 
 
 def hole_share_by_frequency(recordings: dict[str, np.ndarray], codecs: list[Codec], geometry: Geometry) -> pd.DataFrame:
-    """Share of time-frequency points that a codec emptied, by frequency: columns codec, frequency_hz, hole_share."""
+    """Share of the audible time-frequency points that a codec emptied: columns codec, frequency_hz, hole_share."""
     tables = []
     for codec in codecs:
-        shares = []
+        emptied, whole = np.zeros(geometry.bins), np.zeros(geometry.bins)
         for samples in recordings.values():
             coded = codec.roundtrip(samples, geometry.sample_rate)
-            pair = [audio.analyse(each, geometry).abs().numpy() for each in (samples, coded)]
-            shares.append(holes(*pair).mean(axis=(0, 2)))
+            before, after = (audio.analyse(each, geometry).abs().numpy() for each in (samples, coded))
+            emptied += holes(before, after).sum(axis=(0, 2))
+            whole += audible(before).sum(axis=(0, 2))
+        shares = np.divide(emptied, whole, out=np.full(geometry.bins, np.nan), where=whole > 0)
         label = f"{codec.name} {codec.bitrate // 1000} kbps"
         frequency = np.arange(geometry.bins) * geometry.sample_rate / geometry.window
-        tables.append(pd.DataFrame({"codec": label, "frequency_hz": frequency, "hole_share": np.mean(shares, axis=0)}))
+        tables.append(pd.DataFrame({"codec": label, "frequency_hz": frequency, "hole_share": shares}))
     return pd.concat(tables, ignore_index=True)

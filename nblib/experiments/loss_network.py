@@ -20,7 +20,7 @@ from nblib.experiments.settings import Settings
 from nblib.networks import MaskUNet
 from nblib.parallel import parallel_map
 from nblib.patches import codec_pairs
-from nblib.provenance import config_hash
+from nblib.provenance import config_hash, torch_threads
 from nblib.training import LossSpec, Run, RunConfig, train_or_load
 
 TABLE, HISTORY, PATCHES = "loss_networks.csv", "loss_network_history.csv", "figure2_patches.csv.gz"
@@ -68,7 +68,8 @@ def make(setup: Settings, log: Callable[[str], None] = print) -> None:
     results.save(setup, HISTORY, history.assign(epoch=range(1, len(history) + 1)))
     results.save_runs(setup, "loss network", [run])
     network = run.network()
-    patches = [_example(setup, corpus, network, item) for item in different_pieces(corpus)]
+    with torch_threads(1):
+        patches = [_example(setup, corpus, network, item) for item in different_pieces(corpus)]
     results.save(setup, PATCHES, pd.concat(patches, ignore_index=True))
 
 
@@ -102,7 +103,6 @@ def emulate(setup: Settings, network: MaskUNet, spectrum: torch.Tensor) -> torch
 def _spectra(
     setup: Settings, corpus: MusicCorpus, network: MaskUNet, item: Item
 ) -> tuple[np.ndarray, np.ndarray, dict[str, torch.Tensor]]:
-    torch.set_num_threads(1)  # as many as a worker has: their number may decide the last bit
     lossless = corpus.load(item)
     coded = setup.codec.roundtrip(lossless, corpus.sample_rate)
     spectra = {"lossless": audio.analyse(lossless, setup.geometry), "mp3": audio.analyse(coded, setup.geometry)}

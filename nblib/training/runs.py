@@ -155,14 +155,15 @@ def train_or_load(
     """
     path = paths.runs() / config.hash
     if not is_complete(config):
-        _train(config, data, device, log, path)
+        with provenance.torch_threads(config.threads):
+            _train(config, data, device, log, path)
     return load(config.hash)
 
 
 def _train(
     config: RunConfig, data: Callable[[str], PatchPairs], device: str, log: Callable[[str], None], path: Path
 ) -> None:
-    provenance.deterministic(config.threads)
+    provenance.deterministic()
     provenance.seed_everything(config.seed, "weights")
     network = config.network.build().to(device)
     loss = config.loss.build().to(device)

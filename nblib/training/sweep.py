@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from nblib.parallel import parallel_map
+from nblib.parallel import cores, parallel_map
 from nblib.patches import PatchPairs
 from nblib.training.runs import Run, RunConfig, is_complete, load, train_or_load
+
+GPU_WORKERS = 4  # the smallest networks leave a GPU mostly idle; each process costs its memory a context and the data
 
 
 def train_all(
@@ -31,7 +33,8 @@ def train_all(
     missing.sort(key=_cost, reverse=True)
     if missing:
         data("train"), data("validation")  # made here once, so that workers find them in the cache
-    for done, run in enumerate(parallel_map(partial(_train, data=data, device=device), missing), start=1):
+    workers = min(cores(), GPU_WORKERS) if device.startswith("cuda") else cores()
+    for done, run in enumerate(parallel_map(partial(_train, data=data, device=device), missing, workers), start=1):
         record = run.record
         log(
             f"{done} of {len(missing)}: {record['label']}: {run.status} after {record.get('epochs', 0)} epochs, "
