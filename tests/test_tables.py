@@ -1,0 +1,66 @@
+"""The papers' tables as the code counts them, and the tidy data of Figure 5."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from nblib import tables
+from nblib.experiments import settings
+
+
+def test_table_ii_is_counted_and_equals_the_paper() -> None:
+    table = tables.parameter_table()
+    assert table["counted"].tolist() == [54, 107, 213, 575, 1949, 188, 1949, 2411, 9683, 153653]
+    assert (table["counted"] == table["published"]).all()
+
+
+def test_table_i_reads_as_in_the_paper() -> None:
+    table = tables.separation_network_table()
+    assert table.loc["Number of layers"].tolist() == ["1, 1, 1, 2, 2", "2, 2, 3, 4, 5"]
+    assert table.loc["F (filters of the first layer)"].tolist() == ["1, 2, 4, 2, 4", "1, 4, 2, 2, 4"]
+    assert set(table.loc["Learning rate"]) == {"0.001"} and set(table.loc["Batch size"]) == {"16"}
+    assert set(table.loc["Decay"]) == {"5e-06"}
+
+
+def test_the_loss_networks_are_the_papers() -> None:
+    table = tables.loss_network_table(settings("quick"))
+    assert table.loc["Trainable parameters"].tolist()[:2] == ["9,786,017", "30,076,397"]
+    assert table.loc["Learning rate"].tolist()[:2] == ["0.001", "0.0001"]
+    assert table.loc["Number of layers"].tolist() == ["5", "6", "6"]
+    assert table.loc["Sample rate (Hz)"].tolist() == ["16000", "22050", "22050"]
+
+
+def test_published_numbers_are_found() -> None:
+    table3 = tables.published("mm19", "table3").set_index("system")["value"]
+    assert table3.to_dict() == {"model_a": 59.3, "model_b": 55.6, "model_c": 62.7, "model_d": 45.6}
+
+
+def test_figure5_data_holds_both_sources_and_leaves_out_what_collapsed() -> None:
+    row = {"task": "speech", "status": "plateau", "item": "x"}
+    rows = pd.DataFrame(
+        [
+            row | {"capacity": "P1", "loss": "l1", "seed": 0, "l1": 0.02},
+            row | {"capacity": "P1", "loss": "l1", "seed": 1, "l1": 0.04},
+            row | {"capacity": "P1", "loss": "codec", "seed": 0, "l1": 0.03},
+            row | {"capacity": "P1", "loss": "codec", "seed": 1, "l1": 9.0, "status": "collapsed"},
+            row | {"capacity": None, "loss": "unprocessed", "seed": None, "l1": 0.05, "status": "none"},
+            row | {"capacity": None, "loss": "oracle_mask", "seed": None, "l1": 0.001, "status": "none"},
+        ]
+    )
+    rate = {"task": "speech", "capacity": "P1", "noise_scale": 1.0, "zone_scale": 1.0, "preferred_rate": 0.7}
+    rate |= {"preferred_std": 0.1, "dont_know_rate": 0.2, "dont_know_std": 0.05}
+    rates = pd.DataFrame([rate | {"seed": None}, rate | {"seed": 0}, rate | {"seed": None, "zone_scale": 2.0}])
+    data = tables.figure5_data(rows, rates)
+    pooled = data[(data["source"] == "here") & data["seed"].isna()]
+    l1 = pooled[pooled["quantity"] == "test_l1"].set_index("loss")["value"]
+    assert l1.to_dict() == pytest.approx({"l1": 0.03, "codec": 0.03, "unprocessed": 0.05, "oracle_mask": 0.001})
+    assert pooled.set_index("quantity")["value"][["preferred_rate", "dont_know_rate"]].tolist() == [0.7, 0.2]
+    paper = data[data["source"] == "paper"].set_index(["quantity", "loss"])["value"]
+    assert paper["preferred_rate"].tolist() == [0.926]
+    assert paper["test_l1", "codec"] == 0.046 and paper["test_l1", "l1"] == 0.046
+
+
+def test_markdown() -> None:
+    table = pd.DataFrame({"a": ["x"], "b": [1]})
+    assert tables.markdown(table) == "| a | b |\n| --- | --- |\n| x | 1 |"
