@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,26 @@ def test_a_diverged_run_does_not_cost_the_others_their_digits():
     assert (found.loc["a", "steps"], found.loc["a", "parameters"]) == (1_234_567, 30_076_397)
     assert pd.isna(found.loc["b", "steps"])
     assert (found.loc["b", "status"], found.loc["b", "reason"]) == ("diverged", "odd")
+
+
+def test_what_was_made_is_not_made_again_unless_something_changed(least: Settings, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("NBLIB_DATA", str(tmp_path))
+    calls: list[str] = []
+
+    def make() -> None:
+        calls.append("made")
+        results.save(least, "table.csv", pd.DataFrame({"x": [1]}))
+
+    def once(made_from: str = "run", **changes: object) -> int:
+        results.once(replace(least, **changes), [made_from], ("table.csv",), make)
+        return len(calls)
+
+    assert once() == once() == 1
+    assert once("another run") == 2
+    assert once(seed=5) == 3
+    (results.folder(least) / "table.csv").write_text("x\n2\n")  # changed by hand
+    assert once() == 4
+    (results.folder(least) / "table.csv").unlink()
+    assert once() == 5
+    monkeypatch.setattr(results, "code_digest", lambda: "other code")
+    assert once() == 6

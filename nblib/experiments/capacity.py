@@ -57,12 +57,18 @@ def make(setup: Settings, log: Callable[[str], None] = print) -> None:
     """Train or load every network, score every test item, and write tables and excerpts."""
     runs = train(setup, log)
     corpus = setup.speech_corpus()
+    results.save_runs(setup, "capacity", runs)
+    made_from = [[run.hash for run in runs], corpus.fingerprint]
+    files = (TABLE, REFERENCE, "excerpts/speech_*")
+    results.once(setup, made_from, files, partial(_write, setup, corpus, runs))
+
+
+def _write(setup: Settings, corpus: MixtureCorpus, runs: list[Run]) -> None:
     parts = list(parallel_map(partial(_score_item, setup, corpus, runs), corpus.items("test")))
     order = ["task", "capacity", "parameters", "loss", "seed", "status", "run", "item"]
     rows = pd.DataFrame([row for scored, _ in parts for row in scored])
     results.save(setup, TABLE, rows[order + [name for name in rows if name not in order]])
     results.save(setup, REFERENCE, pd.DataFrame([row for _, reference in parts for row in reference]))
-    results.save_runs(setup, "capacity", runs)
     with torch_threads(1):
         _save_excerpts(setup, runs, listening_items(setup)[0])
 

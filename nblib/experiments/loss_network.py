@@ -61,12 +61,17 @@ def make(setup: Settings, log: Callable[[str], None] = print) -> None:
     """Train or load the network, score it on held-out pieces, and write its tables and excerpts."""
     run = train(setup, log)
     corpus = setup.music_corpus()
+    results.save_runs(setup, "loss network", [run])
+    files = (TABLE, HISTORY, PATCHES, "excerpts/figure2_*")
+    results.once(setup, [run.hash, corpus.fingerprint], files, partial(_write, setup, corpus, run))
+
+
+def _write(setup: Settings, corpus: MusicCorpus, run: Run) -> None:
     items = [item for split in ("validation", "test") for item in corpus.items(split)]
     rows = [row for part in parallel_map(partial(_score_item, setup, corpus, run), items) for row in part]
     results.save(setup, TABLE, pd.DataFrame(rows))
     history = pd.DataFrame(run.record["history"])
     results.save(setup, HISTORY, history.assign(epoch=range(1, len(history) + 1)))
-    results.save_runs(setup, "loss network", [run])
     network = run.network()
     with torch_threads(1):
         patches = [_example(setup, corpus, network, item) for item in different_pieces(corpus)]

@@ -6,6 +6,9 @@ computed it, when and how fast stands in ``runs.csv``.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ import pandas as pd
 from nblib import audio, paths
 from nblib.errors import ResultsMissing, check_choice
 from nblib.experiments.settings import Settings
+from nblib.provenance import code_digest, config_hash, environment
 from nblib.training import Run
 
 SOURCES = ("committed", "run")
@@ -65,6 +69,29 @@ def save_sound(setup: Settings, name: str, samples: np.ndarray) -> None:
     audio.write(
         folder(setup) / "excerpts" / f"{name}.flac", samples / max(1.0, peak / 0.999), setup.geometry.sample_rate
     )
+
+
+def once(setup: Settings, made_from: object, files: tuple[str, ...], make: Callable[[], None]) -> None:
+    """Call `make`, unless an equal call was made before and its files lie there as it left them.
+
+    Parameters
+    ----------
+    made_from : configuration
+        What decides the outcome beside `setup`, the code and the packages: hashes of runs and corpora.
+    files : tuple of str
+        Patterns of what `make` writes, within the folder of results.
+    """
+    key = config_hash([setup, made_from, code_digest(), environment()])
+    stamp = paths.runs() / f"made-{key}.json"
+    if not stamp.exists() or json.loads(stamp.read_text()) != _digests(setup, files):
+        make()
+        with paths.whole(stamp) as temporary:
+            temporary.write_text(json.dumps(_digests(setup, files)))
+
+
+def _digests(setup: Settings, files: tuple[str, ...]) -> dict[str, str]:
+    found = sorted(path for pattern in files for path in folder(setup).glob(pattern))
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
 def read_sound(setup: Settings, name: str) -> np.ndarray:
