@@ -26,7 +26,7 @@ def test_it_names_every_notebook_and_only_existing_files() -> None:
 
 def test_its_make_targets_exist() -> None:
     makefile = (paths.home() / "Makefile").read_text()
-    for target in re.findall(r"`?make ([a-z]+)", README):
+    for target in re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 

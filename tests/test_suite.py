@@ -150,9 +150,10 @@ def test_estimates_come_from_the_last_run(tmp_path, data, capsys):
 
 
 SLEEPER = """
-    import os, sys
+    import os, signal, sys
     from pathlib import Path
     from nblib.suite import Notebook, run
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs in the background
     suite = [Notebook(1, "01_sleeps", "", 1, 1, 1), Notebook(2, "02_never", "", 1, 1, 1)]
     sys.exit(run(suite=suite, notebooks=Path("nb").absolute()))
 """
