@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return suite.FAILED
     except KeyboardInterrupt:
         return suite.INTERRUPTED
+    except BrokenPipeError:  # `nblib list | head` has seen enough; nothing may be flushed into the pipe at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return suite.OK
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

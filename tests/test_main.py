@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from made_notebooks import entry, make
 
 from nblib import __main__ as command_line
-from nblib import suite
+from nblib import paths, suite
 
 
 def test_the_command_line_says_what_is_wrong_without_a_traceback(tmp_path, monkeypatch, capsys):
@@ -40,3 +43,9 @@ def test_the_command_line_lists_notebooks_with_their_parameters(tmp_path, monkey
     lines = capsys.readouterr().out.splitlines()
     assert "no such notebook" in lines[1]
     assert lines[2:] == ["02  02_more: Title 2 (needs 01)", "      names = ['a', 'b']"]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m nblib list | head -1"
+    shown = subprocess.run(["bash", "-c", command], cwd=paths.home(), capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("01") and shown.stderr == ""
