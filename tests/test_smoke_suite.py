@@ -36,10 +36,15 @@ def complete(folder: Path, *options: str) -> str:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every result, figure table and network by its path, `OF_THE_MOMENT` left out."""
+    """Every result, figure table and network by its path, `OF_THE_MOMENT` left out.
+
+    A kill in the middle of a write leaves a hidden folder beside the file, which later writes sweep: it is no result.
+    """
     found = {}
     patterns = ("data/results/**/*", "data/runs/*/network.safetensors", "figures/**/*.csv*", "figures/**/*.png")
     for path in sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file()):
+        if path.parent.suffix == ".tmp":
+            continue
         data = path.read_bytes()
         if path.name == "runs.csv":
             data = pd.read_csv(path).drop(columns=OF_THE_MOMENT).to_csv().encode()
