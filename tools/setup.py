@@ -24,6 +24,7 @@ STAMP = VENV / "whole"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
+IMPORT_NAMES = {"pyyaml": "yaml"}  # where it is not the package's own
 CHECK_IMPORTS = """
 import importlib, sys, warnings
 warnings.simplefilter("ignore")
@@ -119,7 +120,7 @@ def prune_torchaudio() -> None:
 def failed_imports() -> list[str]:
     """The direct dependencies that do not import, each with the reason."""
     required = [re.split(r"[<>=!~]", line)[0] for line in PROJECT["dependencies"] + EXTRAS["scores"]]
-    return failing([name.replace("-", "_") for name in required] + ["nblib"])
+    return failing([IMPORT_NAMES.get(name, name.replace("-", "_")) for name in required] + ["nblib"])
 
 
 def failing(modules: list[str]) -> list[str]:
