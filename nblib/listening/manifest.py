@@ -1,4 +1,4 @@
-"""What a listening test consists of: a folder with ``test.json`` and its sounds, made by `build`, served and exported."""
+"""What a listening test consists of: a folder with ``test.json`` and its sounds, built, served and exported."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ListeningTest:
     reference : str
         The system that participants can hear beside A and B ("the original").
     sounds : dict
-        ``sounds[item][system]``: file name under ``sounds/``, the digest of its content and ".flac", so that a name tells
+        ``sounds[item][system]``: file name under ``sounds/``, the digest of its content and ".flac", so that it tells
         nothing of the system.
     pairs : list of tuple
         (item, system_a, system_b, kind), with kind as in `nblib.listening.votes`.

@@ -6,7 +6,7 @@ A row is one answer of one participant to one pair. Columns:
 - ``item``: what was heard (a track, a sentence).
 - ``system_a``, ``system_b``: what stood behind A and B as they were presented.
 - ``choice``: "a", "b" or "dont_know".
-- ``kind``: "test"; "catch" (one side is a spoilt original, system `SPOILT`, that must lose); "training" (never counted).
+- ``kind``: "test"; "catch" (one side is a spoilt original, `SPOILT`, that must lose); "training" (never counted).
 
 Further columns (question, judge, capacity, seed, seconds, ...) are kept and can be grouped by.
 """
@@ -33,8 +33,8 @@ def check_votes(votes: pd.DataFrame, source: str = "votes") -> pd.DataFrame:
     Raises
     ------
     ParameterError
-        There are no votes, a column or value is missing, a choice or kind is unknown, or a pair is a system with itself;
-        the message names `source` and the row (from 1).
+        There are no votes, a column or value is missing, a choice or kind is unknown, or a system meets itself; the
+        message names `source` and the row (from 1).
     """
     if "kind" not in votes.columns:
         votes = votes.assign(kind="test")
