@@ -22,7 +22,7 @@ def noticeable_difference(setup: Settings) -> float:
 
 
 def speech_votes(setup: Settings, listener: ModelListener) -> pd.DataFrame:
-    """Codec loss (a) against l1 (b) as in IJCNN'20 Section IV: every participant hears the same items at each capacity.
+    """Codec loss (A) against l1 (B) as in IJCNN'20 Section IV: every participant hears the same items at each capacity.
 
     Each training seed has participants of its own.
     """
@@ -37,7 +37,8 @@ def speech_votes(setup: Settings, listener: ModelListener) -> pd.DataFrame:
     for seed in sorted(pairs["seed"].astype(int).unique()):
         own = pairs[pairs["seed"] == seed]
         chosen = listener.choose(own, setup.participants, derive_seed(setup.seed, "votes", int(seed)))
-        votes.append(chosen.assign(participant=f"{seed}-" + chosen["participant"].astype(str)))
+        participant = f"{seed}-" + chosen["participant"].astype(str)
+        votes.append(chosen.assign(participant=participant, system_a="codec", system_b="l1"))
     return pd.concat(votes, ignore_index=True)
 
 
@@ -50,7 +51,9 @@ def make(setup: Settings) -> None:
             votes = speech_votes(setup, ModelListener(difference, noise_scale, zone_scale))
             for by in (["task", "capacity"], ["task", "capacity", "seed"]):
                 rates = preference_rates(votes, by, setup.seed)
-                rates = rates.assign(judge=f"ESTOI listener ({LABEL})", noticeable_difference=difference)
+                rates = rates[rates["system"] == "codec"].assign(
+                    judge=f"ESTOI listener ({LABEL})", noticeable_difference=difference
+                )
                 tables.append(rates.assign(noise_scale=noise_scale, zone_scale=zone_scale))
     table = pd.concat(tables, ignore_index=True).reindex(columns=_COLUMNS)
     results.save(setup, TABLE, table.sort_values(["task", "noise_scale", "zone_scale", "capacity", "seed"]))
