@@ -1,4 +1,4 @@
-"""The command line: ``python -m nblib run`` and ``python -m nblib list``."""
+"""The command line: ``python -m nblib run``, ``list`` and ``listen``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from nblib import paths, suite
 from nblib.errors import NblibError, ParameterError
+from nblib.listen_command import add_listen
 from nblib.notebook import CORPORA, PROFILES
 from nblib.notebook_parameters import read_parameters
 
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="run the notebooks in order", allow_abbrev=False))
     _add_list(commands.add_parser("list", help="show the notebooks and their parameters", allow_abbrev=False))
+    add_listen(commands.add_parser("listen", help="make and run a listening test", allow_abbrev=False))
     return parser
 
 

@@ -1,0 +1,110 @@
+"""Equal length, edges and loudness for the systems of one item, so that nothing but what they sound like differs.
+
+Loudness is the integrated loudness of ITU-R BS.1770-4, measured by pyloudnorm with the filter coefficients of the
+Recommendation: K-weighting, blocks of 400 ms, gates at -70 LUFS and at 10 LU under the mean.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pyloudnorm
+import soundfile
+
+from nblib.audio import check_signal
+from nblib.errors import AudioError
+from nblib.listening.alignment import check_alignment
+
+SHORTEST_SECONDS = 0.5  # one block of BS.1770 and two fades fit in
+PADDING_SECONDS = 0.05  # two MP3 frames at 48 kHz: what codecs add or cut
+FADE_SECONDS = 0.01
+PEAK_LIMIT = math.floor(10 ** (-1 / 20) * 32768) / 32768  # the highest 16-bit step under -1 dBFS
+
+
+def loudness(samples: np.ndarray, sample_rate: int) -> float:
+    """Integrated loudness (LUFS) of samples [shape=(n,) or (n, 2)], at least 400 ms; minus infinity under the gate."""
+    # pyloudnorm's default filters depart from the Recommendation's by 0.04 dB, those it calls DeMan do not.
+    meter = pyloudnorm.Meter(sample_rate, filter_class="DeMan")
+    return float(meter.integrated_loudness(np.asarray(samples, np.float64)))
+
+
+def fade(samples: np.ndarray, length: int) -> np.ndarray:
+    """`samples` [shape=(n, ...)] with raised-cosine fades of `length` samples at both ends."""
+    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
+    faded = np.array(samples, np.float64)
+    faded.T[..., :length] *= ramp
+    faded.T[..., len(faded) - length :] *= ramp[::-1]
+    return faded
+
+
+def comparable(item: str, sounds: Mapping[str, np.ndarray], reference: str, sample_rate: int) -> dict[str, np.ndarray]:
+    """The systems of one item in equal length, in line with the reference, faded at both ends.
+
+    Parameters
+    ----------
+    sounds : mapping
+        System to samples [shape=(n,) or (n, 2)], floating point. Lengths may differ by `PADDING_SECONDS`: all are cut
+        to the shortest.
+    reference : str
+        The system that the others must be in line with: `nblib.listening.alignment.check_alignment`.
+
+    Raises
+    ------
+    AudioError
+        Samples that are no signal (empty, not finite, silent), under `SHORTEST_SECONDS`, of another number of channels
+        or length than the reference, or out of line; the message names item and system.
+    """
+    signals = {system: np.asarray(samples) for system, samples in sounds.items()}
+    for system, samples in signals.items():
+        name = f"item {item!r}, system {system!r}"
+        if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] != 2):
+            raise AudioError(f"{name}: samples of shape {samples.shape}; (n,) or (n, 2) is needed: down-mix first")
+        check_signal(samples.T, name, minimum_samples=round(SHORTEST_SECONDS * sample_rate))
+        if samples.ndim != signals[reference].ndim:
+            raise AudioError(f"{name}: mono beside stereo (system {reference!r}); give all one or two channels")
+    shortest = min(signals, key=lambda system: len(signals[system]))
+    longest = max(signals, key=lambda system: len(signals[system]))
+    length = len(signals[shortest])
+    if len(signals[longest]) - length > round(PADDING_SECONDS * sample_rate):
+        raise AudioError(
+            f"item {item!r}: system {longest!r} has {len(signals[longest])} samples, system {shortest!r} {length}: "
+            f"more than {1000 * PADDING_SECONDS:g} ms apart; cut them to the same passage"
+        )
+    cut = {system: samples[:length].astype(np.float64) for system, samples in signals.items()}
+    for system, samples in cut.items():
+        check_alignment(f"item {item!r}, system {system!r}", samples, cut[reference], sample_rate)
+    return {system: fade(samples, round(FADE_SECONDS * sample_rate)) for system, samples in cut.items()}
+
+
+def matched(item: str, sounds: Mapping[str, np.ndarray], reference: str, sample_rate: int) -> dict[str, np.ndarray]:
+    """All systems of one item at the reference's loudness, peaks within -1 dBFS.
+
+    Where the highest peak would exceed -1 dBFS, all systems of the item are lowered by the same gain, so that they stay
+    matched; an item is never raised.
+
+    Raises
+    ------
+    AudioError
+        A system has no block over the gate of -70 LUFS, so that its loudness cannot be measured.
+    """
+    levels = {system: loudness(samples, sample_rate) for system, samples in sounds.items()}
+    for system, level in levels.items():
+        if not np.isfinite(level):
+            raise AudioError(
+                f"item {item!r}, system {system!r}: under -70 LUFS throughout, too quiet for its loudness "
+                "to be measured; raise its level or leave the item out"
+            )
+    same = {system: samples * 10 ** ((levels[reference] - levels[system]) / 20) for system, samples in sounds.items()}
+    peak = max(float(np.abs(samples).max()) for samples in same.values())
+    return {system: samples * min(1.0, PEAK_LIMIT / peak) for system, samples in same.items()}
+
+
+def flac(samples: np.ndarray, sample_rate: int) -> bytes:
+    """A 16-bit FLAC file of samples [shape=(n,) or (n, 2)] in [-1, 1], without dither, so that it is repeatable."""
+    steps = np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, steps, sample_rate, subtype="PCM_16", format="FLAC")
+    return buffer.getvalue()
