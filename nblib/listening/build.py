@@ -16,7 +16,7 @@ from nblib.audio import SAMPLE_RATES, band_limit
 from nblib.errors import ParameterError, check_choice
 from nblib.listening import manifest
 from nblib.listening.headphones import tone_trials
-from nblib.listening.levels import comparable, flac, matched
+from nblib.listening.levels import comparable, fade, flac, matched
 from nblib.listening.manifest import QUESTIONS, HeadphoneTrial, ListeningTest
 from nblib.listening.pairs import all_pairs, pairs_against
 from nblib.listening.votes import SPOILT
@@ -90,7 +90,7 @@ def build_test(
     for item in items:
         ready = comparable(item, sounds[item], reference, sample_rate)
         if item in spoilt:
-            ready[SPOILT] = spoil(ready[reference], sample_rate, seed, item)
+            ready[SPOILT] = fade(spoil(ready[reference], sample_rate, seed, item), sample_rate)
         level = matched(item, ready, reference, sample_rate)
         named[item] = {system: _add(files, flac(samples, sample_rate)) for system, samples in level.items()}
     trials = [
@@ -112,7 +112,7 @@ def spoil(samples: np.ndarray, sample_rate: int, *seed: str | int) -> np.ndarray
     Parameters
     ----------
     samples : np.ndarray [shape=(n,) or (n, 2)]
-        Faded at both ends.
+        Floating point.
     sample_rate : int
         Hz, over 7000.
     """

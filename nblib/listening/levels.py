@@ -31,8 +31,9 @@ def loudness(samples: np.ndarray, sample_rate: int) -> float:
     return float(meter.integrated_loudness(np.asarray(samples, np.float64)))
 
 
-def fade(samples: np.ndarray, length: int) -> np.ndarray:
-    """`samples` [shape=(n, ...)] with raised-cosine fades of `length` samples at both ends."""
+def fade(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """`samples` [shape=(n,) or (n, 2)] with raised-cosine fades of 10 ms at both ends."""
+    length = round(FADE_SECONDS * sample_rate)
     ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
     faded = np.array(samples, np.float64)
     faded.T[..., :length] *= ramp
@@ -76,7 +77,7 @@ def comparable(item: str, sounds: Mapping[str, np.ndarray], reference: str, samp
     cut = {system: samples[:length].astype(np.float64) for system, samples in signals.items()}
     for system, samples in cut.items():
         check_alignment(f"item {item!r}, system {system!r}", samples, cut[reference], sample_rate)
-    return {system: fade(samples, round(FADE_SECONDS * sample_rate)) for system, samples in cut.items()}
+    return {system: fade(samples, sample_rate) for system, samples in cut.items()}
 
 
 def matched(item: str, sounds: Mapping[str, np.ndarray], reference: str, sample_rate: int) -> dict[str, np.ndarray]:

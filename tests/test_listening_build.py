@@ -1,0 +1,426 @@
+"""A listening test out of systems and items: pairs, levels, lengths, lags, catch pairs, tones, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import heard
+import numpy as np
+import pytest
+import scipy.signal
+import soundfile
+from heard import RATE
+
+from nblib.errors import AudioError, ParameterError
+from nblib.listening import alignment, build, levels, manifest
+from nblib.listening.build import build_test, spoil
+from nblib.listening.headphones import tone_trials
+from nblib.listening.server import store
+from nblib.listening.systems import read_systems
+from nblib.listening.votes import SPOILT
+from nblib.provenance import random_generator
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def sound(folder: Path, name: str) -> np.ndarray:
+    return soundfile.read(folder / "sounds" / name)[0]
+
+
+def k_weighted_level(samples: np.ndarray, rate: int) -> float:
+    """Integrated loudness by the text of BS.1770-4, from the analogue prototypes of its two filters."""
+    shelf = _shelf(rate)
+    high_pass = _high_pass(rate)
+    channels = np.atleast_2d(samples.T)
+    weighted = scipy.signal.lfilter(*high_pass, scipy.signal.lfilter(*shelf, channels))
+    block, hop = round(0.4 * rate), round(0.1 * rate)
+    starts = range(0, channels.shape[1] - block + 1, hop)
+    power = np.array([np.square(weighted[:, k : k + block]).mean(1).sum() for k in starts])
+    over = power[-0.691 + 10 * np.log10(power) > -70]
+    kept = over[over > 0.1 * over.mean()]
+    return float(-0.691 + 10 * np.log10(kept.mean()))
+
+
+def _shelf(rate: int) -> tuple[list[float], list[float]]:
+    k, q, gain = np.tan(np.pi * 1681.974450955533 / rate), 0.7071752369554196, 3.999843853973347
+    vh = 10 ** (gain / 20)
+    vb = vh**0.4996667741545416
+    a0 = 1 + k / q + k * k
+    b = [(vh + vb * k / q + k * k) / a0, 2 * (k * k - vh) / a0, (vh - vb * k / q + k * k) / a0]
+    return b, [1, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
+
+
+def _high_pass(rate: int) -> tuple[list[float], list[float]]:
+    k, q = np.tan(np.pi * 38.13547087602444 / rate), 0.5003270373238773
+    a0 = 1 + k / q + k * k
+    return [1, -2, 1], [1, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
+
+
+def test_a_test_is_complete_and_tells_nothing_by_its_file_names(tmp_path):
+    test = heard.built(tmp_path, seed=4)
+    assert manifest.load(tmp_path) == test
+    files = {path.name: path.read_bytes() for path in (tmp_path / "sounds").iterdir()}
+    assert all(name == f"{hashlib.sha256(content).hexdigest()[:16]}.flac" for name, content in files.items())
+    named = {name for of_item in test.sounds.values() for name in of_item.values()}
+    assert set(files) == named | {trial.sound for trial in test.headphone_trials}
+    assert all(soundfile.info(path).subtype == "PCM_16" for path in (tmp_path / "sounds").iterdir())
+    assert (test.sample_rate, test.minimum_heard_seconds) == (RATE, 1.0)
+
+
+def test_pairs_are_those_of_the_papers(tmp_path):
+    five = {
+        item: {"original": sounds["original"], **{f"model {k}": 0.5 * sounds["dull"] for k in "ABCD"}}
+        for item, sounds in heard.items(5).items()
+    }
+    mm19 = build_test(tmp_path / "mm", five, RATE, name="MM'19", question="quality")
+    assert Counter(kind for *_, kind in mm19.pairs) == {"test": 50, "catch": 5, "training": 1}
+    assert Counter(item for item, *_, kind in mm19.pairs if kind == "catch") == dict.fromkeys(five, 1)
+    ijcnn = heard.built(tmp_path / "ijcnn", question="intelligible", compare_reference=False, baseline="fine")
+    tests = [pair for pair in ijcnn.pairs if pair[3] == "test"]
+    assert tests == [(item, system, "fine", "test") for item in ijcnn.sounds for system in ("dull", "noisy")]
+    catches = [pair for pair in ijcnn.pairs if pair[3] == "catch"]
+    (training,) = (pair for pair in ijcnn.pairs if pair[3] == "training")
+    assert len(catches) == 2 and {pair[1:3] for pair in [*catches, training]} == {("original", SPOILT)}
+    assert training[0] != catches[0][0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_the_number_of_catch_pairs_can_be_set_and_items_take_turns(tmp_path, count):
+    test = heard.built(tmp_path, catch_pairs=count)
+    found = Counter(item for item, *_, kind in test.pairs if kind == "catch")
+    assert sum(found.values()) == count
+    assert max(found.values(), default=0) <= -(-count // 3)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_all_systems_of_an_item_are_equally_loud_by_a_second_meter(tmp_path, channels):
+    sounds = heard.items(2, seconds=2.0, channels=channels)
+    sounds["beta"]["noisy"] *= 0.01
+    test = build_test(tmp_path, sounds, RATE, name="Loud", question="quality")
+    for files in test.sounds.values():
+        found = {system: sound(tmp_path, name) for system, name in files.items()}
+        assert {samples.ndim for samples in found.values()} == {channels}
+        loudness = [k_weighted_level(samples, RATE) for samples in found.values()]
+        assert max(loudness) - min(loudness) < 0.05
+        assert max(np.abs(samples).max() for samples in found.values()) <= 10 ** (-1 / 20)
+
+
+def test_the_meter_is_that_of_the_recommendation():
+    """A full-scale sine of 997 Hz in one channel has -3.01 LUFS (BS.1770-4, end of Annex 1)."""
+    sine = np.sin(2 * np.pi * 997 * np.arange(5 * 48_000) / 48_000)
+    assert levels.loudness(sine, 48_000) == pytest.approx(-3.01, abs=0.005)
+    assert levels.loudness(np.stack([sine, sine], 1), 48_000) == pytest.approx(0.0, abs=0.005)
+    samples = heard.bursts(3.0, "meter")
+    assert levels.loudness(samples, RATE) == pytest.approx(k_weighted_level(samples, RATE), abs=0.02)
+
+
+def test_an_item_over_full_scale_is_lowered_as_a_whole_and_one_below_is_left_alone(tmp_path):
+    sounds = heard.items(2)
+    sounds["alpha"]["fine"][4000] = 0.9  # one click, far over -1 dBFS once it is as loud as the original
+    test = build_test(tmp_path, sounds, RATE, name="Peaks", question="quality", catch_pairs=0)
+    quiet = next(item for item in test.sounds if SPOILT not in test.sounds[item])
+    peaks = {
+        item: max(np.abs(sound(tmp_path, name)).max() for name in of_item.values())
+        for item, of_item in test.sounds.items()
+    }
+    assert peaks["alpha"] == pytest.approx(10 ** (-1 / 20), abs=1e-4)
+    if quiet == "beta":
+        left = sound(tmp_path, test.sounds["beta"]["original"])[200:-200]
+        np.testing.assert_allclose(left, sounds["beta"]["original"][200:-200], atol=1 / 32768)
+
+
+def test_ends_are_faded_over_ten_milliseconds(tmp_path):
+    ones = levels.fade(np.ones((1000, 2)), RATE)
+    np.testing.assert_allclose(ones[:160] + ones[159::-1], 1)  # a raised cosine and its mirror image
+    np.testing.assert_array_equal(ones, ones[::-1])
+    assert (ones[160:-160] == 1).all() and (np.diff(ones[:160], axis=0) > 0).all()
+    test = heard.built(tmp_path)
+    for name in test.sounds["alpha"].values():
+        samples = np.abs(sound(tmp_path, name))
+        assert samples[:3].max() < 1e-3 and samples[-3:].max() < 1e-3
+
+
+def test_codec_padding_is_cut(tmp_path):
+    sounds = heard.items(1)
+    sounds["alpha"]["dull"] = np.append(sounds["alpha"]["dull"], np.zeros(700))
+    test = build_test(tmp_path, sounds, RATE, name="Padding", question="quality")
+    assert {len(sound(tmp_path, name)) for name in test.sounds["alpha"].values()} == {RATE}
+    sounds["alpha"]["dull"] = np.append(sounds["alpha"]["dull"], np.zeros(700))
+    with pytest.raises(
+        AudioError, match=r"item 'alpha': system 'dull' has 17400 samples, system '\w+' 16000: more than"
+    ):
+        build_test(tmp_path / "other", sounds, RATE, name="Padding", question="quality")
+
+
+@pytest.mark.parametrize("shift", [1105, 529, -300, 96, -96])
+@pytest.mark.parametrize("system", ["fine", "dull", "noisy"])
+def test_a_shift_is_found_to_the_sample(shift, system):
+    sounds = heard.systems(2.0, "shift")
+    found = alignment.lag(np.roll(sounds[system], shift), sounds["original"], RATE)
+    assert found == shift
+    assert alignment.lag(sounds[system], sounds["original"], RATE) == 0
+
+
+def test_a_faint_residue_is_in_line_and_unlike_or_periodic_sounds_are_not_judged():
+    original = heard.bursts(2.0, "speech")
+    residue = 0.3 * original + heard.bursts(2.0, "music")
+    assert alignment.lag(residue, original, RATE) == 0
+    assert alignment.lag(heard.bursts(2.0, "another"), original, RATE) is None
+    tone = np.sin(2 * np.pi * 200 * np.arange(2 * RATE) / RATE)
+    assert alignment.lag(np.roll(tone, 80 * 3), tone, RATE) in (None, 0)
+    stereo = np.stack([original, -original], 1)
+    assert alignment.lag(stereo, stereo, RATE) is None
+
+
+@pytest.mark.parametrize(
+    ("shift", "words"), [(1105, "later .* cut them from"), (-200, "earlier .* put so much silence")]
+)
+def test_a_system_out_of_line_is_refused_with_the_lag(tmp_path, shift, words):
+    sounds = heard.items(1)
+    sounds["alpha"]["dull"] = np.roll(sounds["alpha"]["dull"], shift)
+    milliseconds = f"{1000 * abs(shift) / RATE:.1f}"
+    with pytest.raises(
+        AudioError, match=rf"'alpha', system 'dull': {abs(shift)} samples \({milliseconds} ms\) {words}"
+    ):
+        build_test(tmp_path, sounds, RATE, name="Lag", question="quality")
+    assert contents(tmp_path) == {}
+    sounds["alpha"]["dull"] = np.roll(sounds["alpha"]["dull"], 50 - shift)  # 3 ms
+    build_test(tmp_path, sounds, RATE, name="Lag", question="quality")
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_spoilt_sound_has_as_much_noise_as_sound_of_the_same_spectrum_and_nothing_high(channels):
+    samples = heard.bursts(4.0, "spoil", channels=channels)
+    noise = spoil(samples, RATE, 1) - spoil(np.zeros_like(samples), RATE, 1)
+    low = scipy.signal.firwin(401, 3500, fs=RATE)
+    kept = scipy.signal.convolve(samples.T, low if channels == 1 else low[None], "same").T
+    noise -= kept
+    assert 10 * np.log10(np.square(kept).sum() / np.square(noise).sum()) == pytest.approx(0, abs=0.1)
+    bands = [np.abs(np.fft.rfft(part, axis=0)) ** 2 for part in (noise, kept)]
+    hertz = np.fft.rfftfreq(len(samples), 1 / RATE)
+    for low_hz, high_hz in ((50, 500), (500, 1500), (1500, 3000)):
+        inside = (hertz > low_hz) & (hertz < high_hz)
+        assert bands[0][inside].sum() / bands[1][inside].sum() == pytest.approx(1, abs=0.05)
+    spectrum = np.abs(np.fft.rfft(spoil(samples, RATE, 1), axis=0)) ** 2
+    assert spectrum[hertz > 3700].sum() < 1e-4 * spectrum.sum()
+    assert np.corrcoef(noise.ravel(), kept.ravel())[0, 1] == pytest.approx(0, abs=0.1)
+
+
+def test_the_tones_of_the_headphone_check():
+    trials = tone_trials(RATE, 5)
+    assert Counter(quietest for _, quietest in trials) == {1: 2, 2: 2, 3: 2}
+    orders = set()
+    for samples, quietest in trials:
+        assert samples.shape == (4 * RATE, 2)
+        tones = [samples[k * RATE * 3 // 2 : k * RATE * 3 // 2 + RATE] for k in range(3)]
+        assert not samples[RATE : RATE * 3 // 2].any() and not samples[RATE * 5 // 2 : 3 * RATE].any()
+        for tone in tones:
+            assert np.abs(np.fft.rfft(tone[:, 0])).argmax() == 200
+            assert np.abs(tone[0]).max() == 0 and np.abs(tone[: RATE // 20]).max() < 0.55 * np.abs(tone).max()
+        alone = np.array([np.square(tone).sum() for tone in tones])
+        in_the_air = np.array([np.square(tone.sum(1)).sum() for tone in tones])
+        assert alone.argmin() + 1 == quietest
+        assert 10 * np.log10(alone.max() / alone.min()) == pytest.approx(6)
+        assert in_the_air.min() == 0 and in_the_air.argmin() + 1 != quietest
+        orders.add((quietest, int(in_the_air.argmin())))
+    assert len(orders) == 6  # every order once
+
+
+def test_everything_follows_from_the_seed(tmp_path):
+    heard.built(tmp_path / "one", seed=1)
+    heard.built(tmp_path / "same", seed=1)
+    heard.built(tmp_path / "other", seed=2)
+    assert contents(tmp_path / "one") == contents(tmp_path / "same")
+    assert contents(tmp_path / "one") != contents(tmp_path / "other")
+
+
+def test_the_same_test_again_changes_nothing_even_beside_votes(tmp_path):
+    heard.built(tmp_path)
+    (tmp_path / build.VOTES).write_bytes(b"votes")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    heard.built(tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_a_lost_or_damaged_sound_is_made_again(tmp_path):
+    heard.built(tmp_path)
+    before = contents(tmp_path)
+    first, second, *_ = sorted((tmp_path / "sounds").iterdir())
+    first.unlink()
+    second.write_bytes(b"fLaC")
+    heard.built(tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_another_test_or_its_votes_are_never_overwritten(tmp_path):
+    assert build.VOTES == store.FILE
+    heard.built(tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(ParameterError, match=r"holds another test \(test.json\); build into another folder"):
+        heard.built(tmp_path, seed=9)
+    assert contents(tmp_path) == before
+    (tmp_path / build.VOTES).write_bytes(b"votes")
+    with pytest.raises(ParameterError, match="votes of another test|has votes"):
+        heard.built(tmp_path, seed=9)
+    (tmp_path / "test.json").unlink()
+    with pytest.raises(ParameterError, match="which must not be lost"):
+        heard.built(tmp_path)
+    (tmp_path / build.VOTES).unlink()
+    (tmp_path / "test.json").write_text("{")
+    with pytest.raises(ParameterError, match="another test"):
+        heard.built(tmp_path)
+
+
+def test_short_sounds_lower_how_long_they_must_be_heard(tmp_path):
+    sounds = {"short": heard.systems(0.6, "short")}
+    test = build_test(tmp_path, sounds, RATE, name="Short", question="quality")
+    assert test.minimum_heard_seconds == pytest.approx(0.6)
+
+
+def changed(item: str, system: str, samples: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    return {name: of | ({system: samples} if name == item else {}) for name, of in heard.items(2).items()}
+
+
+def with_nan() -> np.ndarray:
+    samples = heard.bursts(1.0, "nan")
+    samples[77] = np.nan
+    return samples
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (with_nan(), "'beta', system 'dull': sample 77 is not finite"),
+        (np.zeros(RATE), "'beta', system 'dull': silent"),
+        (np.zeros(0), "'beta', system 'dull': empty"),
+        (heard.bursts(0.4, 0), "'beta', system 'dull': 6400 samples are too short, 8000 are needed"),
+        (np.ones(RATE, np.int16), "'beta', system 'dull': samples of type int16"),
+        (2e-4 * heard.bursts(1.0, 0), "'beta', system 'dull': under -70 LUFS throughout"),
+        (heard.bursts(1.0, 0, channels=2), "'beta', system 'dull': mono beside stereo|stereo"),
+        (np.ones((RATE, 3)), r"'beta', system 'dull': samples of shape \(16000, 3\)"),
+    ],
+)
+def test_a_sound_that_cannot_be_used_is_named(tmp_path, samples, words):
+    with pytest.raises(AudioError, match=words):
+        build_test(tmp_path, changed("beta", "dull", samples), RATE, name="Bad", question="quality")
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"question": "qualty"}, "question='qualty' is not known.*did you mean 'quality'"),
+        ({"reference": "orignal"}, "reference='orignal'.*did you mean 'original'"),
+        ({"baseline": "nosy"}, "baseline='nosy'.*did you mean 'noisy'"),
+        ({"baseline": "original", "compare_reference": False}, "baseline='original' is not known"),
+        ({"catch_pairs": -1}, "catch_pairs=-1"),
+        ({"name": " "}, "name ' '"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path, options, words):
+    with pytest.raises(ParameterError, match=words):
+        heard.built(tmp_path, **options)
+    assert contents(tmp_path) == {}
+
+
+def renamed(system: str) -> dict[str, dict[str, np.ndarray]]:
+    return {item: of | {system: of["dull"]} for item, of in heard.items(2).items()}
+
+
+def lacking(item: str, system: str) -> dict[str, dict[str, np.ndarray]]:
+    sounds = heard.items(2)
+    del sounds[item][system]
+    return sounds
+
+
+@pytest.mark.parametrize(
+    ("sounds", "words"),
+    [
+        (lacking("beta", "noisy"), "item 'beta': system 'noisy' is missing"),
+        (lacking("alpha", "noisy"), "item 'alpha': system 'noisy' is missing"),
+        (renamed("../evil"), r"system '\.\./evil': a name without path separators"),
+        (renamed("a\\b"), "without path separators"),
+        (renamed(""), "system ''"),
+        (renamed("two\nlines"), r"system 'two\\nlines': a name of printable characters"),
+        (renamed(SPOILT), "is taken by the catch pairs"),
+        ({"..": heard.systems(1.0, 0)}, r"item '\.\.'"),
+        ({}, "there is no item"),
+        ({"alpha": {"original": heard.bursts(1.0, 0)}}, "at least 2 different names"),
+    ],
+)
+def test_wrong_systems_and_items_are_named(tmp_path, sounds, words):
+    with pytest.raises(ParameterError, match=words):
+        build_test(tmp_path, sounds, RATE, name="Bad", question="quality")
+    assert contents(tmp_path) == {}
+
+
+def test_an_odd_sample_rate_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="sample_rate=16001"):
+        build_test(tmp_path, heard.items(1), 16_001, name="Bad", question="quality")
+
+
+def write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, rate, subtype="FLOAT" if path.suffix == ".wav" else "PCM_16")
+    return path
+
+
+def test_systems_are_read_from_folders(tmp_path):
+    stereo = random_generator("stereo").uniform(-0.5, 0.5, (RATE, 2)).astype(np.float32)
+    for system in ("b", "a"):
+        write(tmp_path / system / "two.wav", stereo)
+        write(tmp_path / system / "one.flac", stereo[:, 0])
+        (tmp_path / system / "notes.txt").write_text("no sound")
+    (tmp_path / ".hidden").mkdir()
+    said: list[str] = []
+    sounds, rate = read_systems(tmp_path, said.append)
+    assert (rate, said) == (RATE, [])
+    assert [(item, list(of)) for item, of in sounds.items()] == [("one", ["a", "b"]), ("two", ["a", "b"])]
+    assert sounds["one"]["b"].shape == (RATE,)
+    np.testing.assert_array_equal(sounds["two"]["a"], stereo)
+
+
+def test_lower_sample_rates_are_raised_and_it_is_said(tmp_path):
+    write(tmp_path / "a" / "one.wav", heard.bursts(1.0, 0), 16_000)
+    write(tmp_path / "b" / "one.wav", heard.bursts(1.0, 0), 8000)
+    said: list[str] = []
+    sounds, rate = read_systems(tmp_path, said.append)
+    assert rate == 16_000 and {system: len(samples) for system, samples in sounds["one"].items()} == {
+        "a": 16_000,
+        "b": 32_000,
+    }
+    assert said == [f"{tmp_path}: 1 of 2 files at 8000 Hz are resampled to 16000 Hz"]
+
+
+def test_what_is_missing_extra_or_twice_in_a_folder_is_named(tmp_path):
+    with pytest.raises(ParameterError, match="no such folder"):
+        read_systems(tmp_path / "nowhere")
+    write(tmp_path / "a" / "one.wav", heard.bursts(1.0, 0))
+    with pytest.raises(ParameterError, match="at least two systems.*found: a"):
+        read_systems(tmp_path)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(ParameterError, match="b: item 'one' is missing, which system 'a' has"):
+        read_systems(tmp_path)
+    write(tmp_path / "b" / "one.wav", heard.bursts(1.0, 0))
+    extra = write(tmp_path / "b" / "more.wav", heard.bursts(1.0, 0))
+    with pytest.raises(ParameterError, match="a: item 'more' is missing, which system 'b' has"):
+        read_systems(tmp_path)
+    extra.rename(tmp_path / "b" / "one.flac")
+    with pytest.raises(ParameterError, match="one.wav: one.flac is the same item"):
+        read_systems(tmp_path)
+    (tmp_path / "b" / "one.flac").unlink()
+    write(tmp_path / "b" / "one.wav", np.zeros((100, 3)))
+    with pytest.raises(AudioError, match="one.wav: 3 channels"):
+        read_systems(tmp_path)
+
+
+def test_the_manifest_is_plain_json(tmp_path):
+    heard.built(tmp_path, name="Größe & <b>")
+    content = json.loads((tmp_path / "test.json").read_text(encoding="utf-8"))
+    assert content["name"] == "Größe & <b>"
+    assert {len(pair) for pair in content["pairs"]} == {4}
