@@ -33,6 +33,9 @@ SPREADS = ("participants", "votes")
 class Davidson:
     """A fitted model.
 
+    Strengths are those of the participants as a pool: where people differ in taste, they lie closer together than one
+    person's would.
+
     Attributes
     ----------
     strengths : DataFrame
@@ -153,6 +156,8 @@ def _check_finite(design: np.ndarray, total: np.ndarray, systems: list[str]) -> 
     graph = coo_array((np.ones(len(met)), (met[:, 0], met[:, 1])), shape=(len(systems),) * 2)
     parts, labels = connected_components(graph, directed=False)
     remedy = "ask for more votes, or give prior=1 (pseudo-votes, stated in the result)"
+    if not total[:, :2].any():
+        raise ParameterError(f"votes: every one is a tie, so that nothing tells the systems apart; {remedy}")
     if parts > 1:
         apart = _named(systems, labels == 0), _named(systems, labels != 0)
         raise ParameterError(f"votes: {apart[0]} never met {apart[1]}, directly or through others; {remedy}")
@@ -160,11 +165,9 @@ def _check_finite(design: np.ndarray, total: np.ndarray, systems: list[str]) -> 
     seen = np.argwhere(total > 0)
     gains = np.concatenate([design[pair, outcome] - np.delete(design[pair], outcome, axis=0) for pair, outcome in seen])
     away = linprog(-gains.sum(axis=0), A_ub=-gains, b_ub=np.zeros(len(gains)), bounds=(-1, 1))
-    if -away.fun > 1e-6:
+    if -away.fun > 1e-3:  # above what the solver's tolerance sums up to
         rising = (helmert(len(systems)).T @ away.x[: len(systems) - 1]).round(6)
         top = rising == rising.max()
-        if top.all():
-            raise ParameterError(f"votes: every one is a tie, so that nothing tells the systems apart; {remedy}")
         never = f"{_named(systems, top)} never lost to {_named(systems, ~top)}"
         raise ParameterError(f"votes: {never}, so that no finite strengths are the likeliest; {remedy}")
 
