@@ -24,6 +24,7 @@ export function say(text) {
 
 // Show a message until "Try again" is pressed, the connection is back, or some time has passed.
 export function alertAndWait(text) {
+  say("");
   $("#alert-text").textContent = text;
   $("#alert").hidden = false;
   $("#again").focus();
