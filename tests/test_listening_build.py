@@ -318,7 +318,9 @@ def test_a_sound_that_cannot_be_used_is_named(tmp_path, samples, words):
         ({"reference": "orignal"}, "reference='orignal'.*did you mean 'original'"),
         ({"baseline": "nosy"}, "baseline='nosy'.*did you mean 'noisy'"),
         ({"baseline": "original", "compare_reference": False}, "baseline='original' is not known"),
-        ({"catch_pairs": -1}, "catch_pairs=-1"),
+        ({"catch_pairs": -1}, "catch_pairs=-1: a whole number from 0"),
+        ({"catch_pairs": 2.5}, "catch_pairs=2.5"),
+        ({"seed": np.float64(1)}, "seed="),
         ({"name": " "}, "name ' '"),
     ],
 )
@@ -359,9 +361,10 @@ def test_wrong_systems_and_items_are_named(tmp_path, sounds, words):
     assert contents(tmp_path) == {}
 
 
-def test_an_odd_sample_rate_is_refused(tmp_path):
-    with pytest.raises(ParameterError, match="sample_rate=16001"):
-        build_test(tmp_path, heard.items(1), 16_001, name="Bad", question="quality")
+@pytest.mark.parametrize("rate", [16_001, 16_000.0, 0, 4000])
+def test_an_odd_sample_rate_is_refused(tmp_path, rate):
+    with pytest.raises(ParameterError, match=f"sample_rate={rate}"):
+        build_test(tmp_path, heard.items(1), rate, name="Bad", question="quality")
 
 
 def write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from nblib import paths
 from nblib.audio import SAMPLE_RATES, band_limit
+from nblib.audio.io import check_rate
 from nblib.errors import ParameterError, check_choice
 from nblib.listening import manifest
 from nblib.listening.headphones import tone_trials
@@ -77,6 +78,7 @@ def build_test(
     AudioError
         A sound cannot be used; the message names item and system (`nblib.listening.levels`).
     """
+    _check_whole("seed", seed)
     systems = _check_names(name, sounds, sample_rate)
     check_choice("question", question, QUESTIONS)
     check_choice("reference", reference, systems)
@@ -133,8 +135,7 @@ def _all_kinds(
 ) -> list[tuple[str, str, str, str]]:
     if catch_pairs is None:
         catch_pairs = max(LEAST_CATCHES, len(table) // PAIRS_PER_CATCH)
-    if catch_pairs < 0:
-        raise ParameterError(f"catch_pairs={catch_pairs!r}: a whole number from 0 is needed")
+    _check_whole("catch_pairs", catch_pairs)
     items = list(dict.fromkeys(table["item"]))
     order = [items[index] for index in random_generator("catch", seed).permutation(len(items))]
     tests = [(item, a, b, "test") for item, a, b in table.itertuples(index=False)]
@@ -144,7 +145,7 @@ def _all_kinds(
 
 def _check_names(name: str, sounds: Mapping[str, Mapping[str, np.ndarray]], sample_rate: int) -> list[str]:
     """The systems, in the first item's order."""
-    if sample_rate not in SAMPLE_RATES:
+    if check_rate("sample_rate", sample_rate) not in SAMPLE_RATES:
         raise ParameterError(f"sample_rate={sample_rate!r} is none of {', '.join(map(str, SAMPLE_RATES))} (Hz)")
     if not sounds:
         raise ParameterError("sounds={}: there is no item; at least one is needed")
@@ -159,6 +160,11 @@ def _check_names(name: str, sounds: Mapping[str, Mapping[str, np.ndarray]], samp
         if missing:
             raise ParameterError(f"item {item!r}: system {missing[0]!r} is missing; every item needs every system")
     return systems
+
+
+def _check_whole(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ParameterError(f"{name}={value!r}: a whole number from 0 is needed")
 
 
 def _check_plain(kind: str, names: Sequence[str]) -> None:
