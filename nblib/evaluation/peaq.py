@@ -1,0 +1,199 @@
+"""PEAQ, basic version (ITU-R BS.1387-1), and the 2f-model.
+
+PEAQ predicts how people grade an impairment: ODG, objective difference grade, 0 (imperceptible) to -4 (very annoying).
+The 2f-model maps two of its variables to a MUSHRA-like scale of 0 to 100 (Kastner and Herre, "An efficient model for
+estimating subjective quality of separated audio source signals", WASPAA 2019); Torcoli et al. 2021 found it the best of
+the open measures for coded and separated audio.
+
+Both standard programs for PEAQ read 16-bit files at 48 kHz, and so does this one: signals are resampled to 48 kHz and
+rounded to 16 bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from nblib.audio import check_signal, resample
+from nblib.errors import AudioError
+from nblib.evaluation import peaq_variables as variables
+from nblib.evaluation.ear_model import FULL_SCALE, HOP, SAMPLE_RATE, WINDOW
+
+VARIABLES = (
+    *("BandwidthRefB", "BandwidthTestB", "TotalNMRB", "WinModDiff1B", "ADBB", "EHSB"),
+    *("AvgModDiff1B", "AvgModDiff2B", "RmsNoiseLoudB", "MFPDB", "RelDistFramesB"),
+)
+"""The standard's names of the model output variables, in the order of its neural network's inputs."""
+
+PAIRS_AT_ONCE = 8  # what stays in the processor's cache and in a small GPU's memory
+SHORTEST_FRAMES = variables.START_FRAMES + variables.WINDOW_FRAMES  # the modulation filters' settling and one window
+ALIGNED_SAMPLES = 24  # half a millisecond at 48 kHz
+CLEARLY_BETTER = 0.9  # of the best correlation: a pair that reaches it at lag 0 is in line
+CLEARLY_ALIKE = 0.5  # least correlation at which a lag or a gain means anything
+LEVEL_TOLERANCE_DB = 1.0  # about the just-noticeable difference of level (Jesteadt, Wier and Green 1977)
+
+# The network of the basic version: BS.1387-1, Annex 2, Tables 18 and 19.
+_LEAST = [393.916656, 361.965332, -24.045116, 1.110661, -0.206623, 0.074318, 1.113683, 0.950345, 0.029985, 0.000101, 0]
+_MOST = [921, 881.131226, 16.212030, 107.137772, 2.886017, 13.933351, 63.257874, 1145.018555, 14.819740, 1, 1]
+_HIDDEN = [
+    [-0.502657, 0.436333, 1.219602],
+    [4.307481, 3.246017, 1.123743],
+    [4.984241, -2.211189, -0.192096],
+    [0.051056, -1.762424, 4.331315],
+    [2.321580, 1.789971, -0.754560],
+    [-5.303901, -3.452257, -10.814982],
+    [2.730991, -6.111805, 1.519223],
+    [0.624950, -1.331523, -5.955151],
+    [3.102889, 0.871260, -5.922878],
+    [-1.051468, -0.939882, -0.142913],
+    [-1.804679, -0.503610, -0.620456],
+]
+_HIDDEN_BIAS = [-2.518254, 0.654841, -2.207228]
+_OUTPUT, _OUTPUT_BIAS = [-3.817048, 4.107138, 4.629582], -0.307594
+_LEAST_GRADE, _MOST_GRADE = -3.98, 0.22
+
+
+def distortion_index(values: np.ndarray) -> np.ndarray:
+    """DI of model output variables [shape=(..., 11)] in the order of `VARIABLES` (Annex 2, Section 6)."""
+    least, most = np.array(_LEAST), np.array(_MOST)
+    hidden = ((values - least) / (most - least)) @ np.array(_HIDDEN) + _HIDDEN_BIAS
+    return (1 / (1 + np.exp(-hidden))) @ np.array(_OUTPUT) + _OUTPUT_BIAS
+
+
+def objective_difference_grade(index: np.ndarray) -> np.ndarray:
+    """ODG of a distortion index, -3.98 to 0.22."""
+    return _LEAST_GRADE + (_MOST_GRADE - _LEAST_GRADE) / (1 + np.exp(-index))
+
+
+def two_f_model(modulation_difference: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """2f-model, 0 to 100, of AvgModDiff1B and ADBB (Kastner and Herre 2019; Torcoli et al. 2021, arXiv 2110.11438)."""
+    score = 56.1345 / (1 + (-0.0282 * modulation_difference - 0.8628) ** 2) - 27.1451 * steps + 86.3515
+    return np.clip(score, 0, 100)
+
+
+def peaq_basic(
+    reference: np.ndarray, estimate: np.ndarray, sample_rate: int, device: str | torch.device = "cpu"
+) -> dict[str, Any]:
+    """PEAQ's basic version and the 2f-model of one pair or of a batch of pairs.
+
+    An estimate that holds the reference over 1 dB too loud or too soft is first brought to its level. Less is left
+    alone, as by the programs whose values are published: LAME turns everything down by 0.45 dB, and to undo that moves
+    the 2f-model by up to 10 points.
+
+    Parameters
+    ----------
+    reference, estimate : np.ndarray [shape=(n,) or (batch, n)]
+        Mono, full scale 1, in line with one another.
+    sample_rate : int
+        In Hz; anything but 48 kHz is resampled.
+    device : str or torch.device
+        Where to compute, in float64.
+
+    Returns
+    -------
+    dict
+        The eleven model output variables by the standard's names (`VARIABLES`; TotalNMRB in dB), ``di``, ``odg`` (-3.98
+        to 0.22), ``two_f`` (0 to 100), and ``gain_db``, what was applied to the estimate: each a float, or an array
+        [shape=(batch,)]. NaN for a pair that cannot be measured: under 0.65 s between the reference's first and last
+        sound, or a silent estimate; ``reason`` says which, and is empty otherwise (a list for a batch).
+
+    Raises
+    ------
+    AudioError
+        Shapes differ, a signal is not finite, the reference is silent, or the pair is out of line by over half a
+        millisecond (the lag is named).
+    """
+    pairs = [
+        _checked(samples, name, sample_rate) for samples, name in ((reference, "reference"), (estimate, "estimate"))
+    ]
+    if reference.shape != estimate.shape or reference.ndim > 2:
+        raise AudioError(
+            f"reference {reference.shape} and estimate {estimate.shape}: mono signals of equal shape are needed"
+        )
+    values, reasons = [], []
+    for first in range(0, len(pairs[0]), PAIRS_AT_ONCE):
+        chunk = [torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs]
+        measured, why = _measure(chunk[0], chunk[1], first)
+        values.append(measured)
+        reasons += why
+    table = np.concatenate(values)
+    index = distortion_index(table[:, :-1])
+    columns = dict(zip((*VARIABLES, "gain_db"), table.T, strict=True)) | {
+        "di": index,
+        "odg": objective_difference_grade(index),
+    }
+    columns["two_f"] = two_f_model(columns["AvgModDiff1B"], columns["ADBB"])
+    if reference.ndim == 1:
+        return {name: float(column[0]) for name, column in columns.items()} | {"reason": reasons[0]}
+    return columns | {"reason": reasons}
+
+
+def _checked(samples: np.ndarray, name: str, sample_rate: int) -> np.ndarray:
+    check_signal(samples, name, allow_silence=True)
+    return np.atleast_2d(resample(samples, sample_rate, SAMPLE_RATE))
+
+
+def _measure(reference: torch.Tensor, estimate: torch.Tensor, first: int) -> tuple[np.ndarray, list[str]]:
+    """Variables and applied gain in dB [shape=(batch, 12)] of pairs at 48 kHz, and why a pair has none.
+
+    `first` is the number of the first pair.
+    """
+    energy, other = reference.square().sum(-1), estimate.square().sum(-1)
+    if (energy == 0).any():
+        raise AudioError(f"reference {first + int((energy == 0).int().argmax())}: silent; leave this pair out")
+    product = (reference * estimate).sum(-1)
+    correlation = product / (energy * other).sqrt().clamp(min=1e-300)
+    for pair in torch.nonzero(correlation < CLEARLY_BETTER).flatten().tolist():
+        _check_alignment(reference[pair], estimate[pair], float(correlation[pair]), first + pair)
+    gain = _level_gain(energy, product, correlation)
+    reference, estimate = (_sixteen_bits(each) for each in (reference, estimate * gain[:, None]))
+    valid = _frames_with_sound(reference)
+    reasons = [
+        "estimate is silent" if not heard else "too short" if count <= SHORTEST_FRAMES else ""
+        for heard, count in zip(estimate.any(-1).tolist(), valid.sum(0).tolist(), strict=True)
+    ]
+    measured = np.full((len(reasons), len(VARIABLES)), np.nan)
+    usable = [not reason for reason in reasons]
+    if any(usable):
+        found = variables.model_output_variables(reference[usable], estimate[usable], valid[:, usable])
+        measured[usable] = found.cpu().numpy()
+    return np.column_stack([measured, 20 * gain.log10().cpu().numpy()]), reasons
+
+
+def _level_gain(energy: torch.Tensor, product: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
+    """What brings the estimate to the reference's level [shape=(batch,)]: 1 for a difference that a codec makes too."""
+    gain = torch.where(correlation >= CLEARLY_ALIKE, energy / product, 1.0)
+    return torch.where(20 * gain.log10().abs() > LEVEL_TOLERANCE_DB, gain, 1.0)
+
+
+def _sixteen_bits(samples: torch.Tensor) -> torch.Tensor:
+    return (samples * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1)
+
+
+def _frames_with_sound(reference: torch.Tensor) -> torch.Tensor:
+    """Frames between the first and the last five successive samples that come to 200 steps (Annex 2, 5.2.4.4)."""
+    count = max(0, (reference.shape[-1] - WINDOW) // HOP + 1)
+    length = reference.shape[-1] - 4
+    sound = torch.stack([reference[:, shift : shift + length].abs() for shift in range(5)]).sum(0) > 200
+    positions = torch.arange(sound.shape[-1], device=reference.device)
+    begin = torch.where(sound, positions, len(positions)).amin(-1) // HOP
+    end = (torch.where(sound, positions + 4, -1).amax(-1) - HOP) // HOP
+    frame = torch.arange(count, device=reference.device)[:, None]
+    return (frame >= begin) & (frame <= end)
+
+
+def _check_alignment(reference: torch.Tensor, estimate: torch.Tensor, at_zero: float, pair: int) -> None:
+    length = 2 * len(reference)
+    spectra = [torch.fft.rfft(samples, n=length) for samples in (reference, estimate)]
+    scale = (reference.square().sum() * estimate.square().sum()).sqrt().clamp(min=1e-300)
+    correlation = torch.fft.irfft(spectra[0].conj() * spectra[1], n=length) / scale
+    best = float(correlation.max())
+    lag = int(correlation.argmax())
+    lag -= length if lag > length // 2 else 0
+    if best >= CLEARLY_ALIKE and at_zero < CLEARLY_BETTER * best and abs(lag) > ALIGNED_SAMPLES:
+        raise AudioError(
+            f"pair {pair}: the estimate lags the reference by {1000 * lag / SAMPLE_RATE:.2f} ms; shift it by that much "
+            "(nblib.audio.Codec keeps signals in line)"
+        )
