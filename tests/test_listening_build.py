@@ -14,8 +14,9 @@ import scipy.signal
 import soundfile
 from heard import RATE
 
+from nblib.audio import lag
 from nblib.errors import AudioError, ParameterError
-from nblib.listening import alignment, build, levels, manifest
+from nblib.listening import build, levels, manifest
 from nblib.listening.build import build_test, spoil
 from nblib.listening.headphones import tone_trials
 from nblib.listening.server import store
@@ -161,20 +162,20 @@ def test_codec_padding_is_cut(tmp_path):
 @pytest.mark.parametrize("system", ["fine", "dull", "noisy"])
 def test_a_shift_is_found_to_the_sample(shift, system):
     sounds = heard.systems(2.0, "shift")
-    found = alignment.lag(np.roll(sounds[system], shift), sounds["original"], RATE)
+    found = lag(np.roll(sounds[system], shift), sounds["original"], RATE)
     assert found == shift
-    assert alignment.lag(sounds[system], sounds["original"], RATE) == 0
+    assert lag(sounds[system], sounds["original"], RATE) == 0
 
 
 def test_a_faint_residue_is_in_line_and_unlike_or_periodic_sounds_are_not_judged():
     original = heard.bursts(2.0, "speech")
     residue = 0.3 * original + heard.bursts(2.0, "music")
-    assert alignment.lag(residue, original, RATE) == 0
-    assert alignment.lag(heard.bursts(2.0, "another"), original, RATE) is None
+    assert lag(residue, original, RATE) == 0
+    assert lag(heard.bursts(2.0, "another"), original, RATE) is None
     tone = np.sin(2 * np.pi * 200 * np.arange(2 * RATE) / RATE)
-    assert alignment.lag(np.roll(tone, 80 * 3), tone, RATE) in (None, 0)
+    assert lag(np.roll(tone, 80 * 3), tone, RATE) in (None, 0)
     stereo = np.stack([original, -original], 1)
-    assert alignment.lag(stereo, stereo, RATE) is None
+    assert lag(stereo, stereo, RATE) is None
 
 
 @pytest.mark.parametrize(

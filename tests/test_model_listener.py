@@ -8,24 +8,31 @@ import pytest
 from scipy.stats import norm
 
 from nblib.errors import ParameterError
-from nblib.listening import ModelListener, estoi_noticeable_difference, model_listener
+from nblib.listening import ModelListener, model_listener, noticeable_difference, preference_rates
+from nblib.listening.pairs import presented
+from nblib.listening.votes import check_votes
 
 JND = 0.04
 NOISE = JND / norm.ppf(0.794)
 MANY = 20_000
+CHOSEN = {"a": "first", "b": "second", "dont_know": "none"}
 
 
 @pytest.fixture
 def equal_participants(monkeypatch) -> None:
     monkeypatch.setattr(model_listener, "PARTICIPANT_SPREAD", 0.0)
+    monkeypatch.setattr(model_listener, "BIAS_OF_NOISE", 0.0)
 
 
 def pairs(difference: float, count: int = MANY) -> pd.DataFrame:
-    return pd.DataFrame({"item": np.arange(count), "score_a": 0.5 + difference, "score_b": 0.5})
+    scores = {"score_a": 0.5 + difference, "score_b": 0.5}
+    return pd.DataFrame({"item": np.arange(count), "system_a": "first", "system_b": "second"} | scores)
 
 
 def shares(votes: pd.DataFrame) -> dict[str, float]:
-    return {choice: float((votes["choice"] == choice).mean()) for choice in ("a", "b", "dont_know")}
+    """How often each system was chosen, whichever side it stood on."""
+    chosen = votes["system_a"].where(votes["choice"] == "a", votes["system_b"].where(votes["choice"] == "b", "none"))
+    return {choice: float((chosen == name).mean()) for choice, name in CHOSEN.items()}
 
 
 def choose(difference: float, participants: int = 1, **scales: float) -> dict[str, float]:
@@ -65,13 +72,14 @@ def test_a_large_difference_is_always_chosen():
 
 def test_a_larger_difference_is_never_chosen_less():
     listener, differences = ModelListener(JND), np.linspace(-3, 3, 13) * JND
-    wins = [listener.choose(pairs(difference, 500), 4, seed=2)["choice"].eq("a").mean() for difference in differences]
+    wins = [shares(listener.choose(pairs(difference, 500), 4, seed=2))["a"] for difference in differences]
     assert wins == sorted(wins)
 
 
 def test_only_the_ratio_of_difference_and_jnd_counts():
     small = ModelListener(JND).choose(pairs(JND, 300), 3, seed=0)
-    large = ModelListener(64 * JND).choose(pairs(JND, 300) * 64, 3, seed=0)
+    scaled = pairs(JND, 300).assign(score_a=64 * (0.5 + JND), score_b=32.0)
+    large = ModelListener(64 * JND).choose(scaled, 3, seed=0)
     assert small["choice"].tolist() == large["choice"].tolist()
 
 
@@ -79,13 +87,14 @@ def test_participants_differ_and_keep_their_choices_when_more_come():
     few, many = (ModelListener(JND).choose(pairs(0.7 * JND, 50), count, seed=3) for count in (3, 6))
     pd.testing.assert_frame_equal(many.head(150), few)
     by_participant = many.groupby("participant")["choice"].agg(tuple)
-    assert by_participant.index.tolist() == [1, 2, 3, 4, 5, 6]
+    assert by_participant.index.tolist() == ["1", "2", "3", "4", "5", "6"]
     assert by_participant.nunique() == 6
 
 
 def test_the_participants_noise_is_spread_about_the_stated_one():
     votes = ModelListener(JND, zone_scale=1e-9).choose(pairs(JND, 400), 200, seed=0)
-    correct = votes["choice"].eq("a").groupby(votes["participant"]).mean().clip(0.501, 0.999)
+    right = votes["choice"].eq("a") == votes["system_a"].eq("first")
+    correct = right.groupby(votes["participant"]).mean().clip(0.501, 0.999)
     logarithms = np.log(JND / norm.ppf(correct) / NOISE)
     assert logarithms.mean() == pytest.approx(0.0, abs=0.06)
     assert logarithms.std() == pytest.approx(0.3, abs=0.07)
@@ -97,14 +106,36 @@ def test_the_seed_decides():
     assert again[0] == again[1] != again[2]
 
 
-def test_columns_are_kept_and_scores_may_have_other_names():
-    table = pd.DataFrame({"task": ["speech"], "codec": [0.9], "l1": [0.1]})
-    votes = ModelListener(JND).choose(table, 2, seed=0, a="codec", b="l1")
-    assert votes.columns.tolist() == ["task", "codec", "l1", "participant", "choice"]
-    assert votes["choice"].tolist() == ["a", "a"]
+def test_what_comes_out_is_a_table_of_votes():
+    table = pairs(0.4, 3).assign(task="speech")
+    votes = check_votes(ModelListener(JND).choose(table, 2, seed=0))
+    assert set(votes["judge"]) == {"model-predicted, no listeners"}
+    assert set(votes["task"]) == {"speech"}
+    assert preference_rates(votes).set_index("system")["preferred_rate"].to_dict() == {"first": 1.0, "second": 0.0}
 
 
-@pytest.mark.parametrize("name", ["noticeable_difference", "noise_scale", "zone_scale"])
+def test_order_and_sides_are_drawn_for_each_participant_as_on_the_page():
+    table = pairs(0.0, 40)
+    votes = ModelListener(JND).choose(table, 3, seed=5)
+    for participant, own in votes.groupby("participant"):
+        shown = presented(table, 5, int(participant))
+        assert own["item"].tolist() == shown["item"].tolist()
+        assert own["system_a"].tolist() == shown["system_a"].tolist()
+    assert votes.groupby("participant")["item"].agg(tuple).nunique() == 3
+    assert 0.3 < votes["system_a"].eq("first").mean() < 0.7
+
+
+def test_a_biased_participant_leans_to_one_side_and_to_no_system():
+    votes = ModelListener(JND, bias_scale=20).choose(pairs(0.0, 500), 40, seed=6)
+    leaning = votes["choice"].eq("a").groupby(votes["participant"]).mean()
+    assert leaning.min() < 0.05
+    assert leaning.max() > 0.95
+    assert shares(votes)["a"] == pytest.approx(shares(votes)["b"], abs=0.02)
+    slight = ModelListener(JND).choose(pairs(0.0, 500), 40, seed=6)
+    assert slight["choice"].eq("a").groupby(slight["participant"]).mean().std() < 0.12
+
+
+@pytest.mark.parametrize("name", ["noticeable_difference", "noise_scale", "zone_scale", "bias_scale"])
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 def test_constants_are_positive(name, value):
     with pytest.raises(ParameterError, match=f"{name}={value}: a positive number is needed"):
@@ -120,10 +151,10 @@ def test_scores_are_finite_and_somebody_listens():
 
 def test_the_jnd_of_3_db_is_carried_over_by_the_slope():
     snr_db = np.array([-3.0, 0.0, 3.0, -3.0, 0.0, 3.0])
-    assert estoi_noticeable_difference(snr_db, 0.5 + 0.02 * snr_db) == pytest.approx(0.06)
+    assert noticeable_difference(snr_db, 0.5 + 0.02 * snr_db) == pytest.approx(0.06)
 
 
 @pytest.mark.parametrize("slope", [0.0, -0.01])
 def test_a_score_that_does_not_rise_with_snr_is_refused(slope):
     with pytest.raises(ParameterError, match="it must rise"):
-        estoi_noticeable_difference(np.array([-3.0, 0.0, 3.0]), slope * np.array([-3.0, 0.0, 3.0]))
+        noticeable_difference(np.array([-3.0, 0.0, 3.0]), slope * np.array([-3.0, 0.0, 3.0]))

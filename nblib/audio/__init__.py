@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nblib.audio.alignment import check_alignment, lag
 from nblib.audio.codec import MP3_BITRATES, Codec, cutoff_hz
 from nblib.audio.filters import band_limit
 from nblib.audio.io import SAMPLE_RATES, SILENCE, check_signal, read, read_chunks, resample, write
@@ -28,8 +29,10 @@ __all__ = [
     "Geometry",
     "analyse",
     "band_limit",
+    "check_alignment",
     "check_signal",
     "cutoff_hz",
+    "lag",
     "patches",
     "read",
     "read_chunks",

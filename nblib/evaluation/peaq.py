@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nblib.audio import check_signal, resample
+from nblib.audio import check_alignment, check_signal, resample
 from nblib.errors import AudioError
 from nblib.evaluation import peaq_variables as variables
 from nblib.evaluation.ear_model import FULL_SCALE, HOP, SAMPLE_RATE, WINDOW
@@ -29,9 +29,9 @@ VARIABLES = (
 
 PAIRS_AT_ONCE = 8  # what stays in the processor's cache and in a small GPU's memory
 SHORTEST_FRAMES = variables.START_FRAMES + variables.WINDOW_FRAMES  # the modulation filters' settling and one window
-ALIGNED_SAMPLES = 24  # half a millisecond at 48 kHz
-CLEARLY_BETTER = 0.9  # of the best correlation: a pair that reaches it at lag 0 is in line
-CLEARLY_ALIKE = 0.5  # least correlation at which a lag or a gain means anything
+ALIGNED_SECONDS = 0.0005
+CLEARLY_ALIKE = 0.5  # least correlation at which a gain means anything
+CLEARLY_IN_LINE = 0.9  # a correlation from which on no lag need be looked for
 LEVEL_TOLERANCE_DB = 1.0  # about the just-noticeable difference of level (Jesteadt, Wier and Green 1977)
 
 # The network of the basic version: BS.1387-1, Annex 2, Tables 18 and 19.
@@ -145,8 +145,9 @@ def _measure(reference: torch.Tensor, estimate: torch.Tensor, first: int) -> tup
         raise AudioError(f"reference {first + int((energy == 0).int().argmax())}: silent; leave this pair out")
     product = (reference * estimate).sum(-1)
     correlation = product / (energy * other).sqrt().clamp(min=1e-300)
-    for pair in torch.nonzero(correlation < CLEARLY_BETTER).flatten().tolist():
-        _check_alignment(reference[pair], estimate[pair], float(correlation[pair]), first + pair)
+    for pair in torch.nonzero(correlation < CLEARLY_IN_LINE).flatten().tolist():
+        late, early = (samples[pair].cpu().numpy() for samples in (estimate, reference))
+        check_alignment(f"estimate of pair {first + pair}", late, early, SAMPLE_RATE, ALIGNED_SECONDS)
     gain = _level_gain(energy, product, correlation)
     reference, estimate = (_sixteen_bits(each) for each in (reference, estimate * gain[:, None]))
     valid = _frames_with_sound(reference)
@@ -182,18 +183,3 @@ def _frames_with_sound(reference: torch.Tensor) -> torch.Tensor:
     end = (torch.where(sound, positions + 4, -1).amax(-1) - HOP) // HOP
     frame = torch.arange(count, device=reference.device)[:, None]
     return (frame >= begin) & (frame <= end)
-
-
-def _check_alignment(reference: torch.Tensor, estimate: torch.Tensor, at_zero: float, pair: int) -> None:
-    length = 2 * len(reference)
-    spectra = [torch.fft.rfft(samples, n=length) for samples in (reference, estimate)]
-    scale = (reference.square().sum() * estimate.square().sum()).sqrt().clamp(min=1e-300)
-    correlation = torch.fft.irfft(spectra[0].conj() * spectra[1], n=length) / scale
-    best = float(correlation.max())
-    lag = int(correlation.argmax())
-    lag -= length if lag > length // 2 else 0
-    if best >= CLEARLY_ALIKE and at_zero < CLEARLY_BETTER * best and abs(lag) > ALIGNED_SAMPLES:
-        raise AudioError(
-            f"pair {pair}: the estimate lags the reference by {1000 * lag / SAMPLE_RATE:.2f} ms; shift it by that much "
-            "(nblib.audio.Codec keeps signals in line)"
-        )

@@ -7,8 +7,8 @@ import pandas as pd
 from nblib.errors import ParameterError
 from nblib.experiments import capacity, results
 from nblib.experiments.settings import Settings
-from nblib.listening import ModelListener, estoi_noticeable_difference, preference_rates
-from nblib.listening.model_listener import LABEL
+from nblib.listening import LABEL, ModelListener, preference_rates
+from nblib.listening import noticeable_difference as carried_over
 from nblib.provenance import derive_seed
 
 TABLE = "preferences.csv"
@@ -18,7 +18,7 @@ SCALES = (0.5, 1.0, 2.0)
 def noticeable_difference(setup: Settings) -> float:
     """The speech-to-noise JND in ESTOI, from the unprocessed test mixtures at several SNRs."""
     reference = results.read(setup, capacity.REFERENCE).dropna()
-    return estoi_noticeable_difference(reference["snr_db"].to_numpy(), reference["estoi"].to_numpy())
+    return carried_over(reference["snr_db"].to_numpy(), reference["estoi"].to_numpy())
 
 
 def speech_votes(setup: Settings, listener: ModelListener) -> pd.DataFrame:
@@ -30,6 +30,7 @@ def speech_votes(setup: Settings, listener: ModelListener) -> pd.DataFrame:
     rows = results.read(setup, capacity.TABLE)
     pairs = capacity.paired(rows, "estoi")
     pairs = pairs[pairs["item"].isin(heard)].rename(columns={"codec": "score_a", "l1": "score_b"})
+    pairs = pairs.assign(system_a="codec", system_b="l1")
     if pairs.empty:
         bad = ", ".join(capacity.unusable(rows))
         raise ParameterError(f"no capacity has a usable network of each loss ({bad}); lower the learning rate")
@@ -38,7 +39,7 @@ def speech_votes(setup: Settings, listener: ModelListener) -> pd.DataFrame:
         own = pairs[pairs["seed"] == seed]
         chosen = listener.choose(own, setup.participants, derive_seed(setup.seed, "votes", int(seed)))
         participant = f"{seed}-" + chosen["participant"].astype(str)
-        votes.append(chosen.assign(participant=participant, system_a="codec", system_b="l1"))
+        votes.append(chosen.assign(participant=participant))
     return pd.concat(votes, ignore_index=True)
 
 

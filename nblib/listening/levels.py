@@ -14,13 +14,13 @@ import numpy as np
 import pyloudnorm
 import soundfile
 
-from nblib.audio import check_signal
+from nblib.audio import check_alignment, check_signal
 from nblib.errors import AudioError
-from nblib.listening.alignment import check_alignment
 
 SHORTEST_SECONDS = 0.5  # one block of BS.1770 and two fades fit in
 PADDING_SECONDS = 0.05  # two MP3 frames at 48 kHz: what codecs add or cut
 FADE_SECONDS = 0.01
+ALIGNED_SECONDS = 0.005  # a greater shift gives a system away when listeners switch to it
 PEAK_LIMIT = math.floor(10 ** (-1 / 20) * 32768) / 32768  # the highest 16-bit step under -1 dBFS
 
 
@@ -50,7 +50,7 @@ def comparable(item: str, sounds: Mapping[str, np.ndarray], reference: str, samp
         System to samples [shape=(n,) or (n, 2)], floating point. Lengths may differ by `PADDING_SECONDS`: all are cut
         to the shortest.
     reference : str
-        The system that the others must be in line with: `nblib.listening.alignment.check_alignment`.
+        The system that the others must be in line with: `nblib.audio.check_alignment`.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def comparable(item: str, sounds: Mapping[str, np.ndarray], reference: str, samp
         )
     cut = {system: samples[:length].astype(np.float64) for system, samples in signals.items()}
     for system, samples in cut.items():
-        check_alignment(f"item {item!r}, system {system!r}", samples, cut[reference], sample_rate)
+        check_alignment(f"item {item!r}, system {system!r}", samples, cut[reference], sample_rate, ALIGNED_SECONDS)
     return {system: fade(samples, sample_rate) for system, samples in cut.items()}
 
 

@@ -8,46 +8,69 @@ input from psychoacoustics is a published just-noticeable difference (JND); noth
   point of a 3-down 1-up track): 0.794 = Phi(JND / noise).
 - **Don't-know zone.** Perceived differences under half a JND are answered "I don't know": the point midway between
   "equal" and "just noticeable", where an observer with equal noise for both errs least (signal detection theory).
-- **Participants** differ in their noise, drawn log-normally about the one above.
+- **Bias.** A participant leans to what is presented as A or as B (interval bias, found in most observers: Yeshurun,
+  Carrasco and Maloney 2008). No published constant suits; a fifth of the noise is assumed, and since sides are drawn
+  anew for every pair, it only adds noise.
+- **Participants** differ in their noise, drawn log-normally about the one above, and in their bias. The order of pairs
+  and their sides are drawn for each as on the page for people.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
 from nblib.errors import ParameterError
+from nblib.listening.pairs import presented
 from nblib.provenance import random_generator
 
 LABEL = "model-predicted, no listeners"
 CORRECT_AT_JND = 0.794
 PARTICIPANT_SPREAD = 0.3  # standard deviation of the logarithm of a participant's noise: a factor of 1.35 either way
+BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choice noise
 
 # McShefferty, Whitmer and Akeroyd 2015, "The just-noticeable difference in speech-to-noise ratio", Trends in Hearing
 # 19, doi 10.1177/2331216515572316: 69 people judged which of two sentences in speech-shaped noise was clearer; 3 dB.
-SPEECH_TO_NOISE_JND_DB = 3.0
+# No such number is published for music and a codec's distortion; the same 3 dB are taken there. The level of noise
+# alone can be told apart from 0.5 to 1 dB on (Miller 1947): a result that hangs on the constant shows when it is halved.
+SIGNAL_TO_NOISE_JND_DB = 3.0
 
 
-def estoi_noticeable_difference(snr_db: np.ndarray, estoi: np.ndarray) -> float:
-    """The published JND of speech-to-noise ratio, carried over to ESTOI by the slope of ESTOI against SNR.
+def noticeable_difference(snr_db: np.ndarray, score: np.ndarray) -> float:
+    """The published JND of signal-to-noise ratio, carried over to a quality score by its slope against that ratio.
 
     Parameters
     ----------
-    snr_db, estoi : np.ndarray [shape=(n,)]
-        Unprocessed mixtures of the same material at several SNRs about the one of interest, and their ESTOI.
+    snr_db, score : np.ndarray [shape=(n,)]
+        The same material with its noise (or its codec's distortion) at several levels about the one of interest, and
+        its score; higher is better.
 
     Raises
     ------
     ParameterError
-        ESTOI does not rise with SNR, so that it cannot stand for intelligibility.
+        The score does not rise with the ratio, so that it cannot stand for quality.
     """
-    slope = float(np.polyfit(snr_db, estoi, 1)[0])
-    if slope <= 0:
-        raise ParameterError(f"ESTOI changes by {slope:.4f} per dB of SNR: it must rise; check mixtures and measure")
-    return SPEECH_TO_NOISE_JND_DB * slope
+    slope = float(np.polyfit(snr_db, score, 1)[0])
+    if not slope > 0:
+        raise ParameterError(f"the score changes by {slope:.4f} per dB of SNR: it must rise; check sounds and measure")
+    return SIGNAL_TO_NOISE_JND_DB * slope
+
+
+@dataclass(frozen=True)
+class PublishedTest:
+    """Size of one of the papers' listening tests."""
+
+    participants: int
+    items: int
+
+
+# MM'19 Section 7.2; IJCNN'20 Sections V (Figure 3) and IV (Figure 5).
+MM19_MODELS = PublishedTest(14, 5)
+IJCNN20_CONFIGURATIONS = PublishedTest(15, 5)
+IJCNN20_CAPACITIES = PublishedTest(20, 5)
 
 
 @dataclass(frozen=True)
@@ -58,49 +81,53 @@ class ModelListener:
     ----------
     noticeable_difference : float > 0
         JND in the score's unit.
-    noise_scale, zone_scale : float > 0
-        Factors on the choice noise and on the don't-know zone, to show how a result moves when they halve and double.
+    noise_scale, zone_scale, bias_scale : float > 0
+        Factors on the choice noise, the don't-know zone and the bias, to show how a result moves when they halve and
+        double.
     """
 
     noticeable_difference: float
     noise_scale: float = 1.0
     zone_scale: float = 1.0
+    bias_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("noticeable_difference", "noise_scale", "zone_scale"):
-            if not getattr(self, name) > 0:
-                raise ParameterError(f"{name}={getattr(self, name)!r}: a positive number is needed")
+        for field in fields(self):
+            if not getattr(self, field.name) > 0:
+                raise ParameterError(f"{field.name}={getattr(self, field.name)!r}: a positive number is needed")
 
-    def choose(
-        self, pairs: pd.DataFrame, participants: int, seed: int, a: str = "score_a", b: str = "score_b"
-    ) -> pd.DataFrame:
+    def choose(self, pairs: pd.DataFrame, participants: int, seed: int) -> pd.DataFrame:
         """Every participant judges every pair once.
 
         Parameters
         ----------
         pairs : DataFrame
-            One row per comparison with the scores `a` and `b`, further columns are kept.
+            One row per comparison: item, system_a, system_b and their scores ``score_a``, ``score_b``, higher is
+            better; further columns are kept.
         participants : int >= 1
             How many.
 
         Returns
         -------
         DataFrame
-            One row per participant and pair: the columns of `pairs`, ``participant`` (from 1) and ``choice`` in
-            {"a", "b", "dont_know"}.
+            Votes as in `nblib.listening.votes`, one row per participant (from "1") and pair, in the order and on the
+            sides as presented; ``judge`` is `LABEL`.
         """
         if participants < 1:
             raise ParameterError(f"participants={participants!r}: at least one is needed")
-        difference = (pairs[a] - pairs[b]).to_numpy(float)
+        difference = (pairs["score_a"] - pairs["score_b"]).to_numpy(float)
         if not np.isfinite(difference).all():
             raise ParameterError(f"pairs: {int((~np.isfinite(difference)).sum())} score differences are not finite")
-        deviation = self.noise_scale * self.noticeable_difference / norm.ppf(CORRECT_AT_JND)
+        deviation = self.noticeable_difference / norm.ppf(CORRECT_AT_JND)
         zone = self.zone_scale * self.noticeable_difference / 2
         votes = []
         for participant in range(1, participants + 1):
             generator = random_generator(seed, "participant", participant)
-            own = deviation * np.exp(PARTICIPANT_SPREAD * generator.standard_normal())
-            perceived = difference + own * generator.standard_normal(len(difference))
+            own = self.noise_scale * deviation * np.exp(PARTICIPANT_SPREAD * generator.standard_normal())
+            bias = self.bias_scale * BIAS_OF_NOISE * deviation * generator.standard_normal()
+            shown = presented(pairs, seed, participant)
+            noise = bias + own * generator.standard_normal(len(shown))
+            perceived = (shown["score_a"] - shown["score_b"]).to_numpy(float) + noise
             choice = np.where(np.abs(perceived) < zone, "dont_know", np.where(perceived > 0, "a", "b"))
-            votes.append(pairs.assign(participant=participant, choice=choice))
+            votes.append(shown.assign(participant=str(participant), choice=choice, kind="test", judge=LABEL))
         return pd.concat(votes, ignore_index=True)

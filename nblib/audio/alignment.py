@@ -1,4 +1,4 @@
-"""Is a system in line with the reference? A shift gives it away when listeners switch between the two."""
+"""Are two signals in line?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from nblib.errors import AudioError
 
-TOLERANCE_SECONDS = 0.005
 SEARCH_SECONDS = 1.0
 CLEAR = 2.0
 _PEAK_SECONDS = 0.002  # how far around a peak its own flanks reach
@@ -45,10 +44,12 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     return peak - reach if heights[peak] >= CLEAR * elsewhere.max() else None
 
 
-def check_alignment(name: str, samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> None:
-    """Raise `AudioError` where `lag` is clear and more than 5 ms; `name` is what the message shall call the samples."""
+def check_alignment(
+    name: str, samples: np.ndarray, reference: np.ndarray, sample_rate: int, tolerance_seconds: float
+) -> None:
+    """Raise `AudioError` where `lag` is clear and over the tolerance; `name` is what the message calls the samples."""
     found = lag(samples, reference, sample_rate)
-    if found is None or abs(found) <= TOLERANCE_SECONDS * sample_rate:
+    if found is None or abs(found) <= tolerance_seconds * sample_rate:
         return
     side, remedy = ("later", "cut them from its start") if found > 0 else ("earlier", "put so much silence before it")
     raise AudioError(

@@ -1,0 +1,39 @@
+"""Every figure of the notebooks as a function of its table."""
+
+from nblib.figures.base import (
+    COLOURS,
+    NAMES,
+    decibels,
+    magnitude_table,
+    player,
+    players,
+    save,
+    spectrogram,
+    spectrogram_grid,
+    spectrogram_rows,
+    use_style,
+)
+from nblib.figures.choices import preference_bars, preference_curve
+from nblib.figures.papers import effects_figure, figure2, figure5, hole_shares, learning_curve, unet_diagram
+
+__all__ = [
+    "COLOURS",
+    "NAMES",
+    "decibels",
+    "effects_figure",
+    "figure2",
+    "figure5",
+    "hole_shares",
+    "learning_curve",
+    "magnitude_table",
+    "player",
+    "players",
+    "preference_bars",
+    "preference_curve",
+    "save",
+    "spectrogram",
+    "spectrogram_grid",
+    "spectrogram_rows",
+    "unet_diagram",
+    "use_style",
+]

@@ -1,0 +1,104 @@
+"""Figures of paired comparisons, each a function of one tidy table of votes, people's and a model's side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nblib.figures.base import COLOURS
+from nblib.listening import preference_rates
+
+PAPER = "paper"
+JUDGE_COLOURS = (COLOURS["codec"], COLOURS["l1"], COLOURS["oracle_mask"])
+
+
+def _rates(votes: pd.DataFrame, over: str, chosen: str | None) -> pd.DataFrame:
+    """Rates per judge and value of `over`, of the system `chosen`, or of every system where that is what is compared."""
+    by = ["judge"] if over == "system" else ["judge", over]
+    rates = preference_rates(votes, by)
+    return rates if chosen is None else rates[rates["system"] == chosen]
+
+
+def _finish(axes: Axes, names: Mapping[str, str]) -> None:
+    axes.set_xticks(range(len(names)), list(names.values()))
+    axes.set(ylabel="share of choices, mean ± standard\ndeviation over participants", ylim=(0, 1.08))
+    axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
+
+
+def preference_bars(
+    votes: pd.DataFrame,
+    names: Mapping[str, str],
+    over: str = "system",
+    chosen: str | None = None,
+    published: pd.DataFrame | None = None,
+) -> Figure:
+    """How often each system (or `chosen`, in each class of `over`) was preferred: IJCNN'20 Figure 3, MM'19 Table 4.
+
+    Parameters
+    ----------
+    votes : DataFrame
+        As in `nblib.listening.votes`, with a column ``judge``; each judge has a bar.
+    names : dict
+        Label per value of `over`, in the order of the axis.
+    over : str
+        "system", or a column such as "configuration".
+    chosen : str, optional
+        The system whose rate is shown, where `over` is not "system".
+    published : DataFrame, optional
+        The paper's rates: columns `over`, value, spread.
+    """
+    rates = _rates(votes, over, chosen)
+    tables = {
+        str(judge): own.rename(columns={"preferred_rate": "value", "preferred_std": "spread"})
+        for judge, own in rates.groupby("judge", sort=True)
+    }
+    if published is not None:
+        tables[PAPER] = published
+    figure, axes = plt.subplots(figsize=(max(5.0, 1.35 * len(names)), 4.2))
+    width = 0.8 / len(tables)
+    colours = dict(zip(tables, JUDGE_COLOURS, strict=False)) | {PAPER: "0.75"}
+    for index, (judge, table) in enumerate(tables.items()):
+        own = table.set_index(over).reindex(list(names))
+        place = np.arange(len(names)) + (index - (len(tables) - 1) / 2) * width
+        bar: dict[str, Any] = {"color": colours[judge], "ecolor": "0.25", "capsize": 3}
+        axes.bar(place, own["value"], 0.92 * width, yerr=own["spread"].fillna(0), label=judge, **bar)
+    _finish(axes, names)
+    return figure
+
+
+def preference_curve(
+    votes: pd.DataFrame,
+    names: Mapping[str, str],
+    over: str,
+    chosen: str,
+    published: pd.DataFrame | None = None,
+) -> Figure:
+    """How often `chosen` was preferred, and how often nobody could tell, along `over`: IJCNN'20 Figure 5, upper panels.
+
+    Parameters
+    ----------
+    votes, names, over, chosen
+        As for `preference_bars`.
+    published : DataFrame, optional
+        Columns `over`, quantity ("preferred_rate", "dont_know_rate"), value, spread.
+    """
+    rates = _rates(votes, over, chosen)
+    figure, axes = plt.subplots(figsize=(max(6.0, 1.4 * len(names)), 4.4))
+    for quantity, title, line in (("preferred", "preferred", "-"), ("dont_know", "“I don't know”", ":")):
+        for (judge, own), colour in zip(rates.groupby("judge", sort=True), JUDGE_COLOURS, strict=False):
+            table = own.set_index(over).reindex(list(names))
+            values, spread = table[f"{quantity}_rate"], table[f"{quantity}_std"].fillna(0)
+            style: dict[str, Any] = {"fmt": f"o{line}", "color": colour, "capsize": 3}
+            axes.errorbar(range(len(names)), values, spread, label=f"{title}, {judge}", **style)
+        if published is not None:
+            table = published[published["quantity"] == f"{quantity}_rate"].set_index(over).reindex(list(names))
+            style = {"fmt": f"s{line}", "color": COLOURS["paper"], "mfc": "white", "capsize": 3, "alpha": 0.7}
+            axes.errorbar(range(len(names)), table["value"], table["spread"].fillna(0), label=f"{title}, paper", **style)
+    _finish(axes, names)
+    return figure
