@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection
 from typing import Any
@@ -15,6 +16,7 @@ MAX_BODY_BYTES = 4096
 MAX_NAME_LENGTH = 80
 MAX_SECONDS = 7 * 86_400.0  # a page may stay open over a holiday
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_HOST = re.compile(r"(?:(?P<name>[a-z0-9._-]+)|\[(?P<address>[0-9a-f:.]+)\])(?::[0-9]+)?")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; "
     "frame-ancestors 'none'",
@@ -65,11 +67,9 @@ def _error_response(app: Flask, error: Exception) -> tuple[Response, int] | Resp
     return jsonify(error="Something went wrong here. Please try again."), 500
 
 
-def _host_name(netloc: str) -> str | None:
-    try:
-        return urlsplit(f"//{netloc}").hostname
-    except ValueError:
-        return None
+def _host_name(host: str) -> str | None:
+    match = _HOST.fullmatch(host.lower())
+    return match["name"] or match["address"] if match else None
 
 
 def _check_same_site() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+import socket
 from pathlib import Path
 
 from waitress.server import create_server  # type: ignore[import-untyped]
@@ -11,18 +11,15 @@ from waitress.server import create_server  # type: ignore[import-untyped]
 from nblib.errors import ParameterError
 from nblib.listening.server.app import create_app
 from nblib.listening.server.guard import LOOPBACK_HOSTS, MAX_BODY_BYTES
+from nblib.listening.server.store import Store
 
+_EVERYWHERE = ("0.0.0.0", "::")
 _THREADS = 8
+_READ_BYTES = 2**20  # what is too large is read so far, to a file: who hangs up at once is not heard saying why
 _CONNECTIONS = 900  # a browser keeps several open; most systems let a process have 1024 files
 
 
-def serve(
-    folder: Path,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    database_url: str | None = None,
-    allowed_hosts: Collection[str] = (),
-) -> None:
+def serve(folder: Path, host: str = "127.0.0.1", port: int = 8000, database_url: str | None = None) -> None:
     """Serve a listening test until Ctrl-C.
 
     Parameters
@@ -33,17 +30,16 @@ def serve(
         Where to listen. Anything but the loopback addresses lets others in, and is warned of.
     database_url : str or None
         Where votes go, as SQLAlchemy writes addresses; None for ``votes.sqlite`` in `folder`.
-    allowed_hosts : collection of str
-        Further host names under which the page is reached, such as that of a proxy which passes its ``Host`` on.
 
     Raises
     ------
     ParameterError
         As for `create_app`; or the address is in use, not this machine's, or not permitted.
     """
+    if not 1 <= port <= 65_535:  # the system would take it modulo 65,536
+        raise ParameterError(f"port={port!r}: a port is a number from 1 to 65535")
     local = host in LOOPBACK_HOSTS
-    hosts = LOOPBACK_HOSTS | {host, *allowed_hosts} if local or allowed_hosts else None
-    app = create_app(folder, database_url, hosts)
+    app = create_app(folder, database_url, LOOPBACK_HOSTS if local else None)
     store = app.extensions["store"]
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
     try:
@@ -54,20 +50,29 @@ def serve(
             threads=_THREADS,
             connection_limit=_CONNECTIONS,
             asyncore_use_poll=True,
-            max_request_body_size=4 * MAX_BODY_BYTES,  # the application refuses earlier, and says why
+            max_request_body_size=_READ_BYTES,
+            inbuf_overflow=MAX_BODY_BYTES,
             ident=None,
         )
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ParameterError(
             f"host={host!r}, port={port!r}: cannot listen there ({reason}); end what uses it or choose another port"
         ) from error
-    print(f"{store.test.name}: open http://{'localhost' if local else host}:{port}/ in a browser", flush=True)
+    _announce(folder, store, socket.gethostname() if host in _EVERYWHERE else host, port)
     if not local:
         print("Warning: anyone who reaches this machine over the network can take part.", flush=True)
-    print(f"Votes are stored in {store.address}, each before the page moves on.")
-    print(f"Ctrl-C stops; people go on where they were after a restart. Then: python -m nblib listen export {folder}")
-    print(end="", flush=True)
     server.run()
     store.close()
     print("Stopped; every answer that was confirmed is stored.")
+
+
+def _announce(folder: Path, store: Store, name: str, port: int) -> None:
+    place = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+    lines = (
+        f"{store.test.name}: open http://{place}/ in a browser",
+        f"Votes are stored in {store.address}, each before the page moves on.",
+        "Ctrl-C stops; after a restart people go on where they were.",
+        f"For the tables: python -m nblib listen export {folder} --out DIR",
+    )
+    print(*lines, sep="\n", flush=True)
