@@ -143,7 +143,7 @@ def _environment_line(session: Session, further: dict[str, object]) -> str:
     values = {"profile": session.profile, "corpus": session.corpus, "seed": session.seed, **further}
     return (
         f"Environment: nblib {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
-        f"{session.device}; {', '.join(f'{name} {value}' for name, value in values.items())}; "
+        f"{session.device}; {', '.join(f'{name} {value}' for name, value in values.items() if value != '')}; "
         f"results {verb} {results.as_posix()}"
     )
 

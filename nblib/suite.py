@@ -53,6 +53,7 @@ SUITE = (
     Notebook(1, "01_corpus", "What is in the corpus: players, spectrograms, durations, splits", 10, 20, 60),
     Notebook(2, "02_codec_pairs", "What 16 kbps MP3 removes: cut-off, holes, alignment; other codecs", 10, 25, 60),
     Notebook(3, "03_loss_networks", "MM'19 Table 1, Figures 1 and 2: networks that learn the codec", 20, 130, 20_000),
+    Notebook(6, "06_listening_autoencoder", "MM'19 Tables 4 and 5: the chain from excerpts to votes", 10, 20, 60),
     Notebook(8, "08_separation_networks", "IJCNN'20 Tables I and II, Figure 1: sizes and parameters", 5, 8, 10),
     Notebook(10, "10_capacity_curves", "IJCNN'20 Figure 5: quality against capacity", 20, 420, 80_000, needs=(3,)),
 )

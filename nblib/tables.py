@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from nblib import paths
@@ -17,6 +19,7 @@ from nblib.experiments.settings import (
     Settings,
     parameter_count,
 )
+from nblib.listening import dont_know_matrix, dont_know_triangle, preference_rates
 from nblib.training import NetworkSpec, Training
 
 
@@ -124,6 +127,42 @@ def _published_figure5(task: str, capacities: list[str]) -> pd.DataFrame:
         source="paper",
     )
     return table[(table["task"] == task) & table["capacity"].isin(capacities)]
+
+
+def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """MM'19 Table 4: how often each system was preferred, mean ± standard deviation over participants, per judge.
+
+    Parameters
+    ----------
+    votes : DataFrame
+        As in `nblib.listening.votes`, with a column ``judge``.
+    names : dict
+        Label per system, in the order of the rows.
+
+    Returns
+    -------
+    DataFrame
+        A row per system; per judge a column of text with the 95 % interval (bootstrap over participants) in brackets.
+    """
+    rates = preference_rates(votes, ["judge"])
+    text = [
+        f"{row.preferred_rate:.2f} ± {row.preferred_std:.2f} [{row.preferred_low:.2f}, {row.preferred_high:.2f}]"
+        for row in rates.itertuples()
+    ]
+    table = rates.assign(text=text).pivot(index="system", columns="judge", values="text")
+    return table.reindex(list(names)).rename(index=names).rename_axis(index="system", columns=None)
+
+
+def dont_know_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """MM'19 Table 5: how often nobody could tell two systems apart, mean ± standard deviation over participants.
+
+    Parameters as for `preference_table`; the judges' triangles stand one above the other.
+    """
+    triangles = {
+        judge: dont_know_triangle(dont_know_matrix(own), list(names)).rename(index=names, columns=names)
+        for judge, own in votes.groupby("judge")
+    }
+    return pd.concat(triangles, names=["judge", "system"])
 
 
 def summary(setup: Settings) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nblib.audio.alignment import check_alignment, lag
 from nblib.audio.codec import MP3_BITRATES, Codec, cutoff_hz
-from nblib.audio.filters import band_limit
+from nblib.audio.filters import band_limit, noise_like
 from nblib.audio.io import SAMPLE_RATES, SILENCE, check_signal, read, read_chunks, resample, write
 from nblib.audio.spectral import (
     DEFAULT_DOMAIN,
@@ -33,6 +33,7 @@ __all__ = [
     "check_signal",
     "cutoff_hz",
     "lag",
+    "noise_like",
     "patches",
     "read",
     "read_chunks",

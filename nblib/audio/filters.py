@@ -1,4 +1,4 @@
-"""Band limits by resampling down and up again: a zero-phase sinc low-pass (MM'19 Section 6.1)."""
+"""Band limits by resampling down and up again, a zero-phase sinc low-pass (MM'19 Section 6.1); noise of a spectrum."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torchaudio.functional import resample
 
 from nblib.audio.io import check_rate
 from nblib.errors import ParameterError
+from nblib.provenance import random_generator
 
 ZERO_CROSSINGS = 64  # of the sinc on each side; tones up to 93 % of the cut-off pass within 0.2 %
 
@@ -34,3 +35,18 @@ def band_limit(samples: np.ndarray, sample_rate: int, cutoff_hz: int) -> np.ndar
     wide = resample(narrow, 2 * cutoff_hz, sample_rate, lowpass_filter_width=ZERO_CROSSINGS)
     # Both steps round the length up, so there are always enough samples to cut the original length from.
     return wide[: len(samples)].numpy()
+
+
+def noise_like(samples: np.ndarray, *seed: str | int) -> np.ndarray:
+    """Stationary noise of the long-term spectrum and the energy of `samples` [shape=(n,)]: the same with random phases.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)]
+        float64.
+    """
+    spectrum = np.fft.rfft(samples)
+    phases = random_generator("noise like", *seed).random(len(spectrum))
+    noise = np.fft.irfft(spectrum * np.exp(2j * np.pi * phases), len(samples))
+    energies = (float(np.square(each, dtype=np.float64).sum()) for each in (samples, noise))
+    return noise * np.sqrt(next(energies) / max(next(energies), np.finfo(float).tiny))

@@ -143,8 +143,10 @@ def _measure(reference: torch.Tensor, estimate: torch.Tensor, first: int) -> tup
     energy, other = reference.square().sum(-1), estimate.square().sum(-1)
     if (energy == 0).any():
         raise AudioError(f"reference {first + int((energy == 0).int().argmax())}: silent; leave this pair out")
+    if reference.shape[-1] < WINDOW + SHORTEST_FRAMES * HOP:
+        return np.array([[np.nan] * len(VARIABLES) + [0.0]] * len(reference)), ["too short"] * len(reference)
     product = (reference * estimate).sum(-1)
-    correlation = product / (energy * other).sqrt().clamp(min=1e-300)
+    correlation = product / (energy * other).sqrt().clamp(min=1e-30)
     for pair in torch.nonzero(correlation < CLEARLY_IN_LINE).flatten().tolist():
         late, early = (samples[pair].cpu().numpy() for samples in (estimate, reference))
         check_alignment(f"estimate of pair {first + pair}", late, early, SAMPLE_RATE, ALIGNED_SECONDS)
@@ -175,7 +177,7 @@ def _sixteen_bits(samples: torch.Tensor) -> torch.Tensor:
 
 def _frames_with_sound(reference: torch.Tensor) -> torch.Tensor:
     """Frames between the first and the last five successive samples that come to 200 steps (Annex 2, 5.2.4.4)."""
-    count = max(0, (reference.shape[-1] - WINDOW) // HOP + 1)
+    count = (reference.shape[-1] - WINDOW) // HOP + 1
     length = reference.shape[-1] - 4
     sound = torch.stack([reference[:, shift : shift + length].abs() for shift in range(5)]).sum(0) > 200
     positions = torch.arange(sound.shape[-1], device=reference.device)

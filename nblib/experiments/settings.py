@@ -14,6 +14,7 @@ from nblib.audio import Codec, Geometry
 from nblib.corpora import music, speech_mixtures
 from nblib.corpora.base import MixtureCorpus, MusicCorpus
 from nblib.errors import check_choice
+from nblib.listening import PUBLISHED_TESTS
 from nblib.networks import MaskUNet, count_parameters
 from nblib.training import NetworkSpec, Training
 
@@ -79,8 +80,8 @@ class Settings:
     loss_layers: str = "F"
     unit_epochs: int = 10
     replicates: int = 3  # networks trained per cell, from different seeds; the paper trains one
-    participants: int = 20  # of the speech listening test
-    listening_items: int = 5
+    participants: int = PUBLISHED_TESTS["IJCNN'20 Figure 5"].participants
+    listening_items: int = PUBLISHED_TESTS["IJCNN'20 Figure 5"].items
 
     def seeds(self) -> tuple[int, ...]:
         """One seed per replicate."""

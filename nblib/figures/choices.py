@@ -26,9 +26,9 @@ def _rates(votes: pd.DataFrame, over: str, chosen: str | None) -> pd.DataFrame:
 
 
 def _finish(axes: Axes, names: Mapping[str, str]) -> None:
-    axes.set_xticks(range(len(names)), list(names.values()))
+    axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names.values()])
     axes.set(ylabel="share of choices, mean ± standard\ndeviation over participants", ylim=(0, 1.08))
-    axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
+    axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
 
 
 def preference_bars(

@@ -3,7 +3,7 @@
 from nblib.listening.build import build_test
 from nblib.listening.chance import exact_tests, side_bias, wilson_interval
 from nblib.listening.davidson import davidson
-from nblib.listening.model_listener import LABEL, ModelListener, noticeable_difference
+from nblib.listening.model_listener import LABEL, PUBLISHED_TESTS, ModelListener, noticeable_difference
 from nblib.listening.pairs import all_pairs, pairs_against
 from nblib.listening.preferences import dont_know_matrix, dont_know_triangle, preference_rates
 from nblib.listening.screening import passed_catch, passed_headphones
@@ -13,6 +13,7 @@ from nblib.listening.votes import read_votes
 
 __all__ = [
     "LABEL",
+    "PUBLISHED_TESTS",
     "ModelListener",
     "all_pairs",
     "build_test",

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nblib import paths
-from nblib.audio import SAMPLE_RATES, band_limit
+from nblib.audio import SAMPLE_RATES, band_limit, noise_like
 from nblib.audio.io import check_rate
 from nblib.errors import ParameterError, check_choice
 from nblib.listening import manifest
@@ -109,7 +109,7 @@ def build_test(
 def spoil(samples: np.ndarray, sample_rate: int, *seed: str | int) -> np.ndarray:
     """A version that is clearly worse by every question: noise of its own long-term spectrum at 0 dB, then a low-pass.
 
-    The noise is the sound itself with random phases; the low-pass is that of the low anchor of ITU-R BS.1534, 3.5 kHz.
+    The noise is `nblib.audio.noise_like` the sound; the low-pass is that of the low anchor of ITU-R BS.1534, 3.5 kHz.
 
     Parameters
     ----------
@@ -118,15 +118,11 @@ def spoil(samples: np.ndarray, sample_rate: int, *seed: str | int) -> np.ndarray
     sample_rate : int
         Hz, over 7000.
     """
-    generator = random_generator("spoilt", *seed)
     channels = []
-    for channel in np.atleast_2d(samples.T):
-        spectrum = np.fft.rfft(channel)
-        turned = spectrum * np.exp(2j * np.pi * generator.random(len(spectrum)))
-        noise = np.fft.irfft(turned, len(channel))
-        noise *= np.sqrt(np.square(channel).sum() / max(np.square(noise).sum(), np.finfo(float).tiny))
+    for number, channel in enumerate(np.atleast_2d(samples.T)):
         with torch_threads(1):
-            channels.append(band_limit(channel + noise, sample_rate, SPOILT_CUTOFF_HZ))
+            noisy = channel + noise_like(channel, "spoilt", number, *seed)
+            channels.append(band_limit(noisy, sample_rate, SPOILT_CUTOFF_HZ))
     return np.stack(channels, -1).astype(np.float64).reshape(samples.shape)
 
 

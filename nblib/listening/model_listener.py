@@ -34,8 +34,8 @@ BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choic
 
 # McShefferty, Whitmer and Akeroyd 2015, "The just-noticeable difference in speech-to-noise ratio", Trends in Hearing
 # 19, doi 10.1177/2331216515572316: 69 people judged which of two sentences in speech-shaped noise was clearer; 3 dB.
-# No such number is published for music and a codec's distortion; the same 3 dB are taken there. The level of noise
-# alone can be told apart from 0.5 to 1 dB on (Miller 1947): a result that hangs on the constant shows when it is halved.
+# No such number is published for music; the same 3 dB, of music in noise of its own spectrum, are taken there. Levels
+# of noise alone can be told apart from 0.5 to 1 dB on (Miller 1947): what hangs on the constant shows when it halves.
 SIGNAL_TO_NOISE_JND_DB = 3.0
 
 
@@ -45,8 +45,7 @@ def noticeable_difference(snr_db: np.ndarray, score: np.ndarray) -> float:
     Parameters
     ----------
     snr_db, score : np.ndarray [shape=(n,)]
-        The same material with its noise (or its codec's distortion) at several levels about the one of interest, and
-        its score; higher is better.
+        The same material in noise at several levels about the one of interest, and its score; higher is better.
 
     Raises
     ------
@@ -61,16 +60,18 @@ def noticeable_difference(snr_db: np.ndarray, score: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class PublishedTest:
-    """Size of one of the papers' listening tests."""
+    """Size of one of the papers' listening tests: every participant judges every pair on every item once."""
 
     participants: int
     items: int
+    pairs: str
 
 
-# MM'19 Section 7.2; IJCNN'20 Sections V (Figure 3) and IV (Figure 5).
-MM19_MODELS = PublishedTest(14, 5)
-IJCNN20_CONFIGURATIONS = PublishedTest(15, 5)
-IJCNN20_CAPACITIES = PublishedTest(20, 5)
+PUBLISHED_TESTS = {
+    "MM'19 Tables 4 and 5": PublishedTest(14, 5, "all pairs of 5 systems"),
+    "IJCNN'20 Figure 3": PublishedTest(15, 5, "6 layer configurations against l1"),
+    "IJCNN'20 Figure 5": PublishedTest(20, 5, "codec loss against l1 at 5 capacities"),
+}
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,11 @@ def _add_taking_part(app: Flask, store: Store) -> None:
         if trial.choice is None and trial != schedule.current(trials):
             abort(409, "Another trial comes first.")
         if trial.choice is None:
-            store.answer([trial], content["choice"], seconds)
-        return _state(store, person, stored=trial_id)
+            first = store.answer([trial], content["choice"], seconds)
+            answered = trial._replace(choice=content["choice"])
+            trials = [answered if one is trial else one for one in trials] if first else store.trials(person.number)
+        stored = next(one.choice for one in trials if one.id == trial_id)
+        return _fresh(schedule.state(person.name, trials) | {"stored": {"trial": trial_id, "choice": stored}})
 
 
 def _add_sounds(app: Flask, store: Store, sounds: Path) -> None:
@@ -158,12 +161,8 @@ def _participant(store: Store) -> Participant:
     return person
 
 
-def _state(store: Store, person: Participant, stored: str | None = None) -> Response:
-    trials = store.trials(person.number)
-    content = schedule.state(person.name, trials)
-    if stored is not None:
-        content["stored"] = next({"trial": trial.id, "choice": trial.choice} for trial in trials if trial.id == stored)
-    return _fresh(content)
+def _state(store: Store, person: Participant) -> Response:
+    return _fresh(schedule.state(person.name, store.trials(person.number)))
 
 
 def _fresh(content: dict[str, object]) -> Response:

@@ -84,7 +84,7 @@ def _everything(store: Store) -> list[tuple[dict[str, object], list[sa.RowMappin
 def _person(asked: list[sa.RowMapping]) -> tuple[dict[str, object], list[sa.RowMapping]]:
     first = asked[0]
     finished = all(row["choice"] is not None for row in asked)
-    check = [Trial(**{name: row[name] for name in Trial.__dataclass_fields__}) for row in asked]
+    check = [Trial(**{name: row[name] for name in Trial._fields}) for row in asked]
     return {
         "participant": f"p{first['number']:03d}",
         "name": first["name"],

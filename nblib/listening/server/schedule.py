@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -19,8 +19,7 @@ COUNTED = ("test", "catch")
 _WRONG_IN = 6  # Woods et al. 2017: at least five of six right
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(NamedTuple):
     """One thing a participant is asked.
 
     Parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import secrets
 import threading
@@ -57,7 +56,19 @@ answers = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("answered_at", sa.String(32), nullable=False),
 )
-_TRIAL_COLUMNS = [trials.c[field.name] for field in dataclasses.fields(Trial) if field.name != "choice"]
+_TRIAL_COLUMNS = [trials.c[name] for name in Trial._fields if name != "choice"]
+# Built once: that takes longer than their execution.
+_PARTICIPANT = sa.select(participants.c.number, participants.c.name).where(
+    participants.c.token_sha256 == sa.bindparam("token_sha256")
+)
+_TRIALS = (
+    sa.select(*_TRIAL_COLUMNS, answers.c.choice)
+    .select_from(trials.outerjoin(answers))
+    .where(trials.c.participant == sa.bindparam("number"))
+    .order_by(trials.c.position)
+)
+_TRIAL = _TRIALS.where(trials.c.id == sa.bindparam("trial"))
+_ANSWER = answers.insert()
 
 
 class NoMoreParticipants(NblibError):
@@ -178,38 +189,36 @@ class Store:
 
     def participant(self, token: str) -> Participant | None:
         """Whose token this is; None where it is nobody's."""
-        wanted = sa.select(participants.c.number, participants.c.name)
         with self.engine.connect() as connection:
-            row = connection.execute(wanted.where(participants.c.token_sha256 == _digest(token))).first()
+            row = connection.execute(_PARTICIPANT, {"token_sha256": _digest(token)}).first()
         return Participant(*row) if row else None
 
     def trials(self, number: int) -> list[Trial]:
         """All trials of a participant in order, with what was answered."""
-        return self._trials(trials.c.participant == number)
+        with self.engine.connect() as connection:
+            return [Trial._make(row) for row in connection.execute(_TRIALS, {"number": number})]
 
     def trial(self, number: int, trial_id: str) -> Trial | None:
         """One of the participant's own trials; None where he has no such."""
-        return next(iter(self._trials(trials.c.participant == number, trials.c.id == trial_id)), None)
-
-    def _trials(self, *conditions: sa.ColumnElement[bool]) -> list[Trial]:
-        wanted = (
-            sa.select(*_TRIAL_COLUMNS, answers.c.choice)
-            .select_from(trials.outerjoin(answers))
-            .where(*conditions)
-            .order_by(trials.c.position)
-        )
         with self.engine.connect() as connection:
-            return [Trial(**row) for row in connection.execute(wanted).mappings()]
+            row = connection.execute(_TRIAL, {"number": number, "trial": trial_id}).first()
+        return Trial._make(row) if row else None
 
-    def answer(self, asked: Sequence[Trial], choice: str, seconds: float) -> None:
-        """Store one answer to each of the trials; on return it is on the disk. The first answer to a trial counts."""
+    def answer(self, asked: Sequence[Trial], choice: str, seconds: float) -> bool:
+        """Store one answer to each of the trials; on return it is on the disk.
+
+        The first answer to a trial counts: False, and nothing is stored, where one of them has been answered before.
+        """
         rows = [{"trial": trial.id, "choice": choice, "seconds": seconds, "answered_at": now()} for trial in asked]
         try:
             with self._writing, self.engine.begin() as connection:
-                connection.execute(answers.insert(), rows)
+                connection.execute(_ANSWER, rows)
         except IntegrityError:
-            if all(self._trials(trials.c.id == row["trial"])[0].choice is None for row in rows):
-                raise
+            with self.engine.connect() as connection:
+                if connection.scalar(sa.select(answers.c.trial).where(answers.c.trial.in_([t.id for t in asked]))):
+                    return False
+            raise
+        return True
 
     def skip_headphones(self, number: int) -> None:
         """Mark what is left of the headphone check as skipped."""
@@ -222,7 +231,7 @@ _MAY_CHANGE = ("name", "minimum_heard_seconds")  # what leaves the votes on a te
 
 
 def _row(trial: Trial) -> dict[str, object]:
-    return {column.name: getattr(trial, column.name) for column in _TRIAL_COLUMNS}
+    return {name: value for name, value in trial._asdict().items() if name != "choice"}
 
 
 def _digest(token: str) -> str:
