@@ -34,3 +34,13 @@ def test_its_options_are_the_command_lines() -> None:
     shown = subprocess.run([sys.executable, "-m", "nblib", "run", "--help"], capture_output=True, text=True, check=True)
     for option in set(re.findall(r"python -m nblib run.*?(--[a-z-]+)", README)):
         assert option in shown.stdout, option
+
+
+def test_its_listening_commands_exist() -> None:
+    commands = re.findall(r"^python -m nblib listen (\w+)(.*?)(?:#.*)?$", README, re.MULTILINE)
+    assert [name for name, _ in commands] == ["build", "serve", "export", "import"]
+    for name, rest in commands:
+        command = [sys.executable, "-m", "nblib", "listen", name, "--help"]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True)
+        for option in re.findall(r"--[a-z-]+", rest):
+            assert option in shown.stdout, option

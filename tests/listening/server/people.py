@@ -69,7 +69,7 @@ def free_port() -> int:
 
 
 def start_server(folder: Path, port: int) -> BaseProcess:
-    """`serve` in a process of its own that is ready for requests. Forked where nblib is imported: that takes seconds."""
+    """`serve` in a process of its own, ready for requests; forked where nblib is imported, which takes seconds."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["nblib.listening.server"])
     process = context.Process(target=serve, args=(folder, "127.0.0.1", port), daemon=True)

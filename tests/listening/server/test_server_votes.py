@@ -1,4 +1,4 @@
-"""What is stored: order, one vote a trial, tables, other databases; and what a crowd, a crash or a thief cannot change."""
+"""What is stored: order, one vote a trial, tables, other databases; and what neither crowd nor crash may change."""
 
 from __future__ import annotations
 
