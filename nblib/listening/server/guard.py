@@ -109,7 +109,7 @@ def checked_name(value: object) -> str:
 
 
 def checked_seconds(value: object) -> float:
-    """A duration in seconds; 422 unless it is a number from 0 to `MAX_SECONDS`."""
+    """A duration in seconds, rounded to milliseconds; 422 unless it is a number from 0 to `MAX_SECONDS`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_SECONDS:
         abort(422, f"seconds is a number from 0 to {MAX_SECONDS:g}.")
-    return float(value)
+    return round(float(value), 3)

@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import multiprocessing
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -25,6 +26,12 @@ SAMPLE_RATE = 16_000
 NAME = "Codecs & <b>music</b>"
 TONES_HZ = {"original": 400, "spoilt": 700, "system0": 1000, "system1": 1300, "system2": 1600, "system3": 1900}
 TONES_HZ["system4"] = 2200
+# A browser that is found here, if any, and how it starts: silent to the outside, and without waiting for a click to play.
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required"
+).split()
 
 
 def make_test(folder: Path, items: int = 2, systems: int = 3, checks: int = 6, minimum: float = 0.05) -> ListeningTest:

@@ -142,7 +142,7 @@ def test_a_test_without_headphone_check(tmp_path: Path, answer: Answer) -> None:
 def test_the_first_answer_counts(started: FlaskClient, folder: Path) -> None:
     state = started.post("/api/headphones/skip", json={}).json
     path = f"/api/trials/{state['trial']['id']}/answer"
-    first = started.post(path, json={"choice": "a", "seconds": 1})
+    first = started.post(path, json={"choice": "a", "seconds": 1.00049999})
     again = started.post(path, json={"choice": "b", "seconds": 9})
     assert first.status_code == again.status_code == 200
     assert again.json == first.json
@@ -152,7 +152,7 @@ def test_the_first_answer_counts(started: FlaskClient, folder: Path) -> None:
 
 def test_only_the_present_trial_may_be_answered(started: FlaskClient, folder: Path) -> None:
     state = started.post("/api/headphones/skip", json={}).json
-    later = started.post(f"/api/trials/{state['next']['id']}/answer", json={"choice": "a", "seconds": 1})
+    later = started.post(f"/api/trials/{state['next']['id']}/answer", json={"choice": "a", "seconds": 1.00049999})
     assert later.status_code == 409
     assert started.get("/api/state").json == state
     assert stored_votes(folder).empty
@@ -394,8 +394,8 @@ def test_a_vote_that_cannot_be_stored_is_not_confirmed(started: FlaskClient, app
     path = f"/api/trials/{state['trial']['id']}/answer"
     with sqlite3.connect(folder / "votes.sqlite") as database:
         database.execute("ALTER TABLE answers RENAME TO away")
-    assert started.post(path, json={"choice": "a", "seconds": 1}).status_code == 503
+    assert started.post(path, json={"choice": "a", "seconds": 1.00049999}).status_code == 503
     with sqlite3.connect(folder / "votes.sqlite") as database:
         database.execute("ALTER TABLE away RENAME TO answers")
-    assert started.post(path, json={"choice": "a", "seconds": 1}).status_code == 200
+    assert started.post(path, json={"choice": "a", "seconds": 1.00049999}).status_code == 200
     assert stored_votes(folder)["choice"].tolist() == ["a"]
