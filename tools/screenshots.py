@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "tests" / "listening" / "server"))
 
-from people import served
+from people import CHROMIUM, CHROMIUM_ARGUMENTS, served
 from playwright.sync_api import Browser, sync_playwright
 
 SIZES = {
@@ -57,11 +57,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("test", type=Path)
     folder = parser.parse_args().test
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         copy = shutil.copytree(folder, Path(place) / "test", ignore=shutil.ignore_patterns("votes.sqlite*"))
-        arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         with served(copy) as port:
             for name in SIZES:
                 take(browser, f"http://127.0.0.1:{port}/", name, ROOT / "figures" / f"listening_page_{name}.png")

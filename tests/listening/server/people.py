@@ -26,7 +26,7 @@ SAMPLE_RATE = 16_000
 NAME = "Codecs & <b>music</b>"
 TONES_HZ = {"original": 400, "spoilt": 700, "system0": 1000, "system1": 1300, "system2": 1600, "system3": 1900}
 TONES_HZ["system4"] = 2200
-# A browser that is found here, if any, and how it starts: silent to the outside, and without waiting for a click to play.
+# A browser, if one is found, and how it starts: silent to the outside, and free to play before any click.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from people import TONES_HZ, free_port, make_test, served, start_server
+from people import CHROMIUM, CHROMIUM_ARGUMENTS, TONES_HZ, free_port, make_test, served, start_server
 
 from nblib.listening import manifest
 from nblib.listening.server import stored_participants, stored_votes
@@ -18,7 +17,6 @@ Browser, Locator, Page = sync_api.Browser, sync_api.Locator, sync_api.Page
 expect = sync_api.expect
 expect.set_options(timeout=20_000)
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on this machine")
 
 KEYS = {"a": "ArrowLeft", "b": "ArrowRight", "dont_know": "ArrowDown"}
@@ -40,11 +38,7 @@ AudioNode.prototype.connect = function (to, ...rest) {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_api.sync_playwright() as playwright:
-        quiet = (
-            "--disable-background-networking --disable-component-update --disable-sync --disable-quic --no-first-run"
-        )
-        arguments = f"--no-sandbox --disable-gpu --autoplay-policy=no-user-gesture-required {quiet}".split()
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield chromium
         chromium.close()
 
