@@ -1,5 +1,15 @@
 """The networks of both papers."""
 
+from nblib.networks.autoencoder import AutoEncoder
 from nblib.networks.unet import CONFIGURATIONS, MaskUNet, configuration_layers, count_parameters, describe
+from nblib.networks.waveunet import WaveUNet
 
-__all__ = ["CONFIGURATIONS", "MaskUNet", "configuration_layers", "count_parameters", "describe"]
+__all__ = [
+    "CONFIGURATIONS",
+    "AutoEncoder",
+    "MaskUNet",
+    "WaveUNet",
+    "configuration_layers",
+    "count_parameters",
+    "describe",
+]

@@ -16,6 +16,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nblib.errors import ParameterError, check_choice
+from nblib.networks.checks import check_count
 
 OUTPUTS = ("mask", "direct")
 DROPOUT_LAYERS = 3
@@ -65,9 +66,8 @@ class MaskUNet(nn.Module):
 
     def __init__(self, num_layers: int, base_filters: int, output: str = "mask") -> None:
         super().__init__()
-        for name, value in (("num_layers", num_layers), ("base_filters", base_filters)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ParameterError(f"{name}={value!r}: a whole number from 1 is needed")
+        check_count("num_layers", num_layers)
+        check_count("base_filters", base_filters)
         check_choice("output", output, OUTPUTS)
         self.num_layers, self.base_filters, self.output = num_layers, base_filters, output
         channels = [base_filters * 2**level for level in range(num_layers)]

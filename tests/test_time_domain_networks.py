@@ -1,0 +1,131 @@
+"""MM'19's time-domain codec network and autoencoder: sizes, the bottleneck's half, decimation, skips or none."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from nblib.errors import ParameterError
+from nblib.networks import AutoEncoder, WaveUNet, count_parameters
+from nblib.provenance import seed_everything
+
+
+def samples(*shape: int) -> torch.Tensor:
+    return 2 * torch.rand(*shape, generator=torch.Generator().manual_seed(0)) - 1
+
+
+def autoencoder(*sizes: int) -> AutoEncoder:
+    seed_everything("autoencoder")
+    return AutoEncoder(*sizes)
+
+
+def wave_u_net(*sizes: int) -> WaveUNet:
+    seed_everything("wave u-net")
+    return WaveUNet(*sizes)
+
+
+@pytest.mark.parametrize("length", [66_048, 16_384])
+def test_the_papers_bottleneck_contains_exactly_half(length):
+    sound = samples(2, 1, length)
+    with torch.no_grad():
+        network = autoencoder()
+        bottleneck = network.encode(sound)
+        restored = network(sound)
+    assert bottleneck.shape == (2, 128, length // 256)
+    assert bottleneck.numel() * 2 == sound.numel()
+    assert restored.shape == sound.shape
+    assert restored.abs().max() < 1
+
+
+def test_filters_grow_by_12_and_the_decoder_mirrors_them():
+    network = autoencoder()
+    assert [layer.out_channels for layer in network.down] == [12, 24, 36, 48, 60, 72, 84, 128]
+    assert [layer.out_channels for layer in network.up] == [84, 72, 60, 48, 36, 24, 12, 1]
+    ladder = [1, 12, 24, 36, 48, 60, 72, 84, 128]
+    pairs = [*zip(ladder, ladder[1:], strict=False), *zip(ladder[::-1], ladder[-2::-1], strict=False)]
+    assert count_parameters(network) == sum(9 * before * after + after for before, after in pairs)
+
+
+def test_nothing_passes_but_the_bottleneck():
+    network, sound = autoencoder(), samples(1, 1, 1024)
+    assert torch.equal(network(sound), network.decode(network.encode(sound)))
+
+
+def test_a_transposed_convolution_puts_zeros_between_samples_and_convolves():
+    for layer in autoencoder().double().up:
+        hidden = samples(1, layer.in_channels, 32).double()
+        stuffed = torch.zeros(1, layer.in_channels, 64, dtype=torch.float64)
+        stuffed[..., ::2] = hidden
+        kernel = layer.weight.transpose(0, 1).flip(2)
+        torch.testing.assert_close(
+            layer(hidden), functional.conv1d(stuffed, kernel, layer.bias, padding=4), rtol=1e-12, atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("build", [autoencoder, wave_u_net])
+def test_stride_2_is_stride_1_and_then_decimation(build):
+    for layer in build().double().down:
+        heard = samples(1, layer.in_channels, 64).double()
+        every = functional.conv1d(heard, layer.weight, layer.bias, padding=layer.kernel_size[0] // 2)
+        torch.testing.assert_close(layer(heard), every[..., ::2], rtol=1e-12, atol=1e-12)
+
+
+def test_the_codec_networks_sizes_are_those_of_table_1():
+    network = wave_u_net()
+    names = [f"{side}{level}" for side in ("down", "up") for level in range(1, 9)]
+    with torch.no_grad():
+        found = network.activations(samples(1, 1, 16_384), names)
+    down = [(32 * level, 16_384 // 2**level) for level in range(1, 9)]
+    up = [(32 * level, 16_384 // 2**level) for level in range(7, 0, -1)] + [(1, 16_384)]
+    assert [tuple(found[name].shape[1:]) for name in names] == down + up
+    assert {layer.kernel_size for layer in network.down} == {(15,)}
+    assert {(layer.kernel_size, layer.stride) for layer in network.up} == {((9,), (2,))}
+    assert count_parameters(network) == 5_164_065
+    assert found["up8"].abs().max() < 1
+    assert min(float(found[name].min()) for name in names[:-1]) == 0
+
+
+def test_skips_reach_the_layer_of_their_own_length():
+    network, sound = wave_u_net(3, 4), samples(1, 1, 64)
+    with torch.no_grad():
+        before = network.activations(sound, ["down1", "up2", "up3"])
+        network.down[1].weight.zero_()  # cuts the way to all deeper layers, the skips of which are then constant
+        network.down[1].bias.zero_()
+        after = network.activations(sound, ["down1", "up2", "up3"])
+        another = network.activations(samples(2, 1, 64)[1:], ["up2", "up3"])
+    assert torch.equal(before["down1"], after["down1"])
+    assert torch.equal(after["up2"], another["up2"])
+    assert not torch.equal(after["up3"], another["up3"])
+
+
+def test_no_layer_beyond_the_deepest_one_named_is_computed():
+    network = wave_u_net(3, 4)
+    ran = []
+    for name, layer in network.named_modules():
+        if name.count(".") == 1:
+            layer.register_forward_hook(lambda *_, name=name: ran.append(name))
+    network.activations(samples(1, 1, 64), ["down2"])
+    assert ran == ["down.0", "down.1"]
+    network.activations(samples(1, 1, 64), ["up1", "down1"])
+    assert ran[2:] == ["down.0", "down.1", "down.2", "up.0"]
+
+
+@pytest.mark.parametrize("network", [AutoEncoder(3, 2), WaveUNet(3, 2)])
+@pytest.mark.parametrize("shape", [(1, 1, 12), (1, 2, 64), (1, 64), (1, 1, 0)])
+def test_lengths_that_cannot_be_halved(network, shape):
+    with pytest.raises(ParameterError, match="divisible by 8"):
+        network(torch.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    "kind, sizes", [(AutoEncoder, (1, 12)), (AutoEncoder, (8, 0)), (WaveUNet, (0, 32)), (WaveUNet, (8, 1.5))]
+)
+def test_sizes_that_make_no_network(kind, sizes):
+    with pytest.raises(ParameterError, match="a whole number from"):
+        kind(*sizes)
+
+
+def test_an_unknown_layer_is_named():
+    with pytest.raises(ParameterError, match="down4"):
+        wave_u_net(3, 4).activations(samples(1, 1, 64), ["down4"])
