@@ -38,6 +38,12 @@ class ResultsMissing(NblibError):
     """Committed results were asked for and are not there; the message says which command makes them."""
 
 
+def check_whole(name: str, value: object, least: int = 0) -> None:
+    """Raise `ParameterError` unless `value` is a whole number from `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ParameterError(f"{name}={value!r}: a whole number from {least} is needed")
+
+
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Raise `ParameterError` unless `value` is one of `choices`; the nearest choice is named."""
     known = list(choices)

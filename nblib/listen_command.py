@@ -121,7 +121,7 @@ def _import(options: argparse.Namespace) -> int:
         raise ParameterError(f"{options.out}: is there and was not made by listen import; choose another name")
     write_table(options.out, votes)
     print(f"{options.out}: {len(votes)} votes of {votes['participant'].nunique()} participants")
-    print("now: read it by nblib.listening.votes.read_votes, count it by nblib.listening.preference_rates")
+    print("now: read it by nblib.listening.read_votes, count it by nblib.listening.preference_rates")
     return suite.OK
 
 

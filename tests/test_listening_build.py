@@ -16,10 +16,9 @@ from heard import RATE
 
 from nblib.audio import lag
 from nblib.errors import AudioError, ParameterError
-from nblib.listening import build, levels, manifest
+from nblib.listening import levels, manifest
 from nblib.listening.build import build_test, spoil
 from nblib.listening.headphones import tone_trials
-from nblib.listening.server import store
 from nblib.listening.systems import read_systems
 from nblib.listening.votes import SPOILT
 from nblib.provenance import random_generator
@@ -242,7 +241,7 @@ def test_everything_follows_from_the_seed(tmp_path):
 
 def test_the_same_test_again_changes_nothing_even_beside_votes(tmp_path):
     heard.built(tmp_path)
-    (tmp_path / build.VOTES).write_bytes(b"votes")
+    (tmp_path / manifest.VOTES).write_bytes(b"votes")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     heard.built(tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
@@ -259,19 +258,18 @@ def test_a_lost_or_damaged_sound_is_made_again(tmp_path):
 
 
 def test_another_test_or_its_votes_are_never_overwritten(tmp_path):
-    assert build.VOTES == store.FILE
     heard.built(tmp_path)
     before = contents(tmp_path)
     with pytest.raises(ParameterError, match=r"holds another test \(test.json\); build into another folder"):
         heard.built(tmp_path, seed=9)
     assert contents(tmp_path) == before
-    (tmp_path / build.VOTES).write_bytes(b"votes")
+    (tmp_path / manifest.VOTES).write_bytes(b"votes")
     with pytest.raises(ParameterError, match="votes of another test|has votes"):
         heard.built(tmp_path, seed=9)
     (tmp_path / "test.json").unlink()
     with pytest.raises(ParameterError, match="which must not be lost"):
         heard.built(tmp_path)
-    (tmp_path / build.VOTES).unlink()
+    (tmp_path / manifest.VOTES).unlink()
     (tmp_path / "test.json").write_text("{")
     with pytest.raises(ParameterError, match="another test"):
         heard.built(tmp_path)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nblib.errors import AudioError, ParameterError, check_choice
+from nblib.errors import AudioError, ParameterError, check_choice, check_whole
 
 DOMAINS = ("sqrt", "linear", "log1p")
 DEFAULT_DOMAIN = "sqrt"
@@ -57,9 +57,7 @@ class Geometry:
 
     def __post_init__(self) -> None:
         for name in ("sample_rate", "window", "hop", "frames"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ParameterError(f"{name}={value!r}: a whole number from 1 is needed")
+            check_whole(name, getattr(self, name), least=1)
         if self.window % 2 or self.window % self.hop or self.window < 2 * self.hop:
             raise ParameterError(
                 f"window={self.window} with hop={self.hop}: the window must be even and a multiple (2, 3, ...) of the "

@@ -14,7 +14,7 @@ import pandas as pd
 from nblib import paths
 from nblib.audio import SAMPLE_RATES, band_limit, noise_like
 from nblib.audio.io import check_rate
-from nblib.errors import ParameterError, check_choice
+from nblib.errors import ParameterError, check_choice, check_whole
 from nblib.listening import manifest
 from nblib.listening.headphones import tone_trials
 from nblib.listening.levels import comparable, fade, flac, matched
@@ -23,7 +23,6 @@ from nblib.listening.pairs import all_pairs, pairs_against
 from nblib.listening.votes import SPOILT
 from nblib.provenance import random_generator, torch_threads
 
-VOTES = "votes.sqlite"  # where the server puts them
 PAIRS_PER_CATCH, LEAST_CATCHES = 10, 2
 SPOILT_CUTOFF_HZ = 3500  # the low anchor of ITU-R BS.1534
 HEARD_SECONDS = 1.0
@@ -78,7 +77,7 @@ def build_test(
     AudioError
         A sound cannot be used; the message names item and system (`nblib.listening.levels`).
     """
-    _check_whole("seed", seed)
+    check_whole("seed", seed)
     systems = _check_names(name, sounds, sample_rate)
     check_choice("question", question, QUESTIONS)
     check_choice("reference", reference, systems)
@@ -131,7 +130,7 @@ def _all_kinds(
 ) -> list[tuple[str, str, str, str]]:
     if catch_pairs is None:
         catch_pairs = max(LEAST_CATCHES, len(table) // PAIRS_PER_CATCH)
-    _check_whole("catch_pairs", catch_pairs)
+    check_whole("catch_pairs", catch_pairs)
     items = list(dict.fromkeys(table["item"]))
     order = [items[index] for index in random_generator("catch", seed).permutation(len(items))]
     tests = [(item, a, b, "test") for item, a, b in table.itertuples(index=False)]
@@ -156,11 +155,6 @@ def _check_names(name: str, sounds: Mapping[str, Mapping[str, np.ndarray]], samp
         if missing:
             raise ParameterError(f"item {item!r}: system {missing[0]!r} is missing; every item needs every system")
     return systems
-
-
-def _check_whole(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ParameterError(f"{name}={value!r}: a whole number from 0 is needed")
 
 
 def _check_plain(kind: str, names: Sequence[str]) -> None:
@@ -199,9 +193,9 @@ def _is_there(folder: Path, test: ListeningTest) -> bool:
     wanted = json.loads(json.dumps({"version": manifest.VERSION} | dataclasses.asdict(test)))
     if found == wanted:
         return True
-    if (folder / VOTES).exists():
+    if (folder / manifest.VOTES).exists():
         raise ParameterError(
-            f"{folder}: has votes ({VOTES}) of another test, which must not be lost; build into another folder"
+            f"{folder}: has votes ({manifest.VOTES}) of another test, which must not be lost; build into another folder"
         )
     if found is not None:
         raise ParameterError(f"{folder}: holds another test ({manifest.FILE}); build into another folder or delete it")

@@ -16,6 +16,7 @@ from nblib.listening.votes import KINDS
 
 FILE = "test.json"
 SOUNDS = "sounds"
+VOTES = "votes.sqlite"  # the server's, unless it is told another database
 VERSION = 1
 # MM'19 Section 7.2; IJCNN'20 Section IV, speech and vocals.
 QUESTIONS = {

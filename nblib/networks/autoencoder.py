@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nblib.networks.checks import check_count, check_samples
+from nblib.errors import check_whole
+from nblib.networks.checks import check_samples
 
 KERNEL = 9
 
@@ -39,8 +40,8 @@ class AutoEncoder(nn.Module):
 
     def __init__(self, num_layers: int = 8, base_filters: int = 12) -> None:
         super().__init__()
-        check_count("num_layers", num_layers, 2)
-        check_count("base_filters", base_filters)
+        check_whole("num_layers", num_layers, least=2)
+        check_whole("base_filters", base_filters, least=1)
         self.num_layers, self.base_filters = num_layers, base_filters
         channels = [1, *(base_filters * level for level in range(1, num_layers)), 2 ** (num_layers - 1)]
         self.down = nn.ModuleList(

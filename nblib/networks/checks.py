@@ -1,16 +1,10 @@
-"""What the networks ask of their sizes and of what goes into them."""
+"""What the time-domain networks ask of what goes into them."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 from nblib.errors import ParameterError
-
-
-def check_count(name: str, value: object, least: int = 1) -> None:
-    """Raise ParameterError unless `value` is a whole number from `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ParameterError(f"{name}={value!r}: a whole number from {least} is needed")
 
 
 def check_samples(samples: Tensor, num_layers: int) -> None:

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from nblib.errors import ParameterError, check_choice
-from nblib.networks.checks import check_count
+from nblib.errors import ParameterError, check_choice, check_whole
 
 OUTPUTS = ("mask", "direct")
 DROPOUT_LAYERS = 3
@@ -66,8 +65,8 @@ class MaskUNet(nn.Module):
 
     def __init__(self, num_layers: int, base_filters: int, output: str = "mask") -> None:
         super().__init__()
-        check_count("num_layers", num_layers)
-        check_count("base_filters", base_filters)
+        check_whole("num_layers", num_layers, least=1)
+        check_whole("base_filters", base_filters, least=1)
         check_choice("output", output, OUTPUTS)
         self.num_layers, self.base_filters, self.output = num_layers, base_filters, output
         channels = [base_filters * 2**level for level in range(num_layers)]

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nblib.errors import check_choice
-from nblib.networks.checks import check_count, check_samples
+from nblib.errors import check_choice, check_whole
+from nblib.networks.checks import check_samples
 
 DOWN_KERNEL, UP_KERNEL = 15, 9
 
@@ -34,8 +34,8 @@ class WaveUNet(nn.Module):
 
     def __init__(self, num_layers: int = 8, base_filters: int = 32) -> None:
         super().__init__()
-        check_count("num_layers", num_layers)
-        check_count("base_filters", base_filters)
+        check_whole("num_layers", num_layers, least=1)
+        check_whole("base_filters", base_filters, least=1)
         self.num_layers, self.base_filters = num_layers, base_filters
         channels = [base_filters * level for level in range(1, num_layers + 1)]
         self.down = nn.ModuleList(

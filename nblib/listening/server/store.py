@@ -20,7 +20,6 @@ from nblib.listening.manifest import ListeningTest
 from nblib.listening.server.schedule import HEADPHONES, SKIPPED, Trial, draw
 from nblib.provenance import config_hash
 
-FILE = "votes.sqlite"
 MAX_PARTICIPANTS = 10_000  # some 100 MB: a flood of new participants must not fill the disk
 _BUSY_MILLISECONDS = 20_000
 
@@ -97,7 +96,7 @@ def database_address(folder: Path, database_url: str | None) -> sa.URL:
         It is no address of a database, or of one in memory, which would forget every vote.
     """
     if database_url is None:
-        return sa.URL.create("sqlite", database=str(folder.resolve() / FILE))
+        return sa.URL.create("sqlite", database=str(folder.resolve() / manifest.VOTES))
     try:
         url = sa.make_url(database_url)
     except ArgumentError:
