@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
+import torch
 
 from nblib import paths
-from nblib.experiments import capacity, loss_network, results
+from nblib.audio import Geometry
+from nblib.experiments import autoencoding, capacity, loss_network, results
 from nblib.experiments.capacity import LOSSES, USABLE
 from nblib.experiments.preferences import TABLE as PREFERENCES
 from nblib.experiments.settings import (
-    LOSS_NETWORKS,
-    MM19_LOSS_TRAINING,
     PAPER,
     SPEECH_CAPACITIES,
     VOCAL_CAPACITIES,
@@ -20,6 +21,8 @@ from nblib.experiments.settings import (
     parameter_count,
 )
 from nblib.listening import dont_know_matrix, dont_know_triangle, preference_rates
+from nblib.networks.autoencoder import KERNEL as AUTOENCODER_KERNEL
+from nblib.networks.waveunet import DOWN_KERNEL, UP_KERNEL
 from nblib.training import NetworkSpec, Training
 
 
@@ -33,15 +36,8 @@ def published(paper: str, item: str) -> pd.DataFrame:
     return chosen.drop(columns=["paper", "item"]).reset_index(drop=True)
 
 
-def _network_column(network: NetworkSpec, training: Training, sample_rate: int) -> dict[str, str]:
+def _training_rows(training: Training, sample_rate: int, network: NetworkSpec) -> dict[str, str]:
     return {
-        "Number of layers": str(network.num_layers),
-        "W x H (frames x bins)": f"{PAPER.geometry.frames} x {PAPER.geometry.bins}",
-        "F (filters of the first layer)": str(network.base_filters),
-        "Batch normalisation": "all layers but the last",
-        "Dropout": "50 % (first 3 upsampling layers, never the last)",
-        "Kernel, down and up": "(5, 5), stride 2",
-        "Activation": "ReLU, sigmoid in the final layer",
         "Learning rate": f"{training.learning_rate:g}",
         "Decay": f"{training.decay:g}",
         "Batch size": str(training.batch_size),
@@ -51,14 +47,72 @@ def _network_column(network: NetworkSpec, training: Training, sample_rate: int) 
     }
 
 
+def _network_column(network: NetworkSpec, training: Training, geometry: Geometry) -> dict[str, str]:
+    on_samples = network.on_samples
+    return {
+        "Number of layers": str(network.num_layers),
+        "W (frames, or samples)": str(geometry.patch_samples if on_samples else geometry.frames),
+        "H (bins)": "none" if on_samples else str(geometry.bins),
+        "F (filters of the first layer)": str(network.base_filters),
+        "Batch normalisation": "none" if on_samples else "all layers but the last",
+        "Dropout": "none" if on_samples else "50 % (first 3 upsampling layers, never the last)",
+        "Kernel, down": f"{DOWN_KERNEL}, stride 1, decimation by 2" if on_samples else "(5, 5), stride 2",
+        "Kernel, up": f"{UP_KERNEL}, stride 2" if on_samples else "(5, 5), stride 2",
+        "Activation": f"ReLU, {'tanh' if on_samples else 'sigmoid'} in the final layer",
+    } | _training_rows(training, geometry.sample_rate, network)
+
+
 def loss_network_table(setup: Settings) -> pd.DataFrame:
-    """MM'19 Table 1 (magnitude spectrogram) and IJCNN'20 Table I (loss network) beside this profile's network."""
-    columns = {
-        "MM'19 Table 1, spectral": _network_column(LOSS_NETWORKS["mm19_spectral"], MM19_LOSS_TRAINING, 16_000),
-        "IJCNN'20 Table I": _network_column(PAPER.loss_network, PAPER.loss_training, PAPER.geometry.sample_rate),
-        f"here ({setup.profile})": _network_column(setup.loss_network, setup.loss_training, setup.geometry.sample_rate),
-    }
+    """MM'19 Table 1 and IJCNN'20 Table I (loss network) from the configuration, beside this profile's networks."""
+    columns: dict[str, dict[str, str]] = {}
+    for where, own in (("", PAPER), (f"here ({setup.profile}): ", setup)):
+        mm19 = own.mm19
+        columns |= {
+            f"{where}MM'19 spectral": _network_column(mm19.spectral, mm19.spectral_training, mm19.geometry),
+            f"{where}MM'19 time domain": _network_column(
+                mm19.time_domain, mm19.time_domain_training, mm19.time_geometry
+            ),
+            f"{where}IJCNN'20": _network_column(own.loss_network, own.loss_training, own.geometry),
+        }
     return pd.DataFrame(columns).rename_axis("parameter")
+
+
+def autoencoder_table(setup: Settings) -> pd.DataFrame:
+    """MM'19 Table 2 from the configuration, beside this profile's; the bottleneck is counted on the network itself."""
+    columns = {}
+    for where, own in (("MM'19 Table 2", PAPER), (f"here ({setup.profile})", setup)):
+        mm19 = own.mm19
+        sizes = (mm19.geometry.patch_samples, mm19.time_geometry.patch_samples)
+        network: Any = mm19.autoencoder.build()
+        held = network.encode(torch.zeros(1, 1, sizes[0]))
+        columns[where] = {
+            "Number of layers": str(mm19.autoencoder.num_layers),
+            "Input size": f"{sizes[0]} (A, B, C), {sizes[1]} (D)",
+            "Number of filters (first level)": str(mm19.autoencoder.base_filters),
+            "Bottleneck, channels x steps": f"{held.shape[1]} x {held.shape[2]}",
+            "Variables in the bottleneck": f"{held.numel() / sizes[0]:.2%} of the input",
+            "Kernel, down": f"{AUTOENCODER_KERNEL}, stride 1, decimation by 2",
+            "Kernel, up": f"{AUTOENCODER_KERNEL}, stride 1 after zeros between samples",
+            "Activation": "ReLU, tanh in the final layer",
+        } | _training_rows(mm19.training, mm19.geometry.sample_rate, mm19.autoencoder)
+    return pd.DataFrame(columns).rename_axis("parameter")
+
+
+def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """MM'19 Table 3: per system the mean of each measure with its 95 % interval over seeds and pieces, and the paper's.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `experiments.autoencoding.results_table`.
+    """
+    found = pd.concat([autoencoding.intervals(rows, measure) for measure in autoencoding.MEASURES], ignore_index=True)
+    text = [f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in found.itertuples()]
+    table = found.assign(text=text).pivot(index="system", columns="measure", values="text")
+    names = autoencoding.MODELS | {autoencoding.HALF_RATE: "half the rate, no network"}
+    table = table.reindex(list(names))[list(autoencoding.MEASURES)]
+    table.insert(0, "paper's SNR (dB)", published("mm19", "table3").set_index("system")["value"])
+    return table.rename(index=names).rename_axis(index="system", columns=None)
 
 
 def separation_network_table() -> pd.DataFrame:
@@ -66,7 +120,7 @@ def separation_network_table() -> pd.DataFrame:
     capacities = {"speech denoising": SPEECH_CAPACITIES, "vocal separation": VOCAL_CAPACITIES}
     columns = {}
     for task, networks in capacities.items():
-        column = _network_column(next(iter(networks.values())), PAPER.separation_training, PAPER.geometry.sample_rate)
+        column = _network_column(next(iter(networks.values())), PAPER.separation_training, PAPER.geometry)
         column["Number of layers"] = str([network.num_layers for network in networks.values()]).strip("[]")
         column["F (filters of the first layer)"] = str([net.base_filters for net in networks.values()]).strip("[]")
         del column["Trainable parameters"]
@@ -168,7 +222,8 @@ def dont_know_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFra
 def summary(setup: Settings) -> pd.DataFrame:
     """What came out so far, claim by claim: columns claim, published, here; read from the results of `setup`."""
     scores = results.read(setup, loss_network.TABLE)
-    own = scores[scores["split"] == "validation"].groupby("system")["l1"].mean()
+    validation = scores[scores["split"] == "validation"]
+    own = validation[validation["network"] == loss_network.IJCNN20].groupby("system")["l1"].mean()
     rows = capacity.results_table(setup, "committed")
     effects = capacity.effects(rows, "estoi").set_index("capacity")
     figure = figure5_data(rows, results.read(setup, PREFERENCES))

@@ -9,8 +9,17 @@ import pytest
 import torch
 
 from nblib.audio import Geometry
-from nblib.experiments import Settings, capacity, loss_network, preferences, settings
-from nblib.experiments.settings import MusicSize, SpeechSize
+from nblib.experiments import (
+    Settings,
+    autoencoding,
+    broadband,
+    capacity,
+    listening,
+    loss_network,
+    preferences,
+    settings,
+)
+from nblib.experiments.settings import Autoencoding, MusicSize, SpeechSize
 from nblib.training import NetworkSpec, Training
 
 LEAST = settings(
@@ -20,6 +29,18 @@ LEAST = settings(
     speech=SpeechSize(6, 3, 3),
     loss_network=NetworkSpec(2, 2),
     loss_training=Training(learning_rate=1e-2, batch_size=2, max_epochs=4, gain_db=(-20.0, 0.0)),
+    mm19=Autoencoding(
+        geometry=Geometry(sample_rate=16_000, frames=16),
+        time_geometry=Geometry(sample_rate=16_000, frames=15),
+        spectral=NetworkSpec(2, 2),
+        spectral_training=Training(learning_rate=1e-2, batch_size=2, max_epochs=3),
+        time_domain=NetworkSpec(3, 2, kind="wave_unet"),
+        time_domain_training=Training(learning_rate=1e-2, batch_size=2, max_epochs=2),
+        autoencoder=NetworkSpec(3, 2, kind="autoencoder"),
+        training=Training(learning_rate=1e-3, batch_size=2, max_epochs=2),
+        unit_epochs=1,
+        replicates=2,
+    ),
     separation_training=Training(learning_rate=3e-2, batch_size=4, max_epochs=4),
     replicates=2,
 )
@@ -41,6 +62,9 @@ def make_experiments() -> Callable[[Path, int], Path]:
             patch.setenv("NBLIB_DATA", str(folder))
             patch.setenv("NBLIB_CORES", str(cores))
             loss_network.make(LEAST, log=lambda line: None)
+            autoencoding.make(LEAST, log=lambda line: None)
+            listening.make(LEAST, log=lambda line: None)
+            broadband.make(LEAST, log=lambda line: None)
             capacity.make(LEAST, log=lambda line: None)
             preferences.make(LEAST)
         assert torch.get_num_threads() == threads

@@ -77,13 +77,13 @@ def test_figure2_has_a_row_per_system_and_a_column_per_piece() -> None:
     rows = [
         one.assign(item=item, title=f"title {item}", system=system)
         for item in ("a", "b")
-        for system in ("lossless", "mp3", "emulated")
+        for system in ("lossless", "mp3", "mm19_spectral")
     ]
     figure = figures.figure2(pd.concat(rows), GEOMETRY)
     drawn = [axes for axes in figure.axes if axes.images]
     assert len(drawn) == 6
     assert [axes.get_title() for axes in drawn] == ["title a", "title b", "", "", "", ""]
-    assert [axes.get_ylabel().split("\n")[0] for axes in drawn[::2]] == ["lossless", "MP3, 16 kbps", "emulated"]
+    assert [axes.get_ylabel().split("\n")[0] for axes in drawn[::2]] == ["lossless", "MP3, 16 kbps", "spectral network"]
     plt.close(figure)
 
 
@@ -118,7 +118,7 @@ def test_figure5_draws_the_pooled_points_the_seeds_and_the_papers() -> None:
 
 
 def test_the_diagram_shows_the_networks_own_sizes() -> None:
-    figure = figures.unet_diagram(describe(MaskUNet(3, 2), 64, 32))
+    figure = figures.network_diagram(describe(MaskUNet(3, 2), 64, 32))
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert labels[:4] == ["input\n1 × 64\n× 32", "down1\n2 × 32\n× 16", "down2\n4 × 16\n× 8", "down3\n8 × 8\n× 4"]
     assert labels[-1] == "up3\n1 × 64\n× 32"

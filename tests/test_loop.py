@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from tiny import low_pass_pairs
 
 from nblib.errors import StorageError, TrainingDiverged
 from nblib.losses import CodecLoss, L1Loss, WeightedLoss
-from nblib.networks import MaskUNet
+from nblib.networks import AutoEncoder, MaskUNet
 from nblib.patches import PatchPairs
 from nblib.provenance import derive_seed, seed_everything
 from nblib.training import Outcome, Training, train
@@ -233,7 +234,7 @@ def test_a_run_that_goes_on_ends_bit_identical_to_one_that_was_never_stopped(tmp
         fit(network(number), loss(), replace(config, max_epochs=epochs), tmp_path / "b")
     resumed = network(99)  # every network but the first has other weights, until the checkpoint sets them
     outcome = fit(resumed, loss(), config, tmp_path / "b")
-    assert replace(outcome, seconds=0) == replace(expected, seconds=0)
+    assert replace(outcome, seconds=0, loss_seconds=0) == replace(expected, seconds=0, loss_seconds=0)
     assert same_bits(resumed, undisturbed)
 
 
@@ -313,3 +314,31 @@ def test_the_same_code_trains_and_resumes_on_a_gpu(tmp_path, loss):
     assert next(on_gpu.parameters()).is_cuda
     # Dropout draws other numbers there, so values agree only roughly.
     assert outcome.history[-1]["validation_l1"] == pytest.approx(expected.history[-1]["validation_l1"], rel=0.5)
+
+
+@pytest.mark.parametrize(("share", "steps"), [(1.0, 4), (0.5, 2), (0.25, 1), (0.01, 1)])
+def test_an_epoch_draws_its_share_of_the_patches_anew(tmp_path, share, steps):
+    config = replace(FAST, batch_size=2, max_epochs=3, patience=9, epoch_share=share)
+    outcome = fit(network(), L1Loss(), config, tmp_path)
+    assert (outcome.epochs, outcome.steps) == (3, 3 * steps)
+
+
+def test_the_time_spent_in_the_loss_is_told(tmp_path):
+    class Slow(L1Loss):
+        def terms(self, estimate: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
+            time.sleep(0.02 if self.training else 0)
+            return super().terms(estimate, target)
+
+    outcome = fit(network(), Slow(), replace(FAST, batch_size=4, max_epochs=3), tmp_path)
+    assert outcome.seconds > outcome.loss_seconds >= 0.02 * outcome.steps
+
+
+def test_samples_are_trained_on_as_they_are(tmp_path):
+    seed_everything("samples")
+    samples = torch.rand(8, 1, 64) - 0.5
+    pairs = {split: PatchPairs(samples, samples, tuple(map(str, range(8)))) for split in ("train", "validation")}
+    coder = AutoEncoder(3, 2)
+    with torch.no_grad():
+        expected = float((coder(samples) - samples).abs().mean())
+    found = evaluate(coder, L1Loss(), pairs["validation"], 3, None)
+    assert found == pytest.approx((expected, expected), rel=1e-5)

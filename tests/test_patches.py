@@ -1,4 +1,4 @@
-"""Magnitude patches of codec pairs and mixtures, made once and kept."""
+"""Patches of codec pairs, mixtures and what an autoencoder restores, made once and kept."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 from full_disk import files, in_process_with_small_files
 
 from nblib import paths
-from nblib.audio import Codec, Geometry
+from nblib.audio import Codec, Geometry, band_limit
 from nblib.corpora.base import Item, Mixture
 from nblib.errors import CorpusError, StorageError
-from nblib.patches import codec_pairs, mixture_pairs
+from nblib.patches import codec_pairs, mixture_pairs, sample_codec_pairs, sample_patches
 from nblib.provenance import random_generator
 
 GEOMETRY = Geometry(sample_rate=16_000, window=64, hop=32, frames=16)
@@ -165,3 +165,31 @@ def test_pairs_move_to_a_device_as_one():
     pairs = mixture_pairs(Mixtures(), GEOMETRY, "train").to("meta")
     assert pairs.inputs.device.type == pairs.targets.device.type == "meta"
     assert len(pairs) == 4
+
+
+def test_sample_pairs_are_lossless_and_coded_samples_with_half_overlap():
+    codec = Codec("mp3", 16_000)
+    pairs = sample_codec_pairs(Music(), codec, GEOMETRY, "train")
+    size, half = GEOMETRY.patch_samples, GEOMETRY.patch_samples // 2
+    long, short = Music().items("train")
+    lossless = Music().load(long)
+    coded = codec.roundtrip(lossless, 16_000)
+    starts = [0, size, 2 * size, half, half + size]
+    assert pairs.inputs.shape == pairs.targets.shape == (len(pairs), 1, size)
+    for number, start in enumerate(starts):
+        np.testing.assert_array_equal(pairs.inputs[number, 0].numpy(), lossless[start : start + size])
+        np.testing.assert_array_equal(pairs.targets[number, 0].numpy(), coded[start : start + size])
+    assert pairs.names[: len(starts)] == tuple(f"long:{n}" for n in range(len(starts)))
+    assert {name.split(":")[0] for name in pairs.names[len(starts) :]} == {"short"}
+    np.testing.assert_array_equal(pairs.inputs[len(starts), 0, :100].numpy(), Music().load(short))
+
+
+def test_an_autoencoders_patches_are_limited_samples_and_their_own_targets():
+    pairs = sample_patches(Music(), 3000, GEOMETRY, "train")
+    assert pairs.targets is pairs.inputs and pairs.to("cpu").targets is pairs.to("cpu").inputs
+    limited = band_limit(Music().load(Music().items("train")[0]), 16_000, 3000)
+    size = GEOMETRY.patch_samples
+    np.testing.assert_array_equal(pairs.inputs[:3, 0].numpy(), limited[: 3 * size].reshape(3, size))
+    assert len(sample_patches(Music(), 5000, GEOMETRY, "train")) == len(pairs)
+    again = sample_patches(Unloadable(), 3000, GEOMETRY, "train")
+    assert torch.equal(again.inputs, pairs.inputs) and again.targets is again.inputs

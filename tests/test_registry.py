@@ -12,9 +12,10 @@ import pytest
 import soundfile
 
 import nblib.corpora as corpora
+from nblib import paths
 from nblib.corpora import EmbeddedMixtures, MusicFolder, MusicSelection, ScoresCorpus, SpeakerNoiseFolders
 from nblib.corpora.base import SPLITS
-from nblib.corpora.registry import music, speech_mixtures
+from nblib.corpora.registry import KeptScores, music, speech_mixtures
 from nblib.corpora.voicebank import VoiceBankDemand
 from nblib.errors import CorpusError, ParameterError
 
@@ -46,10 +47,25 @@ def write_folders(root: Path) -> None:
 
 def test_embedded_by_name() -> None:
     made = music("embedded", None, 16_000, 3, pieces=5, seconds=4.0)
-    assert made == ScoresCorpus(pieces=5, seconds=4.0, sample_rate=16_000, seed=3)
+    assert made == KeptScores(pieces=5, seconds=4.0, sample_rate=16_000, seed=3)
     spoken = speech_mixtures("embedded", None, 16_000, 3, train=4, validation=2, test=1)
     assert spoken == EmbeddedMixtures(4, 2, 1, sample_rate=16_000, seed=3)
     assert [len(spoken.items(split)) for split in SPLITS] == [4, 2, 1]
+
+
+def test_a_piece_is_played_once_and_then_kept_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NBLIB_DATA", str(tmp_path))
+    kept, played = music("embedded", seed=3, pieces=3, seconds=1.0), ScoresCorpus(pieces=3, seconds=1.0, seed=3)
+    assert kept.fingerprint == played.fingerprint
+    item = kept.items("test")[0]
+    first = kept.load(item)
+    np.testing.assert_array_equal(first, played.load(item))
+    monkeypatch.setattr(ScoresCorpus, "load", None)
+    again = kept.load(item)
+    np.testing.assert_array_equal(again, first)
+    assert again.dtype == first.dtype == np.float32
+    (file,) = (paths.cache() / f"music-{kept.fingerprint}").iterdir()
+    assert file.stem == item.name
 
 
 @pytest.mark.parametrize("place", ["lossless_music", ".", "musdb18hq/train/song"])

@@ -105,7 +105,7 @@ def test_profiles_and_corpora_keep_their_results_apart():
 @pytest.mark.parametrize("peak", [0.5, 3.0])
 def test_a_sound_comes_back_and_is_turned_down_only_over_full_scale(peak):
     samples = (peak * np.sin(np.arange(5000) / 9)).astype(np.float32)
-    results.save_sound(SETUP, "sound", samples)
+    results.save_sound(SETUP, "sound", samples, SETUP.geometry.sample_rate)
     expected = samples if peak < 1 else samples / np.abs(samples).max() * 0.999
     np.testing.assert_allclose(results.read_sound(SETUP, "sound"), expected, atol=2**-15)
 

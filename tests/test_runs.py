@@ -22,10 +22,10 @@ from tiny import low_pass_pairs, run_config
 from nblib import paths, provenance
 from nblib.audio import Geometry
 from nblib.errors import ParameterError, StorageError, TrainingDiverged
-from nblib.networks import MaskUNet, count_parameters
+from nblib.networks import AutoEncoder, MaskUNet, count_parameters
 from nblib.patches import PatchPairs
 from nblib.training import LossSpec, NetworkSpec, Run, RunConfig, Training, train_or_load
-from nblib.training.runs import is_complete, load, mask_spread
+from nblib.training.runs import is_complete, load, spread
 
 
 @pytest.fixture(autouse=True)
@@ -188,9 +188,9 @@ def nothing_left(split: str) -> PatchPairs:
 def test_a_mask_that_became_constant_is_called_collapsed():
     run = quiet(run_config(training={"learning_rate": 0.3, "max_epochs": 15}), nothing_left)
     assert run.status == "collapsed"
-    assert run.record["mask_spread"] < 0.01
+    assert run.record["spread"] < 0.01
     assert float(run.network().mask(low_pass_pairs("validation").inputs).detach().std()) < 0.01
-    assert quiet(run_config()).record["mask_spread"] > 0.01
+    assert quiet(run_config()).record["spread"] > 0.01
 
 
 def test_the_spread_of_a_mask_is_its_standard_deviation_over_all_patches():
@@ -198,9 +198,18 @@ def test_the_spread_of_a_mask_is_its_standard_deviation_over_all_patches():
     network, pairs = MaskUNet(2, 3), low_pass_pairs("train")
     mask = network.eval().mask(pairs.inputs).detach().double()
     for batch_size in (3, 16):
-        assert mask_spread(network, pairs, "linear", batch_size) == pytest.approx(
-            float(mask.std(correction=0)), rel=1e-5
-        )
+        assert spread(network, pairs, "linear", batch_size) == pytest.approx(float(mask.std(correction=0)), rel=1e-5)
+
+
+def test_the_spread_of_a_network_on_samples_is_its_level_over_the_targets():
+    provenance.seed_everything("spread")
+    network, targets = AutoEncoder(3, 2), torch.rand(5, 1, 64) - 0.5
+    pairs = PatchPairs(targets, targets, tuple("abcde"))
+    restored = network(targets).detach()
+    expected = float((restored.square().mean() / targets.square().mean()).sqrt())
+    assert spread(network, pairs, None, 2) == pytest.approx(expected, rel=1e-5)
+    torch.nn.init.zeros_(network.up[-1].weight)
+    assert spread(network, pairs, None) == 0
 
 
 # Damage
@@ -355,7 +364,7 @@ def test_a_run_killed_at_random_moments_ends_bit_identical_to_one_that_was_not(t
         assert code == "0", (kills, done.stderr)
         folder = tmp_path / name / "runs" / run_hash
         record = json.loads((folder / "run.json").read_text())
-        for clock in ("seconds", "finished"):
+        for clock in ("seconds", "loss_seconds", "finished"):
             del record[clock]
         results.append(((folder / "network.safetensors").read_bytes(), record))
         assert {"network.safetensors", "run.json"} <= set(files(folder))

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from nblib.errors import ParameterError
-from nblib.networks import AutoEncoder, WaveUNet, count_parameters
+from nblib.networks import AutoEncoder, WaveUNet, count_parameters, describe, through
 from nblib.provenance import seed_everything
 
 
@@ -129,3 +129,53 @@ def test_sizes_that_make_no_network(kind, sizes):
 def test_an_unknown_layer_is_named():
     with pytest.raises(ParameterError, match="down4"):
         wave_u_net(3, 4).activations(samples(1, 1, 64), ["down4"])
+
+
+def test_filters_that_make_no_pairs():
+    with pytest.raises(ParameterError, match="base_filters=3: give an even number"):
+        AutoEncoder(8, 3)
+
+
+@pytest.mark.parametrize("sizes", [(8, 12), (8, 4), (3, 2)])
+def test_the_autoencoder_starts_as_an_orthogonal_projection_to_half_its_channels(sizes):
+    network = autoencoder(*sizes).double()
+    step = 2**network.num_layers
+    sound = 0.05 * samples(4, 1, 64 * step).double()
+
+    def project(signal: torch.Tensor) -> torch.Tensor:
+        return torch.atanh(network(signal))
+
+    with torch.no_grad():
+        once = project(sound)
+        torch.testing.assert_close(project(once), once, rtol=0, atol=1e-6)
+        assert float((once * (sound - once)).sum() / (once * once).sum()) == pytest.approx(0, abs=1e-6)
+        # Of white noise a projection keeps its share of dimensions, at the narrowest level: one for each pair there.
+        shares = [layer.out_channels / 2 / 2**level for level, layer in enumerate(network.down, start=1)]
+        assert float(once.square().sum() / sound.square().sum()) == pytest.approx(min(shares), rel=0.15)
+
+
+def test_the_codec_network_starts_with_the_weights_of_keras():
+    for layer in wave_u_net().down:
+        inputs, outputs, kernel = layer.in_channels, layer.out_channels, 15
+        limit = (6 / (kernel * (inputs + outputs))) ** 0.5
+        assert layer.weight.abs().max() <= limit
+        assert float(layer.weight.detach().std()) == pytest.approx(limit / 3**0.5, rel=0.1)
+        assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("length", [1, 255, 256, 1000])
+def test_signals_of_any_length_go_through_whole(length):
+    network, sound = autoencoder(), samples(length).numpy()
+    restored = through(network, sound)
+    assert restored.shape == (length,)
+    padded = torch.zeros(1, 1, -(-length // 256) * 256)
+    padded[0, 0, :length] = torch.from_numpy(sound)
+    with torch.no_grad():
+        assert torch.equal(torch.from_numpy(restored), network(padded)[0, 0, :length])
+
+
+def test_networks_on_samples_describe_their_layers():
+    rows = {row.pop("name"): row for row in describe(autoencoder(3, 2), 64)}
+    assert list(rows) == ["input", "down1", "down2", "down3", "up1", "up2", "up3"]
+    assert rows["down3"] == {"channels": 4, "samples": 8}
+    assert rows["up3"] == rows["input"] == {"channels": 1, "samples": 64}

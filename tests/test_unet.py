@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nblib import paths
 from nblib.errors import ParameterError
-from nblib.experiments.settings import LOSS_NETWORKS, SPEECH_CAPACITIES, VOCAL_CAPACITIES, parameter_count
+from nblib.experiments.settings import PAPER, SPEECH_CAPACITIES, VOCAL_CAPACITIES, parameter_count
 from nblib.networks import CONFIGURATIONS, MaskUNet, configuration_layers, describe
 from nblib.provenance import seed_everything
 
@@ -42,9 +42,9 @@ def test_table_2_has_ten_counts():
     assert len(published_counts()) == len(SPEECH_CAPACITIES) + len(VOCAL_CAPACITIES) == 10
 
 
-@pytest.mark.parametrize(("name", "count"), [("ijcnn20", 30_076_397), ("mm19_spectral", 9_786_017)])
-def test_the_loss_networks_counts(name, count):
-    assert parameter_count(LOSS_NETWORKS[name]) == count
+def test_the_loss_networks_counts():
+    assert parameter_count(PAPER.loss_network) == 30_076_397
+    assert parameter_count(PAPER.mm19.spectral) == 9_786_017
 
 
 def test_layers_of_the_papers_loss_network_have_its_sizes():

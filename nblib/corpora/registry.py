@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from nblib import paths, tensors
 from nblib.corpora.base import SPLITS, Item, MixtureCorpus, MusicCorpus
 from nblib.corpora.folders import LOSSLESS, SPLIT, MusicFolder
 from nblib.corpora.mixtures import EmbeddedMixtures
@@ -72,6 +74,20 @@ class MusicSelection:
         return self.folder.load(item)
 
 
+@dataclass(frozen=True)
+class KeptScores(ScoresCorpus):
+    """A `ScoresCorpus` whose pieces, played once, are kept in the cache as the 16-bit samples that they are."""
+
+    def load(self, item: Item) -> np.ndarray:
+        """As `ScoresCorpus.load`."""
+        path = paths.cache() / f"music-{self.fingerprint}" / f"{item.name}.safetensors"
+        if not path.exists():
+            samples = np.round(super().load(item) * 32768).astype(np.int16)
+            tensors.save(path, {"samples": torch.from_numpy(samples)}, item.name)
+        found, _ = tensors.load(path)
+        return found["samples"].numpy().astype(np.float32) / 32768
+
+
 def music(
     corpus: str,
     data_root: str | Path | None = None,
@@ -104,7 +120,7 @@ def music(
     """
     check_choice("corpus", corpus, CORPORA)
     if corpus == "embedded":
-        return ScoresCorpus(pieces=pieces, seconds=seconds, sample_rate=sample_rate, seed=seed)
+        return KeptScores(pieces=pieces, seconds=seconds, sample_rate=sample_rate, seed=seed)
     folder = _music_folder(_root(data_root))
     found = MusicFolder(folder, sample_rate=sample_rate, seed=seed, max_seconds=seconds)
     return found if len(found.items()) <= pieces else MusicSelection(found, pieces)

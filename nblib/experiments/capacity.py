@@ -86,7 +86,7 @@ def results_table(setup: Settings, source: str, log: Callable[[str], None] = pri
 
 def train(setup: Settings, log: Callable[[str], None] = print) -> list[Run]:
     """The runs of `configs`, trained or loaded, the loss network before them."""
-    loss_run = loss_network.train(setup, log)
+    (loss_run,) = loss_network.train(setup, log=log)
     data = partial(mixture_pairs, setup.speech_corpus(), setup.geometry)
     return train_all(configs(setup, loss_run.hash), data, setup.device, log)
 
@@ -193,10 +193,10 @@ def _estoi_against_snr(mixture: Mixture, item: Item, sample_rate: int) -> list[d
 
 def _save_excerpts(setup: Settings, runs: list[Run], item: Item) -> None:
     """One item through the first seed's networks of the smallest capacity, to look at and to listen to."""
-    mixture = setup.speech_corpus().load(item)
-    results.save_sound(setup, "speech_unprocessed", mixture.mixture)
-    results.save_sound(setup, "speech_target", mixture.target)
+    mixture, rate = setup.speech_corpus().load(item), setup.geometry.sample_rate
+    results.save_sound(setup, "speech_unprocessed", mixture.mixture, rate)
+    results.save_sound(setup, "speech_target", mixture.target, rate)
     for run in runs[: len(LOSSES)]:
         if run.status != "diverged":
             kind = run.record["config"]["loss"]["kind"]
-            results.save_sound(setup, f"speech_p1_{kind}", separate(setup, run.network(), mixture.mixture))
+            results.save_sound(setup, f"speech_p1_{kind}", separate(setup, run.network(), mixture.mixture), rate)

@@ -1,12 +1,9 @@
-"""The listening test of MM'19 Section 7.2 (Tables 4 and 5), from excerpts to votes.
-
-The systems are stand-ins of known order, so that the whole chain can be judged before any network stands in it: the
-original, what MP3 leaves of it at three bitrates, and the low anchor of ITU-R BS.1534.
-"""
+"""The listening test of MM'19 Section 7 (Tables 4 and 5) on Models A to D and the original, from excerpts to votes."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from nblib import paths
-from nblib.audio import Codec, band_limit, noise_like
+from nblib.audio import noise_like
 from nblib.corpora import Item
 from nblib.errors import ParameterError, check_choice
 from nblib.evaluation import peaq_basic
-from nblib.experiments import results
+from nblib.experiments import autoencoding, results
+from nblib.experiments.autoencoding import MODELS
 from nblib.experiments.settings import Settings
 from nblib.listening import (
     PUBLISHED_TESTS,
@@ -32,8 +30,10 @@ from nblib.listening import (
     read_votes,
 )
 from nblib.listening.votes import ORIGINAL
+from nblib.networks import through
 from nblib.parallel import parallel_map
 from nblib.provenance import derive_seed, torch_threads
+from nblib.training import Run
 
 SCORES, SLOPE, VOTES, SENSITIVITY = (
     *("listening_scores.csv", "listening_scores_against_snr.csv"),
@@ -42,14 +42,7 @@ SCORES, SLOPE, VOTES, SENSITIVITY = (
 LATEST = "latest.txt"
 EXCERPT_SECONDS = 5.0
 PUBLISHED = PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
-SYSTEMS = {
-    ORIGINAL: "original",
-    "mp3_64k": "MP3, 64 kbps",
-    "mp3_32k": "MP3, 32 kbps",
-    "mp3_16k": "MP3, 16 kbps",
-    "low_pass": "low-passed, 3.5 kHz",
-}
-LOW_PASS_HZ = 3500
+SYSTEMS = {ORIGINAL: "original"} | MODELS
 JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
 # Music in noise of its own long-term spectrum, as speech was where the JND was measured; over these ratios the 2f-model
 # goes from about 25 to 75, where systems worth a test lie.
@@ -59,42 +52,41 @@ SCALES = (0.5, 1.0, 2.0)
 
 def listening_items(setup: Settings) -> list[Item]:
     """Test pieces of as many characters as there are ("five tracks across differing musical genres")."""
-    items = setup.music_corpus().items("test")
+    items = autoencoding.corpus(setup).items("test")
     characters = [item.info.get("character", item.group) for item in items]
     first = [index for index, character in enumerate(characters) if character not in characters[:index]]
     rest = [index for index in range(len(items)) if index not in first]
     return [items[index] for index in sorted([*first, *rest][: PUBLISHED.items])]
 
 
-def excerpts(setup: Settings, item: Item) -> dict[str, np.ndarray]:
-    """The loudest five seconds of `item` [shape=(n,)] through every system of `SYSTEMS`."""
-    sample_rate = setup.geometry.sample_rate
-    original = loudest(setup.music_corpus().load(item), round(EXCERPT_SECONDS * sample_rate))
-    coded = {
-        f"mp3_{bitrate}k": Codec("mp3", 1000 * bitrate).roundtrip(original, sample_rate) for bitrate in (64, 32, 16)
-    }
+def excerpts(setup: Settings, runs: dict[str, Run], item: Item) -> dict[str, np.ndarray]:
+    """The loudest five seconds of `item`, band-limited as in training [shape=(n,)], and the same through each model."""
+    piece = autoencoding.limited(setup, item, setup.mm19.limit_hz)
+    start, end = loudest(piece, round(EXCERPT_SECONDS * setup.mm19.geometry.sample_rate))
     with torch_threads(1):
-        low_pass = band_limit(original, sample_rate, LOW_PASS_HZ)
-    return {ORIGINAL: original} | coded | {"low_pass": low_pass}
+        restored = {model: through(run.network(), piece)[start:end] for model, run in runs.items()}
+    return {ORIGINAL: piece[start:end]} | restored
 
 
-def loudest(samples: np.ndarray, length: int) -> np.ndarray:
-    """The stretch of `length` samples (all, if there are fewer) with the most energy, so that no excerpt is a pause."""
+def loudest(samples: np.ndarray, length: int) -> tuple[int, int]:
+    """Start and end of the `length` samples (all, if there are fewer) with the most energy: no excerpt is a pause."""
     energy = np.concatenate([[0.0], np.square(samples, dtype=np.float64).cumsum()])
     length = min(length, len(samples))
     first = int(np.argmax(energy[length:] - energy[:-length]))
-    return samples[first : first + length]
+    return first, first + length
 
 
-def make(setup: Settings) -> None:
+def make(setup: Settings, log: Callable[[str], None] = print) -> None:
     """Score the excerpts, let the model listener vote, and write tables, one item's sounds and the test for people."""
+    runs = autoencoding.train(setup, setup.mm19.limit_hz, setup.mm19.replicates, log)
+    first = autoencoding.first_of_each(setup, runs)
     items = listening_items(setup)
-    parts = list(parallel_map(partial(_score_item, setup), items))
+    parts = list(parallel_map(partial(_score_item, setup, first), items))
     measures = ["two_f", "odg", "nmr_db"]
     results.save(setup, SCORES, pd.concat([scored for scored, _, _ in parts])[["item", "system", *measures]])
     results.save(setup, SLOPE, pd.concat([slope for _, slope, _ in parts])[["item", "snr_db", *measures]])
     for system, samples in parts[0][2].items():
-        results.save_sound(setup, f"listening_{system}", samples)
+        results.save_sound(setup, f"listening_{system}", samples, setup.mm19.geometry.sample_rate)
     scores = results.read(setup, SCORES)
     results.save(setup, VOTES, pd.concat([votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
     results.save(setup, SENSITIVITY, sensitivity(setup, scores))
@@ -106,7 +98,7 @@ def make_test(setup: Settings, sounds: dict[str, dict[str, np.ndarray]]) -> Path
     digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
     folder = _tests(setup) / digest.hexdigest()[:8]
     name = "Which sounds better?"
-    build_test(folder, sounds, setup.geometry.sample_rate, name=name, question="quality", seed=setup.seed)
+    build_test(folder, sounds, setup.mm19.geometry.sample_rate, name=name, question="quality", seed=setup.seed)
     with paths.whole(_tests(setup) / LATEST) as temporary:
         temporary.write_text(folder.name)
     return folder
@@ -125,18 +117,29 @@ def _tests(setup: Settings) -> Path:
     return paths.data() / "listening" / results.folder(setup).name
 
 
-def _score_item(setup: Settings, item: Item) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:
-    sounds = excerpts(setup, item)
+def _score_item(
+    setup: Settings, runs: dict[str, Run], item: Item
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:
+    sounds = excerpts(setup, runs, item)
+    scored, slope = score_sounds(sounds, setup.mm19.geometry.sample_rate, setup.seed, item.name)
+    return scored.assign(item=item.name), slope.assign(item=item.name), sounds
+
+
+def score_sounds(
+    sounds: dict[str, np.ndarray], sample_rate: int, *seed: str | int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What PEAQ says of each system against `ORIGINAL`, and of `ORIGINAL` in noise of its own spectrum at `SNRS_DB`.
+
+    Columns two_f, odg, nmr_db (dB), and system or snr_db (dB).
+    """
     original = sounds[ORIGINAL]
-    noise = noise_like(original, setup.seed, item.name)
+    noise = noise_like(original, *seed)
     noisy = [original + 10 ** (-snr_db / 20) * noise for snr_db in SNRS_DB]
     estimates = np.stack([*sounds.values(), *noisy]).astype(np.float32)
     with torch_threads(1):
-        found = peaq_basic(np.broadcast_to(original, estimates.shape), estimates, setup.geometry.sample_rate)
+        found = peaq_basic(np.broadcast_to(original, estimates.shape), estimates, sample_rate)
     values = pd.DataFrame({"two_f": found["two_f"], "odg": found["odg"], "nmr_db": found["TotalNMRB"]})
-    scored, slope = values[: len(sounds)].assign(system=list(sounds)), values[len(sounds) :]
-    slope = slope.assign(snr_db=SNRS_DB)
-    return scored.assign(item=item.name), slope.assign(item=item.name), sounds
+    return values[: len(sounds)].assign(system=list(sounds)), values[len(sounds) :].assign(snr_db=SNRS_DB)
 
 
 def quality(table: pd.DataFrame, measure: str) -> pd.Series:
@@ -182,10 +185,10 @@ def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[columns]
 
 
-def results_table(setup: Settings, source: str) -> pd.DataFrame:
+def results_table(setup: Settings, source: str, log: Callable[[str], None] = print) -> pd.DataFrame:
     """Scores of every item and system: columns item, system, two_f, odg, nmr_db (dB)."""
     if results.wants_run(source):
-        make(setup)
+        make(setup, log)
     return results.read(setup, SCORES)
 
 

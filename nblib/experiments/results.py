@@ -1,7 +1,7 @@
 """Result tables and the few sounds that go with them, under ``data/results/<profile>``.
 
 Tables hold what a computation came to and no time of day, so that two runs from nothing give identical files; who
-computed it, when and how fast stands in ``runs.csv``.
+computed it, when and how fast stands in ``runs.csv``, and how fast in the columns of `time_columns` too.
 """
 
 from __future__ import annotations
@@ -63,12 +63,10 @@ def read(setup: Settings, name: str) -> pd.DataFrame:
     return pd.read_csv(_existing(setup, name), dtype=dict.fromkeys(NAMES, str))
 
 
-def save_sound(setup: Settings, name: str, samples: np.ndarray) -> None:
+def save_sound(setup: Settings, name: str, samples: np.ndarray, sample_rate: int) -> None:
     """Write an excerpt as 16-bit FLAC; over full scale it is turned down to fit."""
     peak = float(np.abs(samples).max())
-    audio.write(
-        folder(setup) / "excerpts" / f"{name}.flac", samples / max(1.0, peak / 0.999), setup.geometry.sample_rate
-    )
+    audio.write(folder(setup) / "excerpts" / f"{name}.flac", samples / max(1.0, peak / 0.999), sample_rate)
 
 
 def once(setup: Settings, made_from: object, files: tuple[str, ...], make: Callable[[], None]) -> None:
@@ -106,13 +104,26 @@ def save_runs(setup: Settings, experiment: str, runs: list[Run]) -> None:
         {"experiment": experiment, "run": run.hash}
         | {key: run.record.get(key) for key in ("label", "status", "parameters", "epochs", "steps", "best_epoch")}
         | {"seed": run.record["config"]["seed"]}
-        | {key: run.record.get(key) for key in ("seconds", "mask_spread", "device", "commit", "finished", "reason")}
+        | {key: run.record.get(key) for key in ("seconds", "loss_seconds", "spread", "device", "commit")}
+        | {key: run.record.get(key) for key in ("finished", "reason")}
         for run in runs
     )
     if (folder(setup) / "runs.csv").exists():
         others = read(setup, "runs.csv")
         rows = pd.concat([others[others["experiment"] != experiment], rows], ignore_index=True)
     save(setup, "runs.csv", rows.astype(dict.fromkeys(WHOLE, "Int64")))
+
+
+def failed(setup: Settings, experiment: str) -> list[str]:
+    """The collapsed and diverged runs of an experiment, named."""
+    runs = read(setup, "runs.csv").query("experiment == @experiment and status in ['collapsed', 'diverged']")
+    return [f"{run.label}: {run.status}" for run in runs.itertuples()]
+
+
+def time_columns(run: Run) -> dict[str, float]:
+    """Training time of a run and the share of it that its loss took, forward and back, for a row of results."""
+    seconds = float(run.record["seconds"])
+    return {"training_seconds": seconds, "loss_share": float(run.record["loss_seconds"]) / max(seconds, 1e-9)}
 
 
 def _existing(setup: Settings, name: str) -> Path:

@@ -14,18 +14,22 @@ from nblib.figures.base import (
     use_style,
 )
 from nblib.figures.choices import preference_bars, preference_curve
-from nblib.figures.papers import effects_figure, figure2, figure5, hole_shares, learning_curve, unet_diagram
+from nblib.figures.papers import aliasing_curves, interval_points, effects_figure, figure2, figure5, hole_shares, learning_curve, models_diagram, network_diagram
 
 __all__ = [
     "COLOURS",
     "NAMES",
+    "aliasing_curves",
     "decibels",
     "effects_figure",
     "figure2",
     "figure5",
     "hole_shares",
+    "interval_points",
     "learning_curve",
     "magnitude_table",
+    "models_diagram",
+    "network_diagram",
     "player",
     "players",
     "preference_bars",
@@ -34,6 +38,5 @@ __all__ = [
     "spectrogram",
     "spectrogram_grid",
     "spectrogram_rows",
-    "unet_diagram",
     "use_style",
 ]

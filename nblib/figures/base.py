@@ -22,6 +22,7 @@ from nblib.audio import Geometry, stft
 
 # Okabe and Ito's colours, told apart with every kind of colour vision.
 COLOURS = {"codec": "#0072B2", "l1": "#D55E00", "paper": "#555555", "unprocessed": "#999999", "oracle_mask": "#009E73"}
+MODEL_COLOURS = ("#555555", "#D55E00", "#0072B2", "#009E73")  # Models A to D
 NAMES = {
     "codec": "codec loss",
     "l1": "$\\ell_1$",
@@ -29,7 +30,8 @@ NAMES = {
     "oracle_mask": "oracle mask",
     "lossless": "lossless",
     "mp3": "MP3, 16 kbps",
-    "emulated": "emulated",
+    "mm19_spectral": "spectral network",
+    "mm19_time_domain": "time-domain network",
 }
 DECIBEL_RANGE = (-100.0, -10.0)  # of spectrograms; a full-scale sine is 0 dB
 

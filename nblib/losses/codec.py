@@ -1,7 +1,7 @@
 """The codec loss: a frozen network that emulates a codec compares estimate and target layer by layer.
 
-IJCNN'20 Section III, equation (2): L = sum over m in M of lambda_m || g_m(X) - g_m(Y) ||_1; MM'19 equation (3) adds
-the prediction term || C(X) - C(Y) ||_1. Norms are means over elements, so that lambda = 1 weighs every element of a
+IJCNN'20 Section III, equation (2): L = sum over m in M of lambda_m || g_m(X) - g_m(Y) ||_1; MM'19 equation (4) adds
+the prediction term || C(x) - C(y) ||_1. Norms are means over elements, so that lambda = 1 weighs every element of a
 layer alike whatever the layer's size.
 """
 
@@ -13,9 +13,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from nblib.errors import ParameterError
-from nblib.losses.spectral import WeightedLoss
-from nblib.networks import MaskUNet, configuration_layers
+from nblib.errors import ParameterError, check_choice
+from nblib.losses.weighted import WeightedLoss
+from nblib.networks import MaskUNet, WaveUNet, configuration_layers
+
+ALL = "all"
 
 
 class CodecLoss(WeightedLoss):
@@ -25,12 +27,13 @@ class CodecLoss(WeightedLoss):
 
     Parameters
     ----------
-    network : MaskUNet
-        Trained to emulate a codec on scaled magnitudes.
+    network : MaskUNet or WaveUNet
+        Trained to emulate a codec on scaled magnitudes, or on samples.
     layers : str or iterable of str
-        A configuration "A" to "F", or any subset of layer names ("down1", "up3", ...).
+        A configuration "A" to "F", "all" (every layer but the output, as in MM'19), or any subset of layer names
+        ("down1", "up3", ...).
     prediction : bool
-        Compare the network's outputs too (MM'19 equation 3).
+        Compare the network's outputs too (MM'19 equation 4). The layers together then weigh as much as the prediction.
     unit_epochs : int >= 1
         Epochs with weights 1 (see `WeightedLoss`).
 
@@ -40,20 +43,25 @@ class CodecLoss(WeightedLoss):
         A configuration or layer name is unknown, or nothing is left to compare.
     """
 
+    before: tuple[str, ...] = ()  # terms of a subclass that stand before the network's own
+
     def __init__(
-        self, network: MaskUNet, layers: str | Iterable[str] = "F", prediction: bool = False, unit_epochs: int = 10
+        self,
+        network: MaskUNet | WaveUNet,
+        layers: str | Iterable[str] = "F",
+        prediction: bool = False,
+        unit_epochs: int = 10,
     ) -> None:
-        named = configuration_layers(layers, network.num_layers) if isinstance(layers, str) else tuple(layers)
-        output = f"up{network.num_layers}"
-        names = tuple(dict.fromkeys([*named, output] if prediction else named))
-        if not names:
+        output = network.layer_names[-1]
+        named = tuple(dict.fromkeys(_layers(layers, network.num_layers, network.layer_names)))
+        features = tuple(name for name in named if not (prediction and name == output))
+        if not (features or prediction):
             raise ParameterError("layers=() and prediction=False: the codec loss has nothing to compare")
-        super().__init__(names, unit_epochs)
+        names = (*self.before, *features, *([output] if prediction else []))
+        together = 1 / len(features) if prediction and features else 1.0
+        super().__init__(names, unit_epochs, [together if name in features else 1.0 for name in names])
+        self.layers = names[len(self.before) :]
         self.network = copy.deepcopy(network).fuse().requires_grad_(False)
-        with torch.no_grad():
-            step = 2**network.num_layers
-            parameter = next(network.parameters())
-            self.network.activations(parameter.new_zeros(1, 1, step, step), names)
 
     def train(self, mode: bool = True) -> CodecLoss:
         """As for any module, but the network stays in evaluation mode: batch norm and dropout must not move."""
@@ -63,7 +71,18 @@ class CodecLoss(WeightedLoss):
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """One mean absolute difference per layer."""
-        heard = self.network.activations(estimate, self.names)
+        heard = self.network.activations(estimate, self.layers)
         with torch.no_grad():
-            meant = self.network.activations(target, self.names)
-        return [(heard[name] - meant[name]).abs().mean() for name in self.names]
+            meant = self.network.activations(target, self.layers)
+        return [(heard[name] - meant[name]).abs().mean() for name in self.layers]
+
+
+def _layers(layers: str | Iterable[str], num_layers: int, known: tuple[str, ...]) -> Iterable[str]:
+    if layers == ALL:
+        return known[:-1]
+    if isinstance(layers, str):
+        return configuration_layers(layers, num_layers)
+    chosen = tuple(layers)
+    for name in chosen:
+        check_choice("layer", name, known)
+    return chosen

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nblib.errors import check_whole
+from nblib.errors import ParameterError, check_whole
 from nblib.networks.checks import check_samples
+from nblib.networks.initial import projection
 
 KERNEL = 9
 
@@ -33,15 +34,22 @@ class AutoEncoder(nn.Module):
     ----------
     num_layers : int >= 2
         Levels, L.
-    base_filters : int >= 1
+    base_filters : int >= 2, even
         Channels of the first level, F; level k has k times as many, and the bottleneck ``2 ** (L - 1)``: half as many
         numbers as samples come in.
+
+    Raises
+    ------
+    ParameterError
+        A size is out of range.
     """
 
     def __init__(self, num_layers: int = 8, base_filters: int = 12) -> None:
         super().__init__()
         check_whole("num_layers", num_layers, least=2)
-        check_whole("base_filters", base_filters, least=1)
+        check_whole("base_filters", base_filters, least=2)
+        if base_filters % 2:
+            raise ParameterError(f"base_filters={base_filters}: give an even number, since channels start in pairs")
         self.num_layers, self.base_filters = num_layers, base_filters
         channels = [1, *(base_filters * level for level in range(1, num_layers)), 2 ** (num_layers - 1)]
         self.down = nn.ModuleList(
@@ -53,6 +61,7 @@ class AutoEncoder(nn.Module):
             nn.ConvTranspose1d(before, after, KERNEL, stride=2, padding=KERNEL // 2, output_padding=1)
             for before, after in zip(mirrored, mirrored[1:], strict=False)
         )
+        projection(self.down, self.up)
 
     def encode(self, samples: Tensor) -> Tensor:
         """The bottleneck [shape=(batch, 2 ** (L - 1), n / 2 ** L)] of `samples` [shape=(batch, 1, n)].

@@ -1,10 +1,15 @@
-"""What the time-domain networks ask of what goes into them."""
+"""What networks share: the names of their layers and, on samples, what they ask of what goes in."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 from nblib.errors import ParameterError
+
+
+def layer_names(num_layers: int) -> tuple[str, ...]:
+    """A U-Net's layers: ``down1`` (at the input) to ``downL`` (the bottleneck), ``up1`` to ``upL`` (the output)."""
+    return tuple(f"{side}{level}" for side in ("down", "up") for level in range(1, num_layers + 1))
 
 
 def check_samples(samples: Tensor, num_layers: int) -> None:

@@ -8,7 +8,7 @@ but the last, skips concatenated, one output channel.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nblib.errors import ParameterError, check_choice, check_whole
+from nblib.networks.checks import layer_names
 
 OUTPUTS = ("mask", "direct")
 DROPOUT_LAYERS = 3
@@ -83,6 +84,11 @@ class MaskUNet(nn.Module):
         )
         self.up_norm = nn.ModuleList(nn.BatchNorm2d(count) for count in above[:-1])
 
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """``down1`` (at the input) to ``downL`` (the bottleneck), ``up1`` to ``upL`` (the estimate)."""
+        return layer_names(self.num_layers)
+
     def forward(self, magnitude: Tensor) -> Tensor:
         """The estimate, same shape and domain as `magnitude` [shape=(batch, 1, bins, frames), range [0, 1]]."""
         return self.activations(magnitude, [f"up{self.num_layers}"])[f"up{self.num_layers}"]
@@ -103,9 +109,8 @@ class MaskUNet(nn.Module):
             A name is unknown, or bins or frames cannot be halved L times.
         """
         wanted = set(names)
-        known = [f"{side}{level}" for side in ("down", "up") for level in range(1, self.num_layers + 1)]
         for name in sorted(wanted):
-            check_choice("layer", name, known)
+            check_choice("layer", name, self.layer_names)
         return self._layers(magnitude, wanted)
 
     def fuse(self) -> MaskUNet:
@@ -163,15 +168,6 @@ def _fused(layers: nn.ModuleList, norms: nn.ModuleList, transpose: bool) -> nn.M
     return nn.ModuleList(
         fuse_conv_bn_eval(cast(nn.Conv2d, layer), cast(nn.BatchNorm2d, norm), transpose) for layer, norm in pairs
     )
-
-
-def describe(network: MaskUNet, bins: int, frames: int) -> list[dict[str, Any]]:
-    """Name, channels, bins and frames of the input and of every layer's output, measured on the network itself."""
-    names = [f"{side}{level}" for side in ("down", "up") for level in range(1, network.num_layers + 1)]
-    with torch.no_grad():
-        outputs = network.eval().activations(torch.zeros(1, 1, bins, frames), names)
-    shapes = {"input": (1, bins, frames)} | {name: tuple(outputs[name].shape[1:]) for name in names}
-    return [{"name": name, "channels": c, "bins": b, "frames": f} for name, (c, b, f) in shapes.items()]
 
 
 def count_parameters(network: nn.Module) -> int:

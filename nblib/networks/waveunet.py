@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nblib.errors import check_choice, check_whole
-from nblib.networks.checks import check_samples
+from nblib.networks.checks import check_samples, layer_names
+from nblib.networks.initial import glorot
 
 DOWN_KERNEL, UP_KERNEL = 15, 9
 
@@ -50,6 +51,16 @@ class WaveUNet(nn.Module):
             )
             for level, (before, after) in enumerate(zip(below, above, strict=True))
         )
+        glorot(self)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """As `MaskUNet.layer_names`."""
+        return layer_names(self.num_layers)
+
+    def fuse(self) -> WaveUNet:
+        """Itself, in evaluation mode: there is no batch norm to fold away."""
+        return self.eval()
 
     def forward(self, samples: Tensor) -> Tensor:
         """The estimate in (-1, 1), same shape as `samples` [shape=(batch, 1, samples), range [-1, 1]]."""
@@ -66,8 +77,7 @@ class WaveUNet(nn.Module):
         ParameterError
             A name is unknown, or the samples cannot be halved L times.
         """
-        wanted = set(names)
-        known = [f"{side}{level}" for side in ("down", "up") for level in range(1, self.num_layers + 1)]
+        wanted, known = set(names), self.layer_names
         for name in sorted(wanted):
             check_choice("layer", name, known)
         check_samples(samples, self.num_layers)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,18 +39,23 @@ class Training:
     patience: int = 10  # epochs without improvement that end the run: the papers say "early stopping" and no number
     min_improvement: float = 1e-3  # relative; less does not count as an improvement
     gain_db: tuple[float, float] = (0.0, 0.0)  # range of a random gain per patch
+    epoch_share: float = 1.0  # of the patches that an epoch draws anew; less than 1 where one pass takes long
     checkpoint_seconds: float = 20.0  # at least so long between checkpoints; never changes a result
 
 
 @dataclass
 class Outcome:
-    """What a training came to. `status`: "plateau" (early stopping ended it) or "max_epochs"."""
+    """What a training came to. `status`: "plateau" (early stopping ended it) or "max_epochs".
+
+    `loss_seconds` is what of `seconds` went into the loss of the training batches, forward and back to the estimate.
+    """
 
     status: str
     epochs: int
     steps: int
     best_epoch: int
     seconds: float
+    loss_seconds: float
     history: list[dict[str, float]]
 
 
@@ -62,6 +68,7 @@ class _State:
     best_epoch: int = 0
     best_loss: float = float("inf")
     seconds: float = 0.0
+    loss_seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -72,7 +79,7 @@ def train(
     validation: PatchPairs,
     config: Training,
     *,
-    domain: str,
+    domain: str | None,
     seed: int,
     checkpoint: Path,
     log: Callable[[str], None],
@@ -84,7 +91,9 @@ def train(
     network, loss : nn.Module
         On the device to train on; the patches are moved there once.
     training, validation : PatchPairs
-        Linear magnitudes; they are scaled to `domain` batch by batch, after the random gain.
+        Linear magnitudes, scaled to `domain` batch by batch, after the random gain; or samples.
+    domain : str or None
+        Of the network's magnitudes; None for a network on samples.
     checkpoint : Path
         Where the state is kept while training; a run resumes from it. The caller removes it.
     log : callable
@@ -128,7 +137,8 @@ def train(
 
     network.load_state_dict(best)
     status = "plateau" if _on_plateau(loss, config, state) else "max_epochs"
-    return Outcome(status, state.epoch, state.step, state.best_epoch, state.seconds, state.history)
+    seconds = (state.seconds, state.loss_seconds)
+    return Outcome(status, state.epoch, state.step, state.best_epoch, *seconds, state.history)
 
 
 def _on_plateau(loss: WeightedLoss, config: Training, state: _State) -> bool:
@@ -141,22 +151,29 @@ def _train_epoch(
     optimiser: torch.optim.Adam,
     pairs: PatchPairs,
     config: Training,
-    domain: str,
+    domain: str | None,
     state: _State,
 ) -> float:
     network.train()
     loss.train()
-    order = torch.randperm(len(pairs)).split(config.batch_size)
+    drawn = max(1, round(config.epoch_share * len(pairs)))
+    order = torch.randperm(len(pairs))[:drawn].split(config.batch_size)
     losses = torch.empty(len(order), device=pairs.inputs.device)
+    stopwatch = _Stopwatch(losses.device)
     for number, indices in enumerate(order):
         optimiser.param_groups[0]["lr"] = config.learning_rate / (1 + config.decay * state.step)
         inputs, targets = _batch(pairs, indices, config.gain_db, domain)
-        value = loss(network(inputs), targets)
+        estimate = network(inputs)
+        heard = estimate.detach().requires_grad_()
+        with stopwatch:
+            value = loss(heard, targets)
+            value.backward()
         optimiser.zero_grad(set_to_none=True)
-        value.backward()
+        estimate.backward(heard.grad)
         optimiser.step()
         losses[number] = value.detach()
         state.step += 1
+    state.loss_seconds += stopwatch.seconds()
     # One look per epoch: asking after every batch would make a GPU wait for the host.
     wrong = torch.nonzero(~torch.isfinite(losses)).flatten().tolist()
     if wrong:
@@ -179,21 +196,51 @@ def _suspects(pairs: PatchPairs, indices: Tensor) -> str:
     )
 
 
-def _batch(pairs: PatchPairs, indices: Tensor, gain_db: tuple[float, float], domain: str) -> tuple[Tensor, Tensor]:
+def _batch(
+    pairs: PatchPairs, indices: Tensor, gain_db: tuple[float, float], domain: str | None
+) -> tuple[Tensor, Tensor]:
     indices = indices.to(pairs.inputs.device)
     inputs, targets = pairs.inputs[indices], pairs.targets[indices]
     if gain_db != (0.0, 0.0):
-        decibels = torch.empty(len(indices), 1, 1, 1).uniform_(*gain_db).to(inputs.device)
+        decibels = torch.empty(len(indices), *[1] * (inputs.ndim - 1)).uniform_(*gain_db).to(inputs.device)
         gain = 10 ** (decibels / 20)
-        inputs, targets = (inputs * gain).clamp(max=1), (targets * gain).clamp(max=1)
-    return scale(inputs, domain), scale(targets, domain)
+        inputs, targets = (inputs * gain).clamp(-1, 1), (targets * gain).clamp(-1, 1)
+    return (inputs, targets) if domain is None else (scale(inputs, domain), scale(targets, domain))
+
+
+class _Stopwatch:
+    """Adds up the time of its `with` blocks, on a GPU by events that never make it wait for the host."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.cuda = device.type == "cuda"
+        self.laps: list[tuple[Any, Any]] = []
+
+    def _now(self) -> Any:
+        if not self.cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def __enter__(self) -> None:
+        self.start = self._now()
+
+    def __exit__(self, *error: object) -> None:
+        self.laps.append((self.start, self._now()))
+
+    def seconds(self) -> float:
+        """The sum so far."""
+        if not self.cuda:
+            return float(sum(end - start for start, end in self.laps))
+        torch.cuda.synchronize()
+        return sum(start.elapsed_time(end) for start, end in self.laps) / 1000
 
 
 @torch.no_grad()
 def evaluate(
-    network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_size: int, domain: str
+    network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_size: int, domain: str | None
 ) -> tuple[float, float]:
-    """Mean loss and mean l1 of the scaled magnitudes over all `pairs`, without gain; no gradient, no dropout."""
+    """Mean loss and mean l1 of scaled magnitudes or samples over `pairs`, without gain; no gradient, no dropout."""
     network.eval()
     loss.eval()
     total = torch.zeros(2, dtype=torch.float64, device=pairs.inputs.device)

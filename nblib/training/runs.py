@@ -20,32 +20,49 @@ import torch
 from nblib import paths, provenance, tensors
 from nblib.audio import Geometry, scale
 from nblib.errors import StorageError, TrainingDiverged, check_choice
-from nblib.losses import CodecLoss, L1Loss, WeightedLoss
-from nblib.networks import MaskUNet, count_parameters
+from nblib.losses import CodecLoss, L1Loss, SpectralCodecLoss, SpectrogramLoss, WeightedLoss
+from nblib.networks import AutoEncoder, MaskUNet, WaveUNet, count_parameters
 from nblib.patches import PatchPairs
 from nblib.training.loop import Training, train
 
-VERSION = 1  # raised when the code changes what a configuration trains to
-COLLAPSED_SPREAD = 0.01  # a mask with less standard deviation than this over the validation set is a constant
-LOSSES = ("l1", "codec")
+Network = MaskUNet | WaveUNet | AutoEncoder
+
+VERSION = 2  # raised when the code changes what a configuration trains to
+COLLAPSED_SPREAD = 0.01  # see `spread`
+NETWORKS = ("mask_unet", "wave_unet", "autoencoder")
+LOSSES = ("l1", "codec", "spectrogram", "spectral_codec")
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A `MaskUNet`."""
+    """A `MaskUNet` with its `output`, a `WaveUNet` or an `AutoEncoder`."""
 
     num_layers: int
     base_filters: int
     output: str = "mask"
+    kind: str = "mask_unet"
 
-    def build(self) -> MaskUNet:
+    @property
+    def on_samples(self) -> bool:
+        """Whether the network takes samples rather than scaled magnitudes."""
+        return self.kind != "mask_unet"
+
+    def build(self) -> Network:
         """A new network, its weights drawn from torch's current seed."""
-        return MaskUNet(self.num_layers, self.base_filters, self.output)
+        check_choice("network", self.kind, NETWORKS)
+        if self.kind == "mask_unet":
+            return MaskUNet(self.num_layers, self.base_filters, self.output)
+        network = WaveUNet if self.kind == "wave_unet" else AutoEncoder
+        return network(self.num_layers, self.base_filters)
 
 
 @dataclass(frozen=True)
 class LossSpec:
-    """What a network is trained with: "l1", or "codec" with the hash of a loss network's run."""
+    """What a network is trained with.
+
+    "l1"; "codec" with the hash of a loss network's run; of a network on samples also "spectrogram" (MM'19 equation 2)
+    and "spectral_codec" (equation 3), which see the spectrograms of the run's geometry and domain.
+    """
 
     kind: str = "l1"
     network: str = ""
@@ -53,12 +70,20 @@ class LossSpec:
     prediction: bool = False
     unit_epochs: int = 10
 
-    def build(self) -> WeightedLoss:
+    def build(self, geometry: Geometry, domain: str) -> WeightedLoss:
         """The loss, its loss network loaded."""
+        return self.around(load(self.network).network() if self.network else None, geometry, domain)
+
+    def around(self, network: Any, geometry: Geometry, domain: str) -> WeightedLoss:
+        """The loss with this loss network, None where it has none."""
         check_choice("loss", self.kind, LOSSES)
         if self.kind == "l1":
             return L1Loss()
-        return CodecLoss(load(self.network).network(), self.layers, self.prediction, self.unit_epochs)
+        if self.kind == "spectrogram":
+            return SpectrogramLoss(geometry, domain, self.unit_epochs)
+        if self.kind == "spectral_codec":
+            return SpectralCodecLoss(network, geometry, domain, self.unit_epochs)
+        return CodecLoss(network, self.layers, self.prediction, self.unit_epochs)
 
 
 @dataclass(frozen=True)
@@ -93,11 +118,11 @@ class Run:
 
     @property
     def status(self) -> str:
-        """ "plateau", "max_epochs", "collapsed" (a constant mask) or "diverged" (no network was kept)."""
+        """ "plateau", "max_epochs", "collapsed" (see `spread`) or "diverged" (no network was kept)."""
         return str(self.record["status"])
 
-    def network(self) -> MaskUNet:
-        """The trained network in evaluation mode, on the CPU.
+    def network(self) -> Any:
+        """The trained network, of the kind that its configuration names, in evaluation mode, on the CPU.
 
         Raises
         ------
@@ -166,7 +191,8 @@ def _train(
     provenance.deterministic()
     provenance.seed_everything(config.seed, "weights")
     network = config.network.build().to(device)
-    loss = config.loss.build().to(device)
+    loss = config.loss.build(config.geometry, config.domain).to(device)
+    domain = None if config.network.on_samples else config.domain
     training, validation = data("train"), data("validation")
     checkpoint = path / "checkpoint.safetensors"
     record = _header(config, device, network)
@@ -177,7 +203,7 @@ def _train(
             training,
             validation,
             config.training,
-            domain=config.domain,
+            domain=domain,
             seed=config.seed,
             checkpoint=checkpoint,
             log=lambda line: log(f"{config.label}: {line}"),
@@ -186,8 +212,8 @@ def _train(
         record |= {"status": "diverged", "reason": str(error)}
         log(f"{config.label}: diverged: {error}")
     else:
-        record |= dataclasses.asdict(outcome) | {"mask_spread": mask_spread(network, validation, config.domain)}
-        if record["mask_spread"] < COLLAPSED_SPREAD:
+        record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, domain)}
+        if record["spread"] < COLLAPSED_SPREAD:
             record["status"] = "collapsed"
         tensors.save(path / "network.safetensors", network.state_dict(), record["config"])
         log(
@@ -200,7 +226,7 @@ def _train(
     checkpoint.unlink(missing_ok=True)
 
 
-def _header(config: RunConfig, device: str, network: MaskUNet) -> dict[str, Any]:
+def _header(config: RunConfig, device: str, network: Network) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
     return {
         "label": config.label,
@@ -213,13 +239,20 @@ def _header(config: RunConfig, device: str, network: MaskUNet) -> dict[str, Any]
 
 
 @torch.no_grad()
-def mask_spread(network: MaskUNet, pairs: PatchPairs, domain: str, batch_size: int = 16) -> float:
-    """Standard deviation of the network's mask over all of `pairs`' inputs; zero for a constant mask."""
+def spread(network: Any, pairs: PatchPairs, domain: str | None, batch_size: int = 16) -> float:
+    """How much of what goes in still shows: under `COLLAPSED_SPREAD` the network came to nothing.
+
+    Of a network on magnitudes (scaled to `domain`) the standard deviation of its mask over all of `pairs`, zero for a
+    constant mask; of one on samples (`domain` None) the rms of what it puts out over that of the targets, zero for
+    silence.
+    """
     network.eval()
     device = next(network.parameters()).device
-    sums = torch.zeros(2, dtype=torch.float64, device=device)
-    for inputs in pairs.inputs.split(batch_size):
-        mask = network.mask(scale(inputs.to(device), domain)).double()
-        sums += torch.stack([mask.mean(), mask.square().mean()]) * len(inputs) / len(pairs)
-    mean, square = sums.tolist()
-    return max(square - mean**2, 0.0) ** 0.5
+    sums = torch.zeros(3, dtype=torch.float64, device=device)
+    for inputs, targets in zip(pairs.inputs.split(batch_size), pairs.targets.split(batch_size), strict=True):
+        inputs = inputs.to(device)
+        shown = (network(inputs) if domain is None else network.mask(scale(inputs, domain))).double()
+        target = targets.to(device, torch.float64).square().mean()
+        sums += torch.stack([shown.mean(), shown.square().mean(), target]) * len(inputs) / len(pairs)
+    mean, square, target_square = sums.tolist()
+    return (square / max(target_square, 1e-12)) ** 0.5 if domain is None else max(square - mean**2, 0.0) ** 0.5

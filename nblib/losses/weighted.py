@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -21,11 +23,16 @@ class WeightedLoss(nn.Module):
         One name per term.
     unit_epochs : int >= 1
         Epochs with weights 1.
+    shares : sequence of float, optional
+        What each weight is multiplied by when it is set; 1 without. Terms that stand together under one further weight,
+        as the layers of MM'19 equations (3) and (4) do under lambda_c and lambda_b, share out 1 among them: that weight
+        is then set by the same rule.
     """
 
-    def __init__(self, names: tuple[str, ...], unit_epochs: int = 10) -> None:
+    def __init__(self, names: tuple[str, ...], unit_epochs: int = 10, shares: Sequence[float] | None = None) -> None:
         super().__init__()
         self.names, self.unit_epochs = names, unit_epochs
+        self.shares = tuple(shares or (1.0,) * len(names))
         self.register_buffer("weights", torch.ones(len(names)))
         self.register_buffer("sums", torch.zeros(len(names), dtype=torch.float64))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
@@ -44,8 +51,8 @@ class WeightedLoss(nn.Module):
 
         Parameters
         ----------
-        estimate, target : Tensor [shape=(batch, 1, bins, frames)]
-            Scaled magnitudes in [0, 1].
+        estimate, target : Tensor [shape=(batch, 1, ...)]
+            Scaled magnitudes in [0, 1] [bins, frames] or samples in [-1, 1] [n], as the network puts them out.
 
         Raises
         ------
@@ -54,7 +61,7 @@ class WeightedLoss(nn.Module):
         """
         if estimate.shape != target.shape:
             raise ParameterError(f"estimate {tuple(estimate.shape)} and target {tuple(target.shape)} differ in shape")
-        values = torch.stack(self.terms(estimate, target))
+        values = torch.stack(self.terms(estimate, target.detach()))
         if self.training:
             self.sums += values.detach().double()
             self.batches += 1
@@ -73,12 +80,12 @@ class WeightedLoss(nn.Module):
         self.epochs += 1
         if len(self.names) == 1 or int(self.epochs) != self.unit_epochs:
             return False
-        self.weights.copy_(1 / means.clamp(min=1e-12))
+        self.weights.copy_(means.new_tensor(self.shares) / means.clamp(min=1e-12))
         return True
 
 
 class L1Loss(WeightedLoss):
-    """Mean absolute difference of scaled magnitudes: the baseline of IJCNN'20, equation (1)."""
+    """Mean absolute difference of magnitudes (the baseline of IJCNN'20, equation 1) or samples (MM'19 equation 1)."""
 
     def __init__(self) -> None:
         super().__init__(("l1",))
