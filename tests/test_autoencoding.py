@@ -133,10 +133,11 @@ def test_differences_are_paired_by_seed_and_piece():
     assert autoencoding.differences(rows, "snr_db", "one", "other") == pytest.approx({"mean": 3, "low": 3, "high": 3})
 
 
-def test_a_row_without_seeds_stands_against_every_seed():
+@pytest.mark.parametrize("seeds", [(0, 1), (0,)])
+def test_a_row_without_seeds_stands_against_every_seed(seeds):
     rows = pd.DataFrame(
         [{"system": "lossless", "seed": None, "item": item, "clicks": 1.0} for item in ("a", "b")]
-        + [{"system": "model", "seed": seed, "item": item, "clicks": 3.0} for seed in (0, 1) for item in ("a", "b")]
+        + [{"system": "model", "seed": seed, "item": item, "clicks": 3.0} for seed in seeds for item in ("a", "b")]
     )
     found = autoencoding.differences(rows.astype({"seed": "Int64"}), "clicks", "model", "lossless")
     assert found == pytest.approx({"mean": 2, "low": 2, "high": 2})

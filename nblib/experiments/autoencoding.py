@@ -30,6 +30,7 @@ TABLE, HISTORY, EXCERPTS = "snr.csv", "autoencoder_history.csv", "figure4"
 LOSSLESS = "lossless"
 MODELS = {"model_a": "Model A", "model_b": "Model B", "model_c": "Model C", "model_d": "Model D"}
 HALF_RATE = "half_rate"  # half of the variables without any network: resampled to half the rate and back
+NO_SEED = -1
 MEASURES = ("snr_db", "snr_20log_db", "psnr_db", "snr_10ln", "si_sdr_db", "two_f", "nmr_db")
 
 
@@ -229,8 +230,7 @@ def intervals(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Per system the mean of `measure` over seeds and pieces with a 95 % interval over both: mean, low, high."""
     table = []
     for system, own in rows.groupby("system", sort=False):
-        values = own.assign(seed=own["seed"].fillna(-1)).pivot(index="seed", columns="item", values=measure)
-        values = values.replace([np.inf, -np.inf], np.nan)
+        values = _by_seed(own, measure).replace([np.inf, -np.inf], np.nan)
         table.append({"system": system, "measure": measure} | paired_interval(values.to_numpy(float)))
     return pd.DataFrame(table)
 
@@ -238,12 +238,11 @@ def intervals(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
 def differences(rows: pd.DataFrame, measure: str, one: str, other: str) -> dict[str, float]:
     """Mean of `one` minus `other` in `measure`, paired by seed and piece, with a 95 % interval over both.
 
-    A system without seeds (the original) stands against every seed.
+    An `other` without seeds (the original) stands against every seed.
     """
-    first, second = (
-        rows[rows["system"] == system]
-        .assign(seed=lambda own: own["seed"].fillna(-1))
-        .pivot(index="seed", columns="item", values=measure)
-        for system in (one, other)
-    )
-    return paired_interval((first - (second if len(second) == len(first) else second.iloc[0])).to_numpy(float))
+    first, second = (_by_seed(rows[rows["system"] == system], measure) for system in (one, other))
+    return paired_interval((first - (second.loc[NO_SEED] if NO_SEED in second.index else second)).to_numpy(float))
+
+
+def _by_seed(own: pd.DataFrame, measure: str) -> pd.DataFrame:
+    return own.assign(seed=own["seed"].fillna(NO_SEED)).pivot(index="seed", columns="item", values=measure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from nblib.evaluation import aliasing, clicks_per_second, frame_snr, recovered_b
 from nblib.experiments import autoencoding, results
 from nblib.experiments.autoencoding import LOSSLESS, corpus, limited, model_of
 from nblib.experiments.settings import Settings
-from nblib.networks import AutoEncoder, through
+from nblib.networks import through
 from nblib.parallel import parallel_map
 from nblib.provenance import seed_everything
 from nblib.training import Run
@@ -89,7 +90,7 @@ def _sweep(setup: Settings, job: tuple[Run | None, int]) -> list[dict[str, objec
     who: dict[str, object] = {"limit_hz": limit_hz, "system": UNTRAINED, "seed": setup.seed, "run": None}
     if run is None:
         seed_everything(setup.seed, "weights")  # as training does
-        network: AutoEncoder = setup.mm19.autoencoder.build()
+        network: Any = setup.mm19.autoencoder.build()
     else:
         network = run.network()
         who |= {"system": model_of(run), "seed": run.record["config"]["seed"], "run": run.hash}
