@@ -10,9 +10,8 @@ import torch
 
 from nblib import paths
 from nblib.audio import Geometry
-from nblib.experiments import autoencoding, capacity, loss_network, results
+from nblib.experiments import autoencoding
 from nblib.experiments.capacity import LOSSES, USABLE
-from nblib.experiments.preferences import TABLE as PREFERENCES
 from nblib.experiments.settings import (
     PAPER,
     SPEECH_CAPACITIES,
@@ -217,51 +216,3 @@ def dont_know_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFra
         for judge, own in votes.groupby("judge")
     }
     return pd.concat(triangles, names=["judge", "system"])
-
-
-def summary(setup: Settings) -> pd.DataFrame:
-    """What came out so far, claim by claim: columns claim, published, here; read from the results of `setup`."""
-    scores = results.read(setup, loss_network.TABLE)
-    validation = scores[scores["split"] == "validation"]
-    own = validation[validation["network"] == loss_network.IJCNN20].groupby("system")["l1"].mean()
-    rows = capacity.results_table(setup, "committed")
-    effects = capacity.effects(rows, "estoi").set_index("capacity")
-    figure = figure5_data(rows, results.read(setup, PREFERENCES))
-    counts = parameter_table()
-    agree = int((counts["counted"] == counts["published"]).sum())
-    ratio, low_pass = own["emulation"] / own["identity"], own["low_pass"] / own["identity"]
-    table = [
-        ("parameter counts of the ten separation networks", "IJCNN'20 Table II", f"{agree} of {len(counts)} equal"),
-        (
-            "a U-Net learns the codec: validation l1 over the identity's",
-            "shown as pictures",
-            f"{ratio:.2f} (a low-pass at the codec's cut-off: {low_pass:.2f})",
-        ),
-    ]
-    for capacity_name in ("P1", "P5"):
-        chosen = {source: _rate(figure, capacity_name, source) for source in ("paper", "here")}
-        table.append(
-            (
-                f"speech {capacity_name}: share of choices for the codec loss",
-                chosen["paper"],
-                f"{chosen['here']} (model-predicted)",
-            )
-        )
-    for name in effects.index:
-        effect = effects.loc[name]
-        interval = f"{effect['mean']:+.3f} [{effect['low']:+.3f}, {effect['high']:+.3f}]"
-        table.append((f"speech {name}: ESTOI, codec loss minus l1", "not given", interval))
-    return pd.DataFrame(table, columns=["claim", "published", "here"])
-
-
-def _rate(figure: pd.DataFrame, name: str, source: str) -> str:
-    own = figure[(figure["capacity"] == name) & (figure["source"] == source) & figure["seed"].isna()]
-    values = own.set_index("quantity")["value"]
-    preferred, dont_know = values["preferred_rate"], values["dont_know_rate"]
-    return f"{preferred:.2f}, l1 {abs(1 - preferred - dont_know):.2f}, don't know {dont_know:.2f}"
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """The table as GitHub shows it."""
-    lines = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

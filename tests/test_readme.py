@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from nblib import paths, tables
+from nblib import claims, paths
 from nblib.experiments import settings
 from nblib.suite import SUITE
 
@@ -14,7 +14,7 @@ README = (paths.home() / "README.md").read_text()
 
 
 def test_its_results_are_the_committed_ones() -> None:
-    expected = tables.markdown(tables.summary(settings("quick")))
+    expected = claims.markdown(claims.summary(settings("quick")))
     assert expected in README, f"the README's table must read:\n{expected}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from nblib import tables
+from nblib import claims, tables
 from nblib.experiments import settings
 
 
@@ -63,4 +63,4 @@ def test_figure5_data_holds_both_sources_and_leaves_out_what_collapsed() -> None
 
 def test_markdown() -> None:
     table = pd.DataFrame({"a": ["x"], "b": [1]})
-    assert tables.markdown(table) == "| a | b |\n| --- | --- |\n| x | 1 |"
+    assert claims.markdown(table) == "| a | b |\n| --- | --- |\n| x | 1 |"

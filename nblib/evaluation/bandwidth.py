@@ -65,9 +65,7 @@ def recovered_bandwidth(
     offered = (wanted > 0) & (wanted >= 10 ** (-OFFERED_RANGE_DB / 10) * wanted.max())
     tolerance = 10 ** (LEVEL_TOLERANCE_DB / 10)
     level = offered & (found <= tolerance * wanted) & (tolerance * found >= wanted)
-    waveform = level & (
-        error < wanted
-    )  # without the level, a trace of the original would do: it lessens the error, too
+    waveform = level & (error < wanted)  # without the level a trace of the original would do: it lessens the error, too
     return {
         "level_bandwidth_hz": float(BAND_HZ * level.sum()),
         "waveform_bandwidth_hz": float(BAND_HZ * waveform.sum()),

@@ -132,13 +132,13 @@ PROFILES: dict[str, dict[str, Any]] = {
     "paper": {},
     "quick": {
         "music": MusicSize(60, 24.0),
-        "speech": SpeechSize(192, 48, 30),
+        "speech": SpeechSize(192, 32, 24),
         "loss_network": NetworkSpec(6, 8),
         "loss_training": Training(
-            learning_rate=1e-3, batch_size=8, max_epochs=8, patience=3, min_improvement=0.01, gain_db=ANY_LEVEL_DB
+            learning_rate=1e-3, batch_size=8, max_epochs=6, patience=3, min_improvement=0.01, gain_db=ANY_LEVEL_DB
         ),
         "separation_training": Training(
-            learning_rate=2e-3, batch_size=8, max_epochs=60, patience=5, min_improvement=2e-3
+            learning_rate=2e-3, batch_size=8, max_epochs=40, patience=4, min_improvement=4e-3
         ),
         "mm19": Autoencoding(
             spectral=NetworkSpec(5, 8),
@@ -147,10 +147,11 @@ PROFILES: dict[str, dict[str, Any]] = {
             ),
             time_domain=NetworkSpec(8, 4, kind="wave_unet"),
             time_domain_training=Training(learning_rate=1e-3, decay=5e-4, batch_size=1, max_epochs=3),
-            training=Training(learning_rate=5e-4, decay=5e-4, batch_size=1, max_epochs=6, epoch_share=0.25),
+            training=Training(learning_rate=5e-4, decay=5e-4, batch_size=1, max_epochs=4, epoch_share=0.25),
             unit_epochs=1,
             replicates=2,
         ),
+        "unit_epochs": 4,
         "replicates": 2,
     },
     "smoke": {

@@ -156,7 +156,7 @@ def aliasing_curves(tones: pd.DataFrame, names: Mapping[str, str]) -> Figure:
                 power = (10 ** (own[quantity] / 10)).groupby(own["frequency_hz"]).mean()
                 axes.plot(power.index / 1000, 10 * np.log10(power), "o-", markersize=3, color=colour, label=name)
             axes.set(title=f"{title}, material up to {limit / 1000:g} kHz", xlabel="frequency of the tone (kHz)")
-        panels[row, 0].set_ylabel("dB re tone")
+        panels[row, 0].set(ylabel="dB re tone", ylim=(-60, 5))
     panels[0, 0].legend(frameon=False, fontsize=9)
     return figure
 
