@@ -42,6 +42,13 @@ class PatchPairs:
     def __len__(self) -> int:
         return len(self.names)
 
+    def every(self, step: int) -> PatchPairs:
+        """One patch in `step`, spread evenly; with 1 the same pairs."""
+        if step <= 1:
+            return self
+        inputs = self.inputs[::step]
+        return PatchPairs(inputs, inputs if self.targets is self.inputs else self.targets[::step], self.names[::step])
+
     def to(self, device: str | torch.device) -> PatchPairs:
         """The same pairs on another device."""
         inputs = self.inputs.to(device)

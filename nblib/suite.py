@@ -52,13 +52,13 @@ class Notebook:
 SUITE = (
     Notebook(1, "01_corpus", "What is in the corpus: players, spectrograms, durations, splits", 10, 20, 60),
     Notebook(2, "02_codec_pairs", "What 16 kbps MP3 removes: cut-off, holes, alignment; other codecs", 10, 25, 60),
-    Notebook(3, "03_loss_networks", "MM'19 Table 1, Figures 1 and 2: networks that learn the codec", 25, 150, 40_000),
-    Notebook(4, "04_autoencoder_models", "MM'19 Table 2, Figures 3 and 4: Models A to D", 25, 250, 80_000, needs=(3,)),
+    Notebook(3, "03_loss_networks", "MM'19 Table 1, Figures 1 and 2: networks that learn the codec", 25, 180, 40_000),
+    Notebook(4, "04_autoencoder_models", "MM'19 Table 2, Figures 3 and 4: Models A to D", 20, 140, 80_000, needs=(3,)),
     Notebook(5, "05_snr", "MM'19 Table 3: the SNR of Models A to D, by four definitions", 8, 10, 30, needs=(4,)),
     Notebook(6, "06_listening_autoencoder", "MM'19 Tables 4 and 5: who prefers which model", 12, 20, 60, needs=(4,)),
-    Notebook(7, "07_broadband", "MM'19 Figure 5: clicks, bandwidth and aliasing at 5 kHz", 20, 100, 30_000, needs=(4,)),
+    Notebook(7, "07_broadband", "MM'19 Figure 5: clicks, bandwidth and aliasing at 5 kHz", 18, 80, 30_000, needs=(4,)),
     Notebook(8, "08_separation_networks", "IJCNN'20 Tables I and II, Figure 1: sizes and parameters", 5, 8, 10),
-    Notebook(10, "10_capacity_curves", "IJCNN'20 Figure 5: quality against capacity", 20, 420, 80_000, needs=(3,)),
+    Notebook(10, "10_capacity_curves", "IJCNN'20 Figure 5: quality against capacity", 22, 280, 80_000, needs=(3,)),
 )
 
 

@@ -323,6 +323,16 @@ def test_an_epoch_draws_its_share_of_the_patches_anew(tmp_path, share, steps):
     assert (outcome.epochs, outcome.steps) == (3, 3 * steps)
 
 
+def test_an_epoch_looks_at_its_share_of_the_validation_patches(tmp_path):
+    pairs = {split: low_pass_pairs(split) for split in ("train", "validation")}
+    unet, config = network(), replace(FAST, max_epochs=1, learning_rate=1e-9, epoch_share=0.5)
+    half = PatchPairs(*(part[::2] for part in (pairs["validation"].inputs, pairs["validation"].targets)), ("a", "b"))
+    outcome = fit(unet, L1Loss(), config, tmp_path, pairs)
+    expected = evaluate(unet, L1Loss(), half, 4, "linear")[1]
+    assert outcome.history[0]["validation_l1"] == pytest.approx(expected, rel=1e-4)
+    assert pairs["validation"].every(1) is pairs["validation"]
+
+
 def test_the_time_spent_in_the_loss_is_told(tmp_path):
     class Slow(L1Loss):
         def terms(self, estimate: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:

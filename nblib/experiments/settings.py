@@ -133,12 +133,12 @@ PROFILES: dict[str, dict[str, Any]] = {
     "quick": {
         "music": MusicSize(60, 21.0),
         "speech": SpeechSize(160, 32, 20),
-        "loss_network": NetworkSpec(6, 8),
+        "loss_network": NetworkSpec(6, 6),
         "loss_training": Training(
             learning_rate=1e-3, batch_size=8, max_epochs=6, patience=3, min_improvement=0.01, gain_db=ANY_LEVEL_DB
         ),
         "separation_training": Training(
-            learning_rate=2e-3, batch_size=8, max_epochs=40, patience=4, min_improvement=4e-3
+            learning_rate=2e-3, batch_size=8, max_epochs=40, patience=5, min_improvement=2e-3
         ),
         "mm19": Autoencoding(
             spectral=NetworkSpec(5, 8),

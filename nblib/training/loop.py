@@ -39,7 +39,9 @@ class Training:
     patience: int = 10  # epochs without improvement that end the run: the papers say "early stopping" and no number
     min_improvement: float = 1e-3  # relative; less does not count as an improvement
     gain_db: tuple[float, float] = (0.0, 0.0)  # range of a random gain per patch
-    epoch_share: float = 1.0  # of the patches that an epoch draws anew; less than 1 where one pass takes long
+    epoch_share: float = (
+        1.0  # of the training patches that an epoch draws anew, and of the validation patches it looks at
+    )
     checkpoint_seconds: float = 20.0  # at least so long between checkpoints; never changes a result
 
 
@@ -105,7 +107,7 @@ def train(
         The loss of a batch is not finite; the message names epoch, batch and items.
     """
     device = next(network.parameters()).device
-    training, validation = training.to(device), validation.to(device)
+    training, validation = training.to(device), validation.every(round(1 / config.epoch_share)).to(device)
     optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     best = {name: value.clone() for name, value in network.state_dict().items()}
     state = _resume(checkpoint, network, best, optimiser, loss)
