@@ -126,8 +126,8 @@ _speech = lru_cache(maxsize=4)(speech_mixtures)
 
 PAPER = Settings()
 
-# What each profile changes. Narrower loss networks and less material let "quick" train on two cores in minutes; learning
-# rates and batches are changed to match that it sees less. Pieces of 21 s are cut into whole patches at both rates.
+# What each profile changes. Narrower loss networks and less material let "quick" train on two cores in minutes, with
+# learning rates and batches to match. Pieces of 21 s are cut into whole patches at both rates.
 PROFILES: dict[str, dict[str, Any]] = {
     "paper": {},
     "quick": {
