@@ -111,6 +111,7 @@ def save_runs(setup: Settings, experiment: str, runs: list[Run]) -> None:
     if (folder(setup) / "runs.csv").exists():
         others = read(setup, "runs.csv")
         rows = pd.concat([others[others["experiment"] != experiment], rows], ignore_index=True)
+        rows = rows.sort_values("experiment", kind="stable")  # so that a rerun of one leaves all in its place
     save(setup, "runs.csv", rows.astype(dict.fromkeys(WHOLE, "Int64")))
 
 

@@ -133,7 +133,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "quick": {
         "music": MusicSize(60, 21.0),
         "speech": SpeechSize(160, 32, 20),
-        "loss_network": NetworkSpec(6, 6),
+        "loss_network": NetworkSpec(6, 8),
         "loss_training": Training(
             learning_rate=1e-3, batch_size=8, max_epochs=6, patience=3, min_improvement=0.01, gain_db=ANY_LEVEL_DB
         ),
