@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,9 +22,11 @@ from nblib.training import LossSpec, load
 
 
 @pytest.fixture(autouse=True)
-def own_data(monkeypatch: pytest.MonkeyPatch, made: Path) -> None:
+def own_data(monkeypatch: pytest.MonkeyPatch, made: Path) -> Iterator[None]:
     monkeypatch.setenv("NBLIB_DATA", str(made))
     monkeypatch.setenv("NBLIB_CORES", "1")
+    yield
+    plt.close("all")
 
 
 def specs(setup: Settings) -> dict[str, LossSpec]:

@@ -140,7 +140,7 @@ def test_each_experiment_replaces_its_own_rows_of_the_runs():
     results.save_runs(SETUP, "two", [run("c", **trained)])
     results.save_runs(SETUP, "one", [run("d", **trained)])
     found = results.read(SETUP, "runs.csv")
-    assert found[["experiment", "label"]].to_numpy().tolist() == [["two", "c"], ["one", "d"]]
+    assert found[["experiment", "label"]].to_numpy().tolist() == [["one", "d"], ["two", "c"]]
     assert found["steps"].tolist() == [1_234_567] * 2
     assert found["commit"].tolist() == ["012345678901"] * 2
 
