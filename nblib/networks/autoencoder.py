@@ -9,10 +9,10 @@ skips, or something would go round the bottleneck.
 The decoder is "1D transpose convolutions", in Table 2 with "Stride=1". Read as zeros put between the samples and a
 convolution of stride 1 after it, which is a transposed convolution of stride 2, both hold.
 
-The paper gives no first weights. Through sixteen layers of ReLUs without batch norm, those of Keras and of torch leave so
-little of the signal that l1 draws the output to silence first: after 300 steps on embedded music the validation SNR is
-0.00 dB, with either reading of the decoder. From the random orthogonal projection of `networks.initial` it is 9.84 dB
-(`benchmarks/autoencoder_start.py`). Adam finds its way out of silence where a single batch is learnt by heart.
+The paper gives no first weights. Through sixteen layers of ReLUs without batch norm, those of Keras and of torch leave
+so little of the signal that l1 draws the output to silence first: after 300 steps on embedded music the validation SNR
+is 0.00 dB, with either reading of the decoder. From the random orthogonal projection of `networks.initial` it is
+9.84 dB (`benchmarks/autoencoder_start.py`).
 """
 
 from __future__ import annotations
