@@ -426,3 +426,16 @@ def test_the_manifest_is_plain_json(tmp_path):
     content = json.loads((tmp_path / "test.json").read_text(encoding="utf-8"))
     assert content["name"] == "Größe & <b>"
     assert {len(pair) for pair in content["pairs"]} == {4}
+
+
+def test_what_came_to_a_click_and_a_hum_is_not_called_late():
+    """A network that learnt nothing puts out constant tones and a burst: its phases have a peak, its sound is none."""
+    time = np.arange(3 * RATE) / RATE
+    original = (0.3 * np.exp(-2 * time) * np.sin(2 * np.pi * 220 * time)).astype(np.float32)
+    click = np.zeros_like(original)
+    click[RATE // 2] = 0.05
+    hum = (0.2 * np.sin(2 * np.pi * 2000 * time)).astype(np.float32)
+    attack = np.zeros_like(original)
+    attack[0] = 0.05
+    assert lag(hum + click, original + attack, RATE) is None
+    assert lag(np.roll(original + attack, 300), original + attack, RATE) == 300

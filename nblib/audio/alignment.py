@@ -9,6 +9,7 @@ from nblib.errors import AudioError
 
 SEARCH_SECONDS = 1.0
 CLEAR = 2.0
+CORRELATED = 0.05  # what the same sound keeps of its correlation in noise 26 dB stronger
 _PEAK_SECONDS = 0.002  # how far around a peak its own flanks reach
 _FLOOR = 1e-8  # cross-power under which phases are rounding, relative to the strongest bin
 
@@ -20,7 +21,8 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     Knapp and Carter 1976, "The generalized correlation method for estimation of time delay"), within +-1 s. It hangs on
     phases alone, so that a system that is low-passed, denoised or separated has as sharp a peak as an equal one. It is
     clear where it is `CLEAR` times as high as any value farther than 2 ms from it, which neither a periodic sound nor
-    unrelated ones attain.
+    unrelated ones attain, and the samples themselves are correlated there by at least `CORRELATED`, which a network that
+    came to nothing but a click and a hum does not attain.
 
     Parameters
     ----------
@@ -41,7 +43,16 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     peak = int(heights.argmax())
     flank = round(_PEAK_SECONDS * sample_rate)
     elsewhere = np.concatenate([heights[: max(0, peak - flank)], heights[peak + flank + 1 :]])
-    return peak - reach if heights[peak] >= CLEAR * elsewhere.max() else None
+    found = peak - reach
+    return found if heights[peak] >= CLEAR * elsewhere.max() and _correlation(late, early, found) >= CORRELATED else None
+
+
+def _correlation(late: np.ndarray, early: np.ndarray, shift: int) -> float:
+    """How alike the two are, 0 to 1, once `late` is taken `shift` samples earlier."""
+    one, other = (late[shift:], early[: len(early) - shift]) if shift >= 0 else (late[:shift], early[-shift:])
+    one, other = (signal.astype(np.float64) - signal.mean() for signal in (one, other))
+    energy = float(one @ one) * float(other @ other)
+    return abs(float(one @ other)) / energy**0.5 if energy > 0 else 0.0
 
 
 def check_alignment(
