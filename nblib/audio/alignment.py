@@ -21,8 +21,8 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     Knapp and Carter 1976, "The generalized correlation method for estimation of time delay"), within +-1 s. It hangs on
     phases alone, so that a system that is low-passed, denoised or separated has as sharp a peak as an equal one. It is
     clear where it is `CLEAR` times as high as any value farther than 2 ms from it, which neither a periodic sound nor
-    unrelated ones attain, and the samples themselves are correlated there by at least `CORRELATED`, which a network that
-    came to nothing but a click and a hum does not attain.
+    unrelated ones attain, and the samples themselves are correlated there by at least `CORRELATED`, which what a network
+    puts out that learnt nothing, a click and a hum, does not attain.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     flank = round(_PEAK_SECONDS * sample_rate)
     elsewhere = np.concatenate([heights[: max(0, peak - flank)], heights[peak + flank + 1 :]])
     found = peak - reach
-    return found if heights[peak] >= CLEAR * elsewhere.max() and _correlation(late, early, found) >= CORRELATED else None
+    clear = heights[peak] >= CLEAR * elsewhere.max() and _correlation(late, early, found) >= CORRELATED
+    return found if clear else None
 
 
 def _correlation(late: np.ndarray, early: np.ndarray, shift: int) -> float:
