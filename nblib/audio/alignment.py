@@ -21,8 +21,8 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     Knapp and Carter 1976, "The generalized correlation method for estimation of time delay"), within +-1 s. It hangs on
     phases alone, so that a system that is low-passed, denoised or separated has as sharp a peak as an equal one. It is
     clear where it is `CLEAR` times as high as any value farther than 2 ms from it, which neither a periodic sound nor
-    unrelated ones attain, and the samples themselves are correlated there by at least `CORRELATED`, which what a network
-    puts out that learnt nothing, a click and a hum, does not attain.
+    unrelated ones attain, and the samples themselves are correlated there by at least `CORRELATED`. (A network that
+    learnt nothing and puts out a click and a hum has such a peak, at any lag, and no such correlation.)
 
     Parameters
     ----------
