@@ -68,3 +68,8 @@ def test_pairs_that_could_not_be_measured_are_left_out_without_a_word():
 def test_nothing_measured_is_an_error(differences):
     with pytest.raises(ParameterError, match="no finite value to take an interval of"):
         paired_interval(differences)
+
+
+def test_of_a_single_value_nothing_can_be_said():
+    found = paired_interval(np.array([[3.0, np.nan]]))
+    assert found["mean"] == 3.0 and np.isnan([found["low"], found["high"]]).all()

@@ -23,7 +23,8 @@ def paired_interval(differences: np.ndarray, seed: int = 0) -> dict[str, float]:
     Returns
     -------
     dict
-        ``mean``, ``low``, ``high`` in the unit of `differences`.
+        ``mean``, ``low``, ``high`` in the unit of `differences`; `low` and `high` are NaN where a single value was
+        measured, of which nothing can be said.
 
     Raises
     ------
@@ -39,5 +40,5 @@ def paired_interval(differences: np.ndarray, seed: int = 0) -> dict[str, float]:
     drawn = differences[rows, columns]
     measured = (~np.isnan(drawn)).sum(axis=(1, 2))
     means = np.nansum(drawn, axis=(1, 2))[measured > 0] / measured[measured > 0]
-    low, high = np.quantile(means, [0.025, 0.975])
+    low, high = np.quantile(means, [0.025, 0.975]) if np.isfinite(differences).sum() > 1 else (np.nan, np.nan)
     return {"mean": float(np.nanmean(differences)), "low": float(low), "high": float(high)}
