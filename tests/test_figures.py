@@ -24,6 +24,7 @@ SINE = np.sin(2 * np.pi * 1000 * np.arange(GEOMETRY.patch_samples) / 16000).asty
 
 @pytest.fixture(autouse=True)
 def style() -> None:
+    plt.close("all")  # what other files' tests left open
     figures.use_style()
 
 
