@@ -15,7 +15,7 @@ import pytest
 
 from nblib.suite import SUITE
 
-KILLS = int(os.environ.get("NBLIB_TEST_KILLS", "2"))  # the ten take minutes: NBLIB_TEST_KILLS=10
+KILLS = int(os.environ.get("NBLIB_TEST_KILLS", "1"))  # the ten take minutes: NBLIB_TEST_KILLS=10
 # Who computed a row, when and how fast may differ; what came out may not.
 OF_THE_MOMENT = ["seconds", "loss_seconds", "finished", "commit", "training_seconds", "loss_share"]
 
