@@ -171,7 +171,7 @@ def network_diagram(layers: list[dict[str, Any]], skips: bool = True) -> Figure:
     skips : bool
         Whether a down layer's output is handed to the up layer of its level, which an arrow shows.
     """
-    figure, axes = plt.subplots(figsize=(min(0.98 * len(layers) + 0.4, 14), 3.6))
+    figure, axes = plt.subplots(figsize=(0.98 * len(layers) + 0.4, 3.6))
     sizes = [name for name in layers[0] if name not in ("name", "channels")]
     levels = (len(layers) - 1) // 2
     heights = [(layer[sizes[0]] / layers[0][sizes[0]]) ** 0.5 for layer in layers]
