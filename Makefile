@@ -19,7 +19,7 @@ setup: ## make or renew .venv; nothing to do where it is whole and up to date
 	echo "make: install one (on Debian and Ubuntu python3-venv too), or name it: make PYTHON=/path/to/python3.12" >&2; \
 	exit 1
 
-figures: setup ## run all notebooks in the default profile: every figure and table (within 15 minutes, 90 s when rerun)
+figures: setup ## run all notebooks in the default profile: every figure and table (within 15 minutes after set-up)
 	$(VENV_PYTHON) -m nblib run --profile quick $(ARGS)
 
 smoke: setup ## run all notebooks at the least sizes (5 minutes)
