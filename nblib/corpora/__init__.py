@@ -5,6 +5,7 @@ from __future__ import annotations
 from nblib.corpora.base import SPLITS, Corpus, Item, Mixture, MixtureCorpus, MusicCorpus, split_groups
 from nblib.corpora.folders import MusicFolder
 from nblib.corpora.mixtures import EmbeddedMixtures, measured_snr_db, mix
+from nblib.corpora.musdb import Musdb
 from nblib.corpora.registry import CORPORA, MusicSelection, music, speech_mixtures
 from nblib.corpora.scores import ScoresCorpus
 from nblib.corpora.speakers import SpeakerNoiseFolders
@@ -18,6 +19,7 @@ __all__ = [
     "Item",
     "Mixture",
     "MixtureCorpus",
+    "Musdb",
     "MusicCorpus",
     "MusicFolder",
     "MusicSelection",
