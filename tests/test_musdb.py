@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -164,8 +165,8 @@ def test_limits_order_and_fingerprint(root: Path) -> None:
     assert few.items("train") == Musdb(root).items("train")[:2]
     draws = [tuple(item.group for item in Musdb(root, train=2, seed=seed).items("train")) for seed in range(4)]
     assert len(set(draws)) > 1
-    settings = ({}, {"train": 2}, {"seed": 1}, {"seconds": 1.0}, {"sample_rate": 16_000})
-    prints = [Musdb(root, **each).fingerprint for each in settings]  # type: ignore[arg-type]
+    settings: tuple[dict[str, Any], ...] = ({}, {"train": 2}, {"seed": 1}, {"seconds": 1.0}, {"sample_rate": 16_000})
+    prints = [Musdb(root, **each).fingerprint for each in settings]
     assert len(set(prints)) == len(settings) and Musdb(root).fingerprint == prints[0]
     moved = shutil.copytree(root, root / "copy")
     assert Musdb(moved).fingerprint == prints[0]
@@ -247,6 +248,7 @@ def test_strangers_follow_their_folder_and_misplaced_tracks_the_list(root: Path)
     assert "moved" not in text
 
 
+@pytest.mark.filterwarnings(QUIET)
 def test_a_track_found_twice_is_used_once(root: Path) -> None:
     shutil.copytree(root / "train" / TRAIN[0], root / "test" / TRAIN[0])
     write_stem_file(root / "train" / f"{TRAIN[1]}.stem.mp4", [np.zeros((44_100, 2))] * 5)
@@ -298,11 +300,13 @@ def test_too_few_tracks_and_wrong_folders(tmp_path: Path) -> None:
     (tmp_path / "train" / "Third" / "vocals.wav").unlink()
     with pytest.raises(CorpusError, match=r"of 3 tracks 1 cannot be used \(.*neither vocals.wav nor vocals.flac"):
         Musdb(tmp_path).items()
-    for setting in ({"train": -1}, {"test": 1.5}, {"seconds": 0.5}, {"sample_rate": 0}):
+    refused: tuple[dict[str, Any], ...] = ({"train": -1}, {"test": 1.5}, {"seconds": 0.5}, {"sample_rate": 0})
+    for setting in refused:
         with pytest.raises(ParameterError, match=next(iter(setting))):
-            Musdb(tmp_path, **setting)  # type: ignore[arg-type]
+            Musdb(tmp_path, **setting)
 
 
+@pytest.mark.filterwarnings(QUIET)
 def test_spoilt_tracks_are_skipped_by_name(root: Path) -> None:
     for number, name in enumerate("ABCDEF"):
         write(root / "train", f"Spoilt {name}", 0.5 if name == "F" else 1.5 + number / 10)

@@ -13,9 +13,9 @@ import soundfile
 
 import nblib.corpora as corpora
 from nblib import paths
-from nblib.corpora import EmbeddedMixtures, MusicFolder, MusicSelection, ScoresCorpus, SpeakerNoiseFolders
+from nblib.corpora import EmbeddedMixtures, Musdb, MusicFolder, MusicSelection, ScoresCorpus, SpeakerNoiseFolders
 from nblib.corpora.base import SPLITS
-from nblib.corpora.registry import KeptScores, music, speech_mixtures
+from nblib.corpora.registry import KeptScores, music, speech_mixtures, vocal_mixtures
 from nblib.corpora.voicebank import VoiceBankDemand
 from nblib.errors import CorpusError, ParameterError
 
@@ -124,12 +124,26 @@ def test_folders_alone_need_no_warning(tmp_path: Path) -> None:
         assert isinstance(speech_mixtures("real", tmp_path), SpeakerNoiseFolders)
 
 
+@pytest.mark.parametrize("place", ["musdb18hq", "musdb18", "."])
+def test_songs_are_found_where_they_are_looked_for(tmp_path: Path, place: str) -> None:
+    for number in range(4):
+        for part, stem in enumerate(("mixture", "vocals")):
+            write(tmp_path / place / "train" / f"song {number}" / f"{stem}.wav", 10 * number + part)
+    found = vocal_mixtures("real", tmp_path, 16_000, 3, train=1, validation=1, test=1, seconds=1.0)
+    assert found == Musdb(tmp_path / place, 1, 1, 1, seconds=1.0, sample_rate=16_000, seed=3)
+    with pytest.warns(UserWarning, match="not in MUSDB18's list"):
+        assert [len(found.items(split)) for split in SPLITS] == [1, 1, 1]
+    assert {len(found.load(item).target) for item in found.items()} == {16_000}
+
+
 def test_errors_say_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"looked for lossless_music/, .* and musdb18hq/"):
         music("real", tmp_path)
     with pytest.raises(CorpusError, match=r"looked for voicebank_demand/ \(.*is not there\) and for speech/<speaker>/"):
         speech_mixtures("real", tmp_path)
-    for function in (music, speech_mixtures):
+    with pytest.raises(CorpusError, match="looked for musdb18hq/, musdb18/, and train/ or test/"):
+        vocal_mixtures("real", tmp_path)
+    for function in (music, speech_mixtures, vocal_mixtures):
         with pytest.raises(CorpusError, match="no such folder"):
             function("real", tmp_path / "none")
         with pytest.raises(ParameterError, match="--data-root"):
@@ -140,7 +154,7 @@ def test_errors_say_what_was_looked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "corpus",
-    [ScoresCorpus, MusicFolder, MusicSelection, EmbeddedMixtures, VoiceBankDemand, SpeakerNoiseFolders],
+    [ScoresCorpus, MusicFolder, MusicSelection, EmbeddedMixtures, VoiceBankDemand, SpeakerNoiseFolders, Musdb],
 )
 def test_every_corpus_offers_the_same(corpus: type) -> None:
     for name in ("name", "licence", "citation", "sample_rate", "fingerprint"):
@@ -163,3 +177,6 @@ def test_real_recordings() -> None:
     with pytest.warns(UserWarning, match="no training set"):
         spoken = speech_mixtures("real", BENCH, train=6, validation=3, test=3)
     assert len(spoken.items()) == 12
+    with pytest.warns(UserWarning, match="musdb18 in"):
+        songs = vocal_mixtures("real", BENCH, seconds=5.0).items()
+    assert len(songs) == 8

@@ -1,4 +1,4 @@
-"""Music and noisy speech: embedded (made on the spot) and real (folders in the datasets' layouts)."""
+"""Music, noisy speech and songs: embedded (made on the spot) and real (folders in the datasets' layouts)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from nblib.corpora.base import SPLITS, Corpus, Item, Mixture, MixtureCorpus, Mus
 from nblib.corpora.folders import MusicFolder
 from nblib.corpora.mixtures import EmbeddedMixtures, measured_snr_db, mix
 from nblib.corpora.musdb import Musdb
-from nblib.corpora.registry import CORPORA, MusicSelection, music, speech_mixtures
+from nblib.corpora.registry import CORPORA, MusicSelection, music, speech_mixtures, vocal_mixtures
 from nblib.corpora.scores import ScoresCorpus
+from nblib.corpora.songs import EmbeddedSongs
 from nblib.corpora.speakers import SpeakerNoiseFolders
 from nblib.corpora.voicebank import VoiceBankDemand, active_level_db
 
@@ -16,6 +17,7 @@ __all__ = [
     "SPLITS",
     "Corpus",
     "EmbeddedMixtures",
+    "EmbeddedSongs",
     "Item",
     "Mixture",
     "MixtureCorpus",
@@ -32,4 +34,5 @@ __all__ = [
     "music",
     "speech_mixtures",
     "split_groups",
+    "vocal_mixtures",
 ]

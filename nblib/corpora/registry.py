@@ -15,6 +15,8 @@ from nblib import paths, tensors
 from nblib.corpora.base import SPLITS, Item, MixtureCorpus, MusicCorpus
 from nblib.corpora.folders import LOSSLESS, SPLIT, MusicFolder
 from nblib.corpora.mixtures import EmbeddedMixtures
+from nblib.corpora.musdb import Musdb
+from nblib.corpora.musdb_split import SETS as SONG_SETS
 from nblib.corpora.scores import ScoresCorpus
 from nblib.corpora.speakers import SpeakerNoiseFolders
 from nblib.corpora.voicebank import SETS, VoiceBankDemand
@@ -23,7 +25,7 @@ from nblib.provenance import config_hash, random_generator
 
 CORPORA = ("embedded", "real")
 MUSIC_FOLDER = "lossless_music"
-SONGS_FOLDER = "musdb18hq"
+SONGS_FOLDER, STEM_FILES_FOLDER = "musdb18hq", "musdb18"
 PAIRS_FOLDER = "voicebank_demand"
 SPEECH_FOLDER, NOISE_FOLDER = "speech", "noise"
 
@@ -190,6 +192,57 @@ def speech_mixtures(
     if (root / PAIRS_FOLDER).is_dir():
         warnings.warn(f"{problem}; taking {SPEECH_FOLDER}/ mixed with {NOISE_FOLDER}/ instead", stacklevel=2)
     return SpeakerNoiseFolders(speech, noise, **sizes, sample_rate=sample_rate, seed=seed, snr_db=snr_db)
+
+
+def vocal_mixtures(
+    corpus: str,
+    data_root: str | Path | None = None,
+    sample_rate: int = 22_050,
+    seed: int = 0,
+    train: int = 100,
+    validation: int = 25,
+    test: int = 25,
+    seconds: float | None = None,
+) -> MixtureCorpus:
+    """Songs with their vocals as target.
+
+    Parameters
+    ----------
+    corpus : {"real"}
+        ``real`` takes the first of these that is there: ``musdb18hq`` in `data_root`, ``musdb18`` in it, `data_root`
+        itself if it holds ``train`` or ``test``; each may have folders of stems and stem files.
+    data_root : str or Path
+        Needed for ``real``.
+    sample_rate : int
+        In Hz.
+    seed : int
+    train, validation, test : int
+        Songs in each split (IJCNN'20 Section IV: 100, 25, 25); limits for ``real``.
+    seconds : float, optional
+        Length of the songs; by default whole tracks for ``real``.
+
+    Raises
+    ------
+    ParameterError
+        `corpus` is unknown, or `data_root` is missing.
+    CorpusError
+        Nothing that can be used lies in `data_root`; the message says what was looked for.
+    """
+    check_choice("corpus", corpus, CORPORA)
+    sizes = {"train": train, "validation": validation, "test": test}
+    folder = _songs_folder(_root(data_root))
+    return Musdb(folder, **sizes, seconds=seconds, sample_rate=sample_rate, seed=seed)
+
+
+def _songs_folder(root: Path) -> Path:
+    for folder in (root / SONGS_FOLDER, root / STEM_FILES_FOLDER):
+        if folder.is_dir():
+            return folder
+    if any((root / each).is_dir() for each in SONG_SETS):
+        return root
+    raise CorpusError(
+        f"{root}: no songs; looked for {SONGS_FOLDER}/, {STEM_FILES_FOLDER}/, and train/ or test/ in the folder itself"
+    )
 
 
 def _problem(pairs: VoiceBankDemand) -> str | None:
