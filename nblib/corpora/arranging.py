@@ -9,23 +9,28 @@ import numpy as np
 
 from nblib.corpora.ensembles import Comp, Ensemble
 from nblib.corpora.instruments import DRUMS, KITS, PROGRAMS
+from nblib.corpora.melodies import Range, into_range, leader, split_melody, sung_time
 from nblib.corpora.scorefiles import Score
 from nblib.corpora.soundfont import Channel, Note
 
 STEPS = 4  # rhythm steps in a beat
 SLOT_BEATS = 2  # beats that share one chord
+EXCERPTS = 8  # drawn for a singer, who takes the one with the most to sing
 
 
 @dataclass(frozen=True)
 class Performance:
-    """What the synthesiser plays; `bpm` is that of the beat the drums count."""
+    """What the synthesiser plays; `bpm` is that of the beat the drums count; `sung` is not played."""
 
     notes: tuple[Note, ...]
     channels: tuple[Channel, ...]
     bpm: float
+    sung: tuple[Note, ...] = ()
 
 
-def arrange(score: Score, ensemble: Ensemble, seconds: float, generator: np.random.Generator) -> Performance:
+def arrange(
+    score: Score, ensemble: Ensemble, seconds: float, generator: np.random.Generator, singer: Range | None = None
+) -> Performance:
     """Play an excerpt of `score` on `ensemble` for `seconds`.
 
     The excerpt begins at a bar line; a score that is too short starts again from its first bar, as dances are played.
@@ -38,16 +43,25 @@ def arrange(score: Score, ensemble: Ensemble, seconds: float, generator: np.rand
     seconds : float > 0
     generator : np.random.Generator
         Decides tempo, transposition, excerpt, volumes, velocities and timing.
+    singer : Range, optional
+        Who sings the melody: it is then in `sung`, by the same clock, no instrument plays it, and the band's key is the
+        singer's.
     """
     quarters_per_second, beat = _tempo(score, ensemble, generator)
     quarters = seconds * quarters_per_second + beat
-    voices = _excerpt(score, quarters, generator)
+    excerpts = [_excerpt(score, quarters, generator) for _ in range(EXCERPTS if singer else 1)]
+    voices = max(excerpts, key=lambda cut: sung_time(cut[leader(cut)])) if singer else excerpts[0]
     slots = int(np.ceil(quarters / (SLOT_BEATS * beat)))
     chords = harmony(voices, slots, SLOT_BEATS * beat)
     if len(voices) < 3:
         voices = voices + _filling_voices(voices, chords, SLOT_BEATS * beat)
     clock = _Clock(beat, quarters_per_second, ensemble, generator)
     transposition = int(generator.integers(-3, 4))
+    sung: tuple[Note, ...] = ()
+    if singer:
+        melody, voices = split_melody(voices)
+        melody, transposition = into_range(melody, singer, transposition)
+        sung = tuple(clock.note(onset, length, 0, int(pitch), 80) for onset, length, pitch in melody)
     channels: list[Channel] = []
     notes: list[Note] = []
     for layer in ensemble.layers:
@@ -59,7 +73,7 @@ def arrange(score: Score, ensemble: Ensemble, seconds: float, generator: np.rand
         kit, pattern = ensemble.drums[generator.integers(len(ensemble.drums))]
         channels.append(Channel(KITS[kit], int(generator.integers(80, 116)), drums=True))
         notes += _play_drums(DRUMS[pattern], score.beats, quarters, len(channels) - 1, clock)
-    return Performance(tuple(notes), tuple(channels), 60 * quarters_per_second / beat)
+    return Performance(tuple(notes), tuple(channels), 60 * quarters_per_second / beat, sung)
 
 
 def harmony(voices: list[np.ndarray], slots: int, slot: float) -> list[tuple[int, bool]]:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.signal import lfilter, oaconvolve
 
 from nblib.audio import resample
-from nblib.corpora.arranging import arrange
+from nblib.corpora.arranging import Performance, arrange
 from nblib.corpora.base import Item, split_groups
 from nblib.corpora.ensembles import ENSEMBLES, Ensemble
 from nblib.corpora.scorefiles import Work, choose_works, read_score
@@ -103,11 +103,21 @@ class ScoresCorpus:
         _, work, ensemble = plan[item.name]
         generator = random_generator(self.seed, "scores", item.name)
         performance = arrange(read_score(work), ensemble, self.seconds, generator)
-        rate = render_rate(self.sample_rate)
-        played = play(performance.notes, performance.channels, self.seconds, rate)
-        driven = _drive(played, ensemble.drive)
-        dry = resample(driven, rate, self.sample_rate)[: round(self.seconds * self.sample_rate)]
-        return _master(_in_a_room(dry, ensemble, self.sample_rate, generator), self.sample_rate, generator)
+        played = perform(performance, ensemble, self.seconds, self.sample_rate, generator)
+        return _master(played, self.sample_rate, generator)
+
+
+def perform(
+    performance: Performance, ensemble: Ensemble, seconds: float, sample_rate: int, generator: np.random.Generator
+) -> np.ndarray:
+    """What `ensemble` plays in its room [shape=(seconds * sample_rate,)], not limited to [-1, 1], its ends cut off.
+
+    `generator` draws the room.
+    """
+    rate = render_rate(sample_rate)
+    driven = _drive(play(performance.notes, performance.channels, seconds, rate), ensemble.drive)
+    dry = resample(driven, rate, sample_rate)[: round(seconds * sample_rate)]
+    return _in_a_room(dry, ensemble, sample_rate, generator)
 
 
 @lru_cache(maxsize=8)
@@ -118,13 +128,14 @@ def _plan(pieces: int, seed: int) -> dict[str, tuple[Item, Work, Ensemble]]:
     for piece, work in enumerate(works):
         turn, place = divmod(piece, len(ENSEMBLES))
         ensemble = ENSEMBLES[random_generator(seed, "ensembles", turn).permutation(len(ENSEMBLES))[place]]
-        name = f"{piece:05d}-{_slug(work.path.rsplit('.', 1)[0])}-{_slug(ensemble.name)}"
+        name = f"{piece:05d}-{slug(work.path.rsplit('.', 1)[0])}-{slug(ensemble.name)}"
         info = {"title": work.title, "ensemble": ensemble.name, "character": ensemble.character, "kind": work.shelf}
         plan[name] = (Item(name, work.group, splits[work.group], info), work, ensemble)
     return plan
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """`text` as part of a file name: letters, digits and hyphens."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
 
 
@@ -148,12 +159,17 @@ def _in_a_room(samples: np.ndarray, ensemble: Ensemble, sample_rate: int, genera
     return samples + oaconvolve(samples, tail)[: len(samples)]
 
 
-def _master(samples: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
-    """Fade the cut ends, set the peak to the drawn level, round to 16 bits."""
+def fade_ends(samples: np.ndarray, sample_rate: int) -> None:
+    """Fade the cut ends of `samples` [shape=(n,)] in place."""
     fade = min(len(samples) // 2, round(FADE_SECONDS * sample_rate))
     ramp = (np.arange(fade) + 0.5) / max(1, fade)
     samples[:fade] *= ramp
     samples[len(samples) - fade :] *= ramp[::-1]
+
+
+def _master(samples: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+    """Fade the cut ends, set the peak to the drawn level, round to 16 bits."""
+    fade_ends(samples, sample_rate)
     peak = 10 ** (generator.uniform(-12, -1) / 20)
     scaled = samples * (peak / np.max(np.abs(samples)))
     return (np.round(scaled * 32768) / 32768).astype(np.float32)

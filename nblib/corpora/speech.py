@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import espeakng_loader
 import numpy as np
@@ -42,9 +43,29 @@ SPLIT_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)
 """Train, validation and test in the proportions of IJCNN'20 Section IV."""
 
 _RATE, _PITCH, _RANGE, _WORD_GAP = 1, 3, 4, 7  # espeak_PARAMETER of speak_lib.h
-_SYNCHRONOUS, _DO_NOT_EXIT, _UTF8 = 2, 0x8000, 1
+_SYNCHRONOUS, _DO_NOT_EXIT, _TELL_PHONEMES, _UTF8 = 2, 0x8000, 1, 1
+_LIST_ENDS, _PHONEME = 0, 7  # espeak_EVENT_TYPE of speak_lib.h
 _LOCK = threading.Lock()
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+class _Event(ctypes.Structure):
+    """espeak_EVENT of speak_lib.h; of its union only the name."""
+
+    _fields_ = [
+        *((name, ctypes.c_int) for name in ("type", "identifier", "text_position", "length", "milliseconds", "sample")),
+        ("user_data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 8),
+    ]
+
+
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+
+
+class Phoneme(NamedTuple):
+    """espeak-ng's own name of a sound, without stress, and the sample where it starts; pauses are named ``_``."""
+
+    name: str
+    start: int
 
 
 @dataclass(frozen=True)
@@ -107,21 +128,71 @@ def speak(voice: Voice, text: str, seed: int, pace: float = 1.0) -> np.ndarray:
         _RANGE: int(random.integers(35, 76)),
         _WORD_GAP: int(random.integers(0, 3)),
     }
-    with _fresh_library() as library:
-        pieces = _synthesise(library, voice, text, settings, int(random.integers(1, 2**31)))
-    samples = np.concatenate(pieces or [np.zeros(0, np.int16)]).astype(np.float32) / 32768
+    samples, _ = _spoken(voice, text, settings, int(random.integers(1, 2**31)))
     heard = np.flatnonzero(np.abs(samples) > 1e-3)
     if not len(heard):
         raise CorpusError(f"espeak-ng spoke nothing for {text!r} in voice {voice.name}: give it words")
     return samples[heard[0] : heard[-1] + 1]
 
 
-def _synthesise(library: ctypes.CDLL, voice: Voice, text: str, settings: dict[int, int], seed: int) -> list[np.ndarray]:
-    pieces: list[np.ndarray] = []
+def intone(voice: Voice, text: str, seed: int, pitch: int, rate: int) -> tuple[np.ndarray, list[Phoneme]]:
+    """`text` on one note, with the place of every sound in it: what singing is made from.
 
-    def keep(wave: ctypes._Pointer[ctypes.c_short], count: int, _events: int | None) -> int:
+    Parameters
+    ----------
+    voice : Voice
+        Its own pitch and pace are not used.
+    text : str
+        English.
+    seed : int
+        Of the library's random numbers.
+    pitch : int
+        0 to 99.
+    rate : int
+        Words per minute, from 80.
+
+    Returns
+    -------
+    samples : float32 [shape=(n,)] in [-1, 1]
+        At 22,050 Hz, with the silence around it; a pure function of the arguments.
+    phonemes : list of Phoneme
+        Those of `text` in order; the last is the pause after it.
+
+    Raises
+    ------
+    CorpusError
+        The library, its data or the voice is missing, or nothing was spoken.
+    """
+    settings = {_RATE: rate, _PITCH: pitch, _RANGE: 0, _WORD_GAP: 0}
+    samples, phonemes = _spoken(voice, text, settings, seed, _TELL_PHONEMES)
+    if not phonemes or not np.any(samples):
+        raise CorpusError(f"espeak-ng spoke nothing for {text!r} in voice {voice.name}: give it words")
+    return samples, phonemes
+
+
+def _spoken(
+    voice: Voice, text: str, settings: dict[int, int], seed: int, options: int = 0
+) -> tuple[np.ndarray, list[Phoneme]]:
+    with _fresh_library(options) as library:
+        pieces, phonemes = _synthesise(library, voice, text, settings, seed)
+    return np.concatenate(pieces or [np.zeros(0, np.int16)]).astype(np.float32) / 32768, phonemes
+
+
+def _synthesise(
+    library: ctypes.CDLL, voice: Voice, text: str, settings: dict[int, int], seed: int
+) -> tuple[list[np.ndarray], list[Phoneme]]:
+    pieces: list[np.ndarray] = []
+    phonemes: list[Phoneme] = []
+
+    def keep(wave: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]) -> int:
         if wave and count > 0:
             pieces.append(np.ctypeslib.as_array(wave, (count,)).copy())
+        place = 0
+        while events and events[place].type != _LIST_ENDS:
+            if events[place].type == _PHONEME:
+                name = events[place].name.decode(errors="replace").lstrip("',%=|")
+                phonemes.append(Phoneme("_" if name.startswith("_") else name, events[place].sample))
+            place += 1
         return 0
 
     callback = _CALLBACK(keep)
@@ -137,17 +208,17 @@ def _synthesise(library: ctypes.CDLL, voice: Voice, text: str, settings: dict[in
     encoded = text.encode()
     library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded) + 1), 0, 0, 0, _UTF8, None, None)
     library.espeak_Synchronize()
-    return pieces
+    return pieces, phonemes
 
 
 @contextmanager
-def _fresh_library() -> Iterator[ctypes.CDLL]:
+def _fresh_library(options: int) -> Iterator[ctypes.CDLL]:
     path, data = espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
     with _LOCK:
         _refuse_loaded(path)
         library = ctypes.CDLL(path)
         try:
-            if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DO_NOT_EXIT) != SAMPLE_RATE:
+            if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DO_NOT_EXIT | options) != SAMPLE_RATE:
                 raise CorpusError(
                     f"espeak-ng could not open its data in {data}: reinstall espeakng-loader, or make the "
                     "environment in a folder with a shorter path (espeak-ng holds 160 characters)"
