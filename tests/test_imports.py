@@ -17,6 +17,7 @@ ORDER = [
     {"corpora"},
     {"patches"},
     {"networks"},
+    {"separation"},
     {"losses"},
     {"training"},
     {"evaluation"},

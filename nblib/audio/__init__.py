@@ -5,7 +5,7 @@ from __future__ import annotations
 from nblib.audio.alignment import check_alignment, lag
 from nblib.audio.codec import MP3_BITRATES, Codec, cutoff_hz
 from nblib.audio.filters import band_limit, noise_like
-from nblib.audio.io import SAMPLE_RATES, SILENCE, check_signal, read, read_chunks, resample, write
+from nblib.audio.io import SAMPLE_RATES, SILENCE, check_signal, read, read_blocks, resample, write
 from nblib.audio.spectral import (
     DEFAULT_DOMAIN,
     DOMAINS,
@@ -18,6 +18,7 @@ from nblib.audio.spectral import (
     unscale,
     with_phase,
 )
+from nblib.audio.streams import Resampler, SoundFacts, WaveWriter, facts, read_chunks
 
 __all__ = [
     "DEFAULT_DOMAIN",
@@ -27,15 +28,20 @@ __all__ = [
     "SILENCE",
     "Codec",
     "Geometry",
+    "Resampler",
+    "SoundFacts",
+    "WaveWriter",
     "analyse",
     "band_limit",
     "check_alignment",
     "check_signal",
     "cutoff_hz",
+    "facts",
     "lag",
     "noise_like",
     "patches",
     "read",
+    "read_blocks",
     "read_chunks",
     "resample",
     "scale",

@@ -1,10 +1,9 @@
-"""Sound files in and out: WAV, FLAC, OGG, MP3, down-mix, resampling, chunks, and what may pass as a signal."""
+"""Sound files in and out: WAV, FLAC, OGG, MP3, down-mix, resampling, and what may pass as a signal."""
 
 from __future__ import annotations
 
 import io
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -98,12 +97,17 @@ def _libav_blocks(path: Path) -> Iterator[tuple[np.ndarray, int]]:
                 yield part.to_ndarray(), part.sample_rate
 
 
-def _blocks(path: Path) -> Iterator[tuple[np.ndarray, int]]:
-    """Float32 blocks [shape=(channels, k)] with the file's sample rate, checked."""
+def is_for_libsndfile(path: Path) -> bool:
+    """Whether libsndfile reads this file, by its suffix; libav reads all others."""
+    # libsndfile leaves the MP3 coder's delay of 1105 samples in; libav takes it out.
+    return path.suffix.lower() in _SOUNDFILE_SUFFIXES
+
+
+def read_blocks(path: Path) -> Iterator[tuple[np.ndarray, int]]:
+    """A sound file as it is decoded: float32 blocks [shape=(channels, k)], its sample rate (Hz). Errors as `read`."""
     if not path.is_file():
         raise AudioError(f"{path}: no such file; check the name and the data root")
-    # libsndfile leaves the MP3 coder's delay of 1105 samples in; libav takes it out.
-    reader = _soundfile_blocks if path.suffix.lower() in _SOUNDFILE_SUFFIXES else _libav_blocks
+    reader = _soundfile_blocks if is_for_libsndfile(path) else _libav_blocks
     done = 0
     try:
         for block, sample_rate in reader(path):
@@ -144,74 +148,9 @@ def read(path: str | Path, sample_rate: int | None = None, mono: bool = True) ->
     AudioError
         Missing, unreadable, cut short, empty or not finite; more than 2 channels; a rate outside `SAMPLE_RATES`.
     """
-    blocks = [(block.mean(0) if mono else block, own_rate) for block, own_rate in _blocks(Path(path))]
+    blocks = [(block.mean(0) if mono else block, own_rate) for block, own_rate in read_blocks(Path(path))]
     samples, own_rate = np.concatenate([block for block, _ in blocks], axis=-1), blocks[0][1]
     return (samples, own_rate) if sample_rate is None else (resample(samples, own_rate, sample_rate), sample_rate)
-
-
-def _rechunk(blocks: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    waiting: list[np.ndarray] = []
-    count = 0
-    for block in blocks:
-        waiting.append(block)
-        count += len(block)
-        if count >= size:
-            joined = np.concatenate(waiting)
-            whole_chunks = count // size * size
-            yield from joined[:whole_chunks].reshape(-1, size)
-            waiting, count = [joined[whole_chunks:]], count - whole_chunks
-    if count:
-        yield np.concatenate(waiting)
-
-
-def _resampled_stream(blocks: Iterable[tuple[np.ndarray, int]], sample_rate: int | None) -> Iterator[np.ndarray]:
-    stream: soxr.ResampleStream | None = None
-    taken = given = own_rate = 0
-    for block, own_rate in blocks:
-        mono = block.mean(0)
-        if sample_rate in (None, own_rate):
-            yield mono
-            continue
-        stream = stream or soxr.ResampleStream(own_rate, check_rate("sample_rate", sample_rate), 1, quality="HQ")
-        taken += len(mono)
-        part = stream.resample_chunk(mono)
-        given += len(part)
-        yield part
-    if stream is not None and sample_rate is not None:
-        tail = stream.resample_chunk(np.zeros(_padding(own_rate, sample_rate), np.float32), last=True)
-        yield tail[: -(-taken * sample_rate // own_rate) - given]
-
-
-def read_chunks(path: str | Path, seconds: float, sample_rate: int | None = None) -> Iterator[np.ndarray]:
-    """A sound file piece by piece, down-mixed, in memory that does not grow with the file.
-
-    Joined together, the chunks are `read`'s samples (resampled ones to 1e-6).
-
-    Parameters
-    ----------
-    path, sample_rate
-        As for `read`.
-    seconds : float > 0
-        Length of every chunk but the last, which may be shorter.
-
-    Yields
-    ------
-    np.ndarray [shape=(k,)]
-        float32.
-
-    Raises
-    ------
-    AudioError
-        As `read`, when the faulty place is reached.
-    ParameterError
-        `seconds` holds no sample.
-    """
-    blocks = _blocks(Path(path))
-    first = next(blocks)
-    size = round(seconds * (sample_rate or first[1]))
-    if size < 1:
-        raise ParameterError(f"seconds={seconds!r}: a chunk needs at least one sample")
-    yield from _rechunk(_resampled_stream(itertools.chain([first], blocks), sample_rate), size)
 
 
 def write(path: str | Path, samples: np.ndarray, sample_rate: int) -> None:
@@ -260,8 +199,8 @@ def check_rate(name: str, value: object) -> int:
     return int(value)
 
 
-def _padding(sample_rate: int, to: int) -> int:
-    # soxr rounds its length to the nearest sample: these zeros behind make sure of ceil(n * to / sample_rate).
+def zeros_behind(sample_rate: int, to: int) -> int:
+    """Zeros to append before resampling: soxr rounds its length, and ceil(n * to / sample_rate) is wanted."""
     return -(-sample_rate // to) + 1
 
 
@@ -294,6 +233,6 @@ def resample(samples: np.ndarray, sample_rate: int, to: int) -> np.ndarray:
     if sample_rate == to:
         return single
     length = -(-samples.shape[-1] * to // sample_rate)
-    behind = [(0, 0)] * (samples.ndim - 1) + [(0, _padding(sample_rate, to))]
+    behind = [(0, 0)] * (samples.ndim - 1) + [(0, zeros_behind(sample_rate, to))]
     longer = soxr.resample(np.pad(single, behind).T, sample_rate, to, quality="HQ")
     return np.ascontiguousarray(longer.T[..., :length])

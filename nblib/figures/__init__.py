@@ -15,10 +15,12 @@ from nblib.figures.base import (
 )
 from nblib.figures.choices import preference_bars, preference_curve
 from nblib.figures.papers import aliasing_curves, interval_points, effects_figure, figure2, figure5, hole_shares, learning_curve, models_diagram, network_diagram
+from nblib.figures.separation import PooledColumns, separation_figure
 
 __all__ = [
     "COLOURS",
     "NAMES",
+    "PooledColumns",
     "aliasing_curves",
     "decibels",
     "effects_figure",
@@ -35,6 +37,7 @@ __all__ = [
     "preference_bars",
     "preference_curve",
     "save",
+    "separation_figure",
     "spectrogram",
     "spectrogram_grid",
     "spectrogram_rows",
