@@ -15,7 +15,8 @@ import nblib.corpora as corpora
 from nblib import paths
 from nblib.corpora import EmbeddedMixtures, Musdb, MusicFolder, MusicSelection, ScoresCorpus, SpeakerNoiseFolders
 from nblib.corpora.base import SPLITS
-from nblib.corpora.registry import KeptScores, music, speech_mixtures, vocal_mixtures
+from nblib.corpora.registry import KeptScores, KeptSongs, music, speech_mixtures, vocal_mixtures
+from nblib.corpora.songs import EmbeddedSongs
 from nblib.corpora.voicebank import VoiceBankDemand
 from nblib.errors import CorpusError, ParameterError
 
@@ -51,6 +52,9 @@ def test_embedded_by_name() -> None:
     spoken = speech_mixtures("embedded", None, 16_000, 3, train=4, validation=2, test=1)
     assert spoken == EmbeddedMixtures(4, 2, 1, sample_rate=16_000, seed=3)
     assert [len(spoken.items(split)) for split in SPLITS] == [4, 2, 1]
+    sung = vocal_mixtures("embedded", None, 16_000, 3, train=4, validation=2, test=1)
+    assert sung == KeptSongs(4, 2, 1, seconds=180.0, sample_rate=16_000, seed=3)
+    assert vocal_mixtures("embedded", seconds=12.0) == KeptSongs(100, 25, 25, seconds=12.0)
 
 
 def test_a_piece_is_played_once_and_then_kept_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +70,21 @@ def test_a_piece_is_played_once_and_then_kept_bit_for_bit(tmp_path: Path, monkey
     assert again.dtype == first.dtype == np.float32
     (file,) = (paths.cache() / f"music-{kept.fingerprint}").iterdir()
     assert file.stem == item.name
+
+
+def test_a_song_is_sung_once_and_then_kept_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NBLIB_DATA", str(tmp_path))
+    kept = vocal_mixtures("embedded", seed=3, train=1, validation=1, test=1, seconds=3.0)
+    sung = EmbeddedSongs(1, 1, 1, seconds=3.0, seed=3)
+    assert kept.fingerprint == sung.fingerprint
+    item = kept.items("test")[0]
+    first, plain = kept.load(item), sung.load(item)
+    monkeypatch.setattr(EmbeddedSongs, "load", None)
+    again = kept.load(item)
+    for part in ("target", "noise", "mixture"):
+        np.testing.assert_array_equal(getattr(first, part), getattr(plain, part))
+        np.testing.assert_array_equal(getattr(again, part), getattr(plain, part))
+        assert getattr(again, part).dtype == np.float32
 
 
 @pytest.mark.parametrize("place", ["lossless_music", ".", "musdb18hq/train/song"])
@@ -154,7 +173,16 @@ def test_errors_say_what_was_looked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "corpus",
-    [ScoresCorpus, MusicFolder, MusicSelection, EmbeddedMixtures, VoiceBankDemand, SpeakerNoiseFolders, Musdb],
+    [
+        ScoresCorpus,
+        MusicFolder,
+        MusicSelection,
+        EmbeddedMixtures,
+        VoiceBankDemand,
+        SpeakerNoiseFolders,
+        EmbeddedSongs,
+        Musdb,
+    ],
 )
 def test_every_corpus_offers_the_same(corpus: type) -> None:
     for name in ("name", "licence", "citation", "sample_rate", "fingerprint"):

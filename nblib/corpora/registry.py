@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from nblib import paths, tensors
-from nblib.corpora.base import SPLITS, Item, MixtureCorpus, MusicCorpus
+from nblib.corpora.base import SPLITS, Item, Mixture, MixtureCorpus, MusicCorpus
 from nblib.corpora.folders import LOSSLESS, SPLIT, MusicFolder
 from nblib.corpora.mixtures import EmbeddedMixtures
 from nblib.corpora.musdb import Musdb
 from nblib.corpora.musdb_split import SETS as SONG_SETS
 from nblib.corpora.scores import ScoresCorpus
+from nblib.corpora.songs import EmbeddedSongs
 from nblib.corpora.speakers import SpeakerNoiseFolders
 from nblib.corpora.voicebank import SETS, VoiceBankDemand
 from nblib.errors import CorpusError, ParameterError, check_choice
@@ -28,6 +29,9 @@ MUSIC_FOLDER = "lossless_music"
 SONGS_FOLDER, STEM_FILES_FOLDER = "musdb18hq", "musdb18"
 PAIRS_FOLDER = "voicebank_demand"
 SPEECH_FOLDER, NOISE_FOLDER = "speech", "noise"
+
+SONG_SECONDS = 180.0
+"""Length of an embedded song: IJCNN'20 Section IV has tracks of several minutes."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,22 @@ class KeptScores(ScoresCorpus):
             tensors.save(path, {"samples": torch.from_numpy(samples)}, item.name)
         found, _ = tensors.load(path)
         return found["samples"].numpy().astype(np.float32) / 32768
+
+
+@dataclass(frozen=True)
+class KeptSongs(EmbeddedSongs):
+    """`EmbeddedSongs` whose songs, sung once, are kept in the cache, float32 as they are."""
+
+    def load(self, item: Item) -> Mixture:
+        """As `EmbeddedSongs.load`."""
+        path = paths.cache() / f"songs-{self.fingerprint}" / f"{item.name}.safetensors"
+        if not path.exists():
+            sung = super().load(item)
+            parts = {"target": torch.from_numpy(sung.target), "noise": torch.from_numpy(sung.noise)}
+            tensors.save(path, parts, item.name)
+        found, _ = tensors.load(path)
+        target, noise = found["target"].numpy(), found["noise"].numpy()
+        return Mixture(target, noise, target + noise)
 
 
 def music(
@@ -208,7 +228,7 @@ def vocal_mixtures(
 
     Parameters
     ----------
-    corpus : {"real"}
+    corpus : {"embedded", "real"}
         ``real`` takes the first of these that is there: ``musdb18hq`` in `data_root`, ``musdb18`` in it, `data_root`
         itself if it holds ``train`` or ``test``; each may have folders of stems and stem files.
     data_root : str or Path
@@ -219,7 +239,7 @@ def vocal_mixtures(
     train, validation, test : int
         Songs in each split (IJCNN'20 Section IV: 100, 25, 25); limits for ``real``.
     seconds : float, optional
-        Length of the songs; by default whole tracks for ``real``.
+        Length of the songs; by default 180 s for ``embedded``, whole tracks for ``real``.
 
     Raises
     ------
@@ -230,6 +250,10 @@ def vocal_mixtures(
     """
     check_choice("corpus", corpus, CORPORA)
     sizes = {"train": train, "validation": validation, "test": test}
+    if corpus == "embedded":
+        return KeptSongs(
+            **sizes, seconds=SONG_SECONDS if seconds is None else seconds, sample_rate=sample_rate, seed=seed
+        )
     folder = _songs_folder(_root(data_root))
     return Musdb(folder, **sizes, seconds=seconds, sample_rate=sample_rate, seed=seed)
 
