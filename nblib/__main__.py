@@ -1,4 +1,4 @@
-"""The command line: ``python -m nblib run``, ``list`` and ``listen``."""
+"""The command line: ``python -m nblib run``, ``list``, ``listen`` and ``separate``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from nblib.errors import NblibError, ParameterError
 from nblib.listen_command import add_listen
 from nblib.notebook import CORPORA, PROFILES
 from nblib.notebook_parameters import read_parameters
+from nblib.separate_command import add_separate
 
 BAD_PARAMETERS = 2
 
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands.add_parser("run", help="run the notebooks in order", allow_abbrev=False))
     _add_list(commands.add_parser("list", help="show the notebooks and their parameters", allow_abbrev=False))
     add_listen(commands.add_parser("listen", help="make and run a listening test", allow_abbrev=False))
+    add_separate(commands.add_parser("separate", help="separate a sound file of your own", allow_abbrev=False))
     return parser
 
 

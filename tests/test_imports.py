@@ -24,7 +24,16 @@ ORDER = [
     {"listening"},
     {"experiments"},
     {"figures", "tables", "claims"},
-    {"notebook", "notebook_parameters", "suite", "suite_kernel", "suite_progress", "listen_command", "__main__"},
+    {
+        "notebook",
+        "notebook_parameters",
+        "suite",
+        "suite_kernel",
+        "suite_progress",
+        "listen_command",
+        "separate_command",
+        "__main__",
+    },
 ]
 PLACES = {name: place for place, names in enumerate(ORDER) for name in names}
 
