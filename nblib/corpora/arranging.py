@@ -34,7 +34,7 @@ def arrange(
     """Play an excerpt of `score` on `ensemble` for `seconds`.
 
     The excerpt begins at a bar line; a score that is too short starts again from its first bar, as dances are played.
-    A score of one or two voices gets three more that follow its harmony.
+    Where one or two voices are left to play, three more follow the harmony.
 
     Parameters
     ----------
@@ -53,19 +53,19 @@ def arrange(
     voices = max(excerpts, key=lambda cut: sung_time(cut[leader(cut)])) if singer else excerpts[0]
     slots = int(np.ceil(quarters / (SLOT_BEATS * beat)))
     chords = harmony(voices, slots, SLOT_BEATS * beat)
-    if len(voices) < 3:
-        voices = voices + _filling_voices(voices, chords, SLOT_BEATS * beat)
+    melody, played = split_melody(voices) if singer else (None, voices)
+    if len(played) < 3:
+        played = played + _filling_voices(voices, chords, SLOT_BEATS * beat)
     clock = _Clock(beat, quarters_per_second, ensemble, generator)
     transposition = int(generator.integers(-3, 4))
     sung: tuple[Note, ...] = ()
-    if singer:
-        melody, voices = split_melody(voices)
+    if singer and melody is not None:
         melody, transposition = into_range(melody, singer, transposition)
         sung = tuple(clock.note(onset, length, 0, int(pitch), 80) for onset, length, pitch in melody)
     channels: list[Channel] = []
     notes: list[Note] = []
     for layer in ensemble.layers:
-        notes += _play_layer(layer, voices, transposition, channels, clock, ensemble.pedal)
+        notes += _play_layer(layer, played, transposition, channels, clock, ensemble.pedal)
     for comp in ensemble.comps:
         channels.append(_channel(comp.program, 66, generator))
         notes += _play_comp(comp, chords, transposition, len(channels) - 1, clock)

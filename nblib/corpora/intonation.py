@@ -35,7 +35,7 @@ class Manner:
         """The habits of a singer, from straight pop voices to operatic ones."""
         return cls(
             rate=float(random.uniform(5.1, 6.2)),
-            depth=float(random.uniform(25, 80)),
+            depth=float(random.uniform(30, 90)),
             delay=float(random.uniform(0.12, 0.3)),
             glide=float(random.uniform(0.05, 0.12)),
             scoops=float(random.uniform(0.1, 0.4)),

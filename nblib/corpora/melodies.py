@@ -18,7 +18,7 @@ class Range(NamedTuple):
 RANGES = (Range("soprano", 62, 79), Range("alto", 56, 73), Range("tenor", 50, 67), Range("bass", 42, 60))
 """An octave and a half each, inside what choirs ask for: sung lines stay off the extremes, where words are lost."""
 
-DOUBLED = 0.5  # of a part's notes in unison or octaves with the melody: it plays the melody too
+DOUBLED = 0.6  # of a part's notes in unison or octaves with the melody: it plays the melody too
 
 
 def leader(voices: list[np.ndarray]) -> int:

@@ -50,8 +50,8 @@ def _one_by_one(notes: Sequence[Note], seconds: float) -> list[Note]:
         starts[index] = max(starts[index], starts[index - 1] + SHORTEST_NOTE)
     single = [note._replace(start=start) for note, start in zip(notes, starts, strict=True)]
     for index, (note, after) in enumerate(pairwise(single)):
-        legato = after.start - note.end < LEGATO_SECONDS
-        single[index] = note._replace(end=after.start if legato else max(note.end, note.start + SHORTEST_NOTE))
+        end = max(note.end, note.start + SHORTEST_NOTE)
+        single[index] = note._replace(end=after.start if after.start - end <= LEGATO_SECONDS else end)
     if single:
         last = single[-1]
         single[-1] = last._replace(end=max(last.end, last.start + SHORTEST_NOTE))
@@ -68,7 +68,8 @@ def syllables(phrase: Sequence[Note], random: np.random.Generator) -> list[list[
         else:
             groups.append([note])
     if len(groups) > 1 and seconds_of(groups[-1]) < SHORTEST_SYLLABLE:
-        groups[-2] += groups.pop()
+        tail = groups.pop()
+        groups[-1] += tail
     return groups
 
 
@@ -77,7 +78,8 @@ def regrouped(groups: Sequence[Sequence[Note]], count: int) -> list[list[Note]]:
     made = [list(group) for group in groups]
     while len(made) > count:
         short = min(range(1, len(made)), key=lambda index: seconds_of(made[index]))
-        made[short - 1] += made.pop(short)
+        joined = made.pop(short)
+        made[short - 1] += joined
     while len(made) < count:
         longest = max(range(len(made)), key=lambda index: seconds_of(made[index]))
         group = made[longest]

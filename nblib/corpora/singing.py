@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import parselmouth
 from parselmouth import praat
-from scipy.signal import lfilter
+from scipy.signal import butter, lfilter, sosfilt, sosfiltfilt
 
 from nblib.audio import resample
 from nblib.corpora.intonation import Manner, contour
@@ -41,7 +41,7 @@ PITCH_HZ = (70.0, 500.0)  # that espeak-ng's voices speak at
 FINE = 4  # times the rate at which periods are laid beside one another: PSOLA rounds them to samples, a hiss otherwise
 EVENNESS = 0.7  # of the differences in level between syllables are taken out: singers and records have fewer
 FADE_SECONDS = 0.02
-BREATH_DB = (-34.0, -22.0)  # under the voice
+PRESENCE_DB, AIR_DB, BREATH_DB = (3.0, 9.0), (-36.0, -26.0), (-34.0, -22.0)  # the last two under the voice
 
 
 class Placed(NamedTuple):
@@ -76,7 +76,7 @@ def sing(
     """
     random = random_generator(seed, "singer")
     manner = Manner.drawn(random)
-    presence_db, breath_db = float(random.uniform(3, 9)), float(random.uniform(*BREATH_DB))
+    presence_db, air_db, breath_db = (float(random.uniform(*db)) for db in (PRESENCE_DB, AIR_DB, BREATH_DB))
     song = np.zeros(round(seconds * SAMPLE_RATE))
     words: list[Words] = []
     ended = 0.0
@@ -88,7 +88,7 @@ def sing(
         _add(song, sung, start)
         _add(song, _breath(start - ended, np.sqrt(np.mean(sung**2)) * 10 ** (breath_db / 20), own), start, ends=True)
         ended = start + len(sung) / SAMPLE_RATE
-    return _presence(song, presence_db)
+    return _airy(_present(song, presence_db), air_db, random)
 
 
 def _phrase(
@@ -184,20 +184,23 @@ def _resynthesised(
     spoken: np.ndarray, knots: np.ndarray, times: np.ndarray, hertz: np.ndarray, seed: int
 ) -> np.ndarray:
     """`spoken` on the song's clock and pitch, from ``knots[0, 1]`` on."""
-    spoken = spoken[: round(knots[-1, 0] * SAMPLE_RATE) + 1].astype(np.float64)
+    (begins, starts), (ends, stops) = knots[0], knots[-1]
+    # Praat cuts what becomes more than three times as long: silence after it makes the whole long enough.
+    silence = max(0.0, (stops - starts - 3 * (ends - begins)) / 2) + 0.05
+    spoken = np.pad(spoken[: round(ends * SAMPLE_RATE) + 1].astype(np.float64), (0, round(silence * SAMPLE_RATE)))
     sound = parselmouth.Sound(spoken, SAMPLE_RATE)
     fine = parselmouth.Sound(resample(spoken, SAMPLE_RATE, FINE * SAMPLE_RATE), FINE * SAMPLE_RATE)
     places = np.interp(times, knots[:, 1], knots[:, 0])
-    inside = (times > knots[0, 1]) & (times < knots[-1, 1])
+    inside = (times > starts) & (times < stops)
     lengths = np.diff(knots[:, 1]) / np.diff(knots[:, 0])
     near = 1e-5
-    borders = np.column_stack([knots[:-1, 0] + near, knots[1:, 0] - near]).ravel()
+    borders = np.append(np.column_stack([knots[:-1, 0] + near, knots[1:, 0] - near]).ravel(), ends + near)
     with _PRAAT:
         manipulation = praat.call(sound, "To Manipulation", 0.01, *PITCH_HZ)
         praat.call([manipulation, fine], "Replace original sound")
         for kind, xs, ys in (
             ("Pitch", places[inside], hertz[inside]),
-            ("Duration", borders, np.repeat(lengths, 2)),
+            ("Duration", borders, np.append(np.repeat(lengths, 2), 1.0)),
         ):
             tier = praat.call(f"Create {kind}Tier", "sung", 0, sound.duration)
             # One script: a call for each point would cost more than all the rest.
@@ -207,7 +210,7 @@ def _resynthesised(
         praat.run(f"random_initializeWithSeedUnsafelyButPredictably ({seed})")
         made = praat.call(manipulation, "Get resynthesis (overlap-add)")
         praat.run("random_initializeSafelyAndUnpredictably ( )")
-    return resample(made.values[0], FINE * SAMPLE_RATE, SAMPLE_RATE)
+    return resample(made.values[0], FINE * SAMPLE_RATE, SAMPLE_RATE)[: round((stops - starts) * SAMPLE_RATE)]
 
 
 def _loudness(
@@ -246,13 +249,22 @@ def _breath(room: float, level: float, random: np.random.Generator) -> np.ndarra
     return air * level / np.sqrt(np.mean(air**2))
 
 
-def _presence(samples: np.ndarray, gain_db: float) -> np.ndarray:
+def _present(samples: np.ndarray, gain_db: float) -> np.ndarray:
     """Louder around 3 kHz, where trained singers' formants meet and where records are equalised."""
     amplitude, angle = 10 ** (gain_db / 40), 2 * np.pi * 3000 / SAMPLE_RATE
     spread = np.sin(angle) / (2 * 1.2)  # quality 1.2: an octave wide
     numerator = [1 + spread * amplitude, -2 * np.cos(angle), 1 - spread * amplitude]
     denominator = [1 + spread / amplitude, -2 * np.cos(angle), 1 - spread / amplitude]
     return np.asarray(lfilter(np.divide(numerator, denominator[0]), np.divide(denominator, denominator[0]), samples))
+
+
+def _airy(samples: np.ndarray, breath_db: float, random: np.random.Generator) -> np.ndarray:
+    """With breath in the voice and brighter consonants: espeak-ng's vowels end near 5 kHz, those on records do not."""
+    power = sosfiltfilt(butter(1, 12, fs=SAMPLE_RATE, output="sos"), samples**2)
+    air = shaped(random.standard_normal(len(samples)), lambda f: f**2 / (f**2 + 4000**2))
+    air *= np.sqrt(np.maximum(power, 0)) * 10 ** (breath_db / 20) / np.sqrt(np.mean(air**2))
+    bright = sosfilt(butter(2, 5000, "high", fs=SAMPLE_RATE, output="sos"), samples)
+    return samples + 0.7 * bright + air
 
 
 def _add(song: np.ndarray, part: np.ndarray, start: float, ends: bool = False) -> None:

@@ -36,8 +36,8 @@ RECIPE = 1
 """Counts the changes to how songs are made; part of the fingerprint."""
 
 SNR_DB = (-9.0, 1.0)
-"""Vocals over accompaniment. 16 excerpts of 12 s, sung throughout, from seven real songs (MUSDB18's Music Delta) measured
--15 to 1 dB, half of them -9 to -4.6."""
+"""Vocals over accompaniment. 16 excerpts of 12 s, sung throughout, from seven real songs (MUSDB18's Music Delta)
+measured -15 to 1 dB, half of them -9 to -4.6."""
 
 NOTE_SECONDS = (0.32, 0.62)
 """Mean length of a sung note: songs have two to three notes a second."""
