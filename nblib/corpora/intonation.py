@@ -22,7 +22,7 @@ SHORTEST_VIBRATO = 0.35  # seconds of a note, below which no singer vibrates
 
 @dataclass(frozen=True)
 class Manner:
-    """One singer's habits: vibrato rate (Hz) and depth (cents up and down), its onset (s), glides (s), scoops (0-1)."""
+    """A singer's habits: vibrato rate (Hz) and depth (cents up and down), its onset (s), glides (s), scoops (0-1)."""
 
     rate: float
     depth: float
@@ -32,7 +32,7 @@ class Manner:
 
     @classmethod
     def drawn(cls, random: np.random.Generator) -> Manner:
-        """The habits of a singer, from straight pop voices to operatic ones."""
+        """The habits of one performance, from straight pop voices to operatic ones."""
         return cls(
             rate=float(random.uniform(5.1, 6.2)),
             depth=float(random.uniform(30, 90)),

@@ -42,6 +42,7 @@ FINE = 4  # times the rate at which periods are laid beside one another: PSOLA r
 EVENNESS = 0.7  # of the differences in level between syllables are taken out: singers and records have fewer
 FADE_SECONDS = 0.02
 PRESENCE_DB, AIR_DB, BREATH_DB = (3.0, 9.0), (-36.0, -26.0), (-34.0, -22.0)  # the last two under the voice
+_PRAAT = threading.Lock()  # its random numbers are one sequence for the whole process
 
 
 class Placed(NamedTuple):
@@ -175,9 +176,6 @@ def _vowel_knots(name: str, spoken: tuple[float, float], sung: tuple[float, floa
         (spoken[1] - last, sung[1] - scale * last),
         (spoken[1], sung[1]),
     ]
-
-
-_PRAAT = threading.Lock()
 
 
 def _resynthesised(

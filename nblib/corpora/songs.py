@@ -32,7 +32,7 @@ from nblib.corpora.singing import sing
 from nblib.errors import CorpusError, ParameterError, check_choice
 from nblib.provenance import config_hash, derive_seed, random_generator
 
-RECIPE = 1
+RECIPE = 2
 """Counts the changes to how songs are made; part of the fingerprint."""
 
 SNR_DB = (-9.0, 1.0)
