@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from nblib import tables
-from nblib.experiments import autoencoding, broadband, capacity, listening, loss_network, results
+from nblib.experiments import (
+    autoencoding,
+    broadband,
+    capacity,
+    configurations,
+    listening,
+    loss_network,
+    preferences,
+    redistribution,
+    results,
+    separation,
+)
 from nblib.experiments.autoencoding import MODELS
-from nblib.experiments.preferences import TABLE as PREFERENCES
-from nblib.experiments.settings import Settings
+from nblib.experiments.settings import SPEECH, TASKS, Settings
 from nblib.listening import preference_rates
 
 Claim = tuple[str, str, str]  # claim, published, here
@@ -16,7 +28,8 @@ Claim = tuple[str, str, str]  # claim, published, here
 
 def summary(setup: Settings) -> pd.DataFrame:
     """What came out so far: columns claim, published, here; read from the results of `setup`."""
-    claims = [*_counts(), *_loss_networks(setup), *_models(setup), *_broadband(setup), *_speech(setup)]
+    claims = [*_counts(), *_loss_networks(setup), *_models(setup), *_broadband(setup)]
+    claims += [*_capacities(setup), *_configurations(setup), *_redistribution(setup)]
     return pd.DataFrame(claims, columns=["claim", "published", "here"])
 
 
@@ -76,27 +89,67 @@ def _broadband(setup: Settings) -> list[Claim]:
     ]
 
 
-def _speech(setup: Settings) -> list[Claim]:
-    rows = capacity.results_table(setup, "committed")
-    effects = capacity.effects(rows, "estoi").set_index("capacity")
-    figure = tables.figure5_data(rows, results.read(setup, PREFERENCES))
+def _capacities(setup: Settings) -> list[Claim]:
+    rows, rates = capacity.results_table(setup, "committed"), results.read(setup, preferences.TABLE)
     claims = []
-    for name in ("P1", "P5"):
-        chosen = {source: _rate(figure, name, source) for source in ("paper", "here")}
-        title = f"speech {name}: share of choices for the codec loss"
-        claims.append((title, chosen["paper"], f"{chosen['here']} (model-predicted)"))
-    for name in effects.index:
-        effect = effects.loc[name]
-        interval = f"{effect['mean']:+.3f} [{effect['low']:+.3f}, {effect['high']:+.3f}]"
-        claims.append((f"speech {name}: ESTOI, codec loss minus l1", "not given", interval))
+    for task in TASKS:
+        figure = tables.figure5_data(rows, rates, task)
+        for name in ("P1", "P5"):
+            chosen = {source: _rate(figure, name, source) for source in ("paper", "here")}
+            title = f"{task} {name}: share of choices for the codec loss"
+            claims.append((title, chosen["paper"], f"{chosen['here']} (model-predicted)"))
+    for task in TASKS:
+        measure = separation.JUDGES[task][0]
+        for effect in separation.effects(rows[rows["task"] == task], measure).itertuples():
+            title = f"{task} {effect.capacity}: {preferences.TITLES[measure]}, codec loss minus l1"
+            claims.append((title, "not given", _interval(effect, 3 if measure == "estoi" else 2)))
     return claims
 
 
 def _rate(figure: pd.DataFrame, name: str, source: str) -> str:
     own = figure[(figure["capacity"] == name) & (figure["source"] == source) & figure["seed"].isna()]
     values = own.set_index("quantity")["value"]
-    preferred, dont_know = values["preferred_rate"], values["dont_know_rate"]
+    preferred, dont_know = values.get("preferred_rate"), values.get("dont_know_rate")
+    if preferred is None:
+        return "no usable pair"
     return f"{preferred:.2f}, l1 {abs(1 - preferred - dont_know):.2f}, don't know {dont_know:.2f}"
+
+
+def _interval(effect: Any, digits: int) -> str:
+    return f"{effect.mean:+.{digits}f} [{effect.low:+.{digits}f}, {effect.high:+.{digits}f}]"
+
+
+def _configurations(setup: Settings) -> list[Claim]:
+    rows = configurations.results_table(setup, "committed")
+    chosen = preferences.votes(setup, rows, SPEECH, "estoi", setup.configuration_participants)
+    rates = preferences.rates(chosen, setup.seed)
+    here = rates[rates["seed"].isna()].set_index("configuration")["preferred_rate"]
+    paper = tables.figure3_published().set_index("configuration")["value"]
+    shares = [", ".join(f"{name} {value:.2f}" for name, value in own.items()) for own in (paper, here)]
+    costs = configurations.costs_table(setup)
+    ratios = [
+        f"{name} {float(costs['f_over_step_seconds'][name]):.2f} in time, "
+        f"{float(costs['f_over_peak_mib'][name]):.2f} in memory"
+        for name in ("A", "B")
+    ]
+    batch = int(costs["batch"].iloc[0])
+    return [
+        ("layer configurations: share of choices over l1", shares[0], f"{shares[1]} (model-predicted)"),
+        (f"cost of configuration F over that of A and B (batches of {batch})", "less", "; ".join(ratios)),
+    ]
+
+
+def _redistribution(setup: Settings) -> list[Claim]:
+    totals = redistribution.totals(redistribution.results_table(setup, "committed"))
+    claims = []
+    for task in TASKS:
+        effects = {
+            side: next(separation.effects(totals[totals["task"] == task], f"{side}_db").itertuples())
+            for side in ("above", "below")
+        }
+        here = "; ".join(f"{side} the threshold {_interval(effect, 1)} dB" for side, effect in effects.items())
+        claims.append((f"{task} P1: residual, codec loss minus l1", "elsewhere (spectrograms)", here))
+    return claims
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from nblib.audio import SoundFacts
     from nblib.experiments import Settings
-    from nblib.figures import PooledColumns
+    from nblib.figures.separation import PooledColumns
     from nblib.separation import Separated
     from nblib.training import Run
 
@@ -121,7 +121,7 @@ def _described(sound: SoundFacts) -> str:
 
 def _write(setup: Settings, run: Run, options: argparse.Namespace, sound: SoundFacts, base: Path) -> None:
     """The two sounds and the picture, and what to say about them."""
-    from nblib.figures import PooledColumns
+    from nblib.figures.separation import PooledColumns
     from nblib.separation import separate_file
 
     before, after = PooledColumns(setup.geometry.bins), PooledColumns(setup.geometry.bins)
@@ -153,7 +153,8 @@ def _write(setup: Settings, run: Run, options: argparse.Namespace, sound: SoundF
 
 
 def _draw(setup: Settings, path: Path, title: str, panels: tuple[PooledColumns, PooledColumns], seconds: float) -> None:
-    from nblib.figures import separation_figure, use_style
+    from nblib.figures import use_style
+    from nblib.figures.separation import separation_figure
 
     use_style()
     figure = separation_figure(title, *panels, setup.geometry, seconds)

@@ -10,11 +10,15 @@ import torch
 
 from nblib import paths
 from nblib.audio import Geometry
-from nblib.experiments import autoencoding
-from nblib.experiments.capacity import LOSSES, USABLE
+from nblib.errors import ParameterError
+from nblib.evaluation.intervals import paired_interval
+from nblib.experiments import autoencoding, preferences
+from nblib.experiments.separation import LOSSES, USABLE
 from nblib.experiments.settings import (
     PAPER,
+    SPEECH,
     SPEECH_CAPACITIES,
+    TASKS,
     VOCAL_CAPACITIES,
     Settings,
     parameter_count,
@@ -115,8 +119,12 @@ def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def separation_network_table() -> pd.DataFrame:
-    """IJCNN'20 Table I, the columns of the capacity experiments: one row per hyperparameter."""
-    capacities = {"speech denoising": SPEECH_CAPACITIES, "vocal separation": VOCAL_CAPACITIES}
+    """IJCNN'20 Table I, the columns of the separation networks: one row per hyperparameter."""
+    capacities = {
+        "speech denoising, loss configurations": {"": PAPER.configuration_network},
+        "speech denoising, capacity": SPEECH_CAPACITIES,
+        "vocal separation, capacity": VOCAL_CAPACITIES,
+    }
     columns = {}
     for task, networks in capacities.items():
         column = _network_column(next(iter(networks.values())), PAPER.separation_training, PAPER.geometry)
@@ -127,47 +135,73 @@ def separation_network_table() -> pd.DataFrame:
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
-def parameter_table() -> pd.DataFrame:
-    """IJCNN'20 Table II: parameters counted on the networks themselves beside the published numbers."""
+def parameter_table(rows: pd.DataFrame | None = None) -> pd.DataFrame:
+    """IJCNN'20 Table II: parameters counted on the networks themselves beside the published numbers.
+
+    Parameters
+    ----------
+    rows : DataFrame, optional
+        As `experiments.capacity.results_table`: adds a column ``trained``, the count of the networks that were trained,
+        missing where the profile trains none.
+    """
     values = published("ijcnn20", "table2").set_index("system")["value"].astype(int)
-    rows = []
-    for task, networks in (("speech", SPEECH_CAPACITIES), ("vocals", VOCAL_CAPACITIES)):
+    table = []
+    for task, networks in zip(TASKS, (SPEECH_CAPACITIES, VOCAL_CAPACITIES), strict=True):
         for name, network in networks.items():
             row = {"task": task, "capacity": name, "layers": network.num_layers, "F": network.base_filters}
             counted = {"counted": parameter_count(network), "published": int(values[f"{task}_{name.lower()}"])}
-            rows.append(row | counted)
-    return pd.DataFrame(rows)
+            table.append(row | counted)
+    result = pd.DataFrame(table)
+    if rows is None:
+        return result
+    trained = rows.dropna(subset=["parameters"]).groupby(["task", "capacity"])["parameters"]
+    if (trained.nunique() > 1).any():
+        raise ParameterError("rows: networks of one capacity differ in their parameters; make the table anew")
+    return result.merge(trained.first().rename("trained").reset_index(), how="left")
 
 
-def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = "speech") -> pd.DataFrame:
+def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) -> pd.DataFrame:
     """Everything that IJCNN'20 Figure 5 shows of one task, ours and the paper's.
 
-    Columns: capacity, quantity ("preferred_rate", "dont_know_rate", "test_l1"), loss (of test_l1), source ("here",
-    "paper"), seed (missing where seeds are pooled), value, spread (standard deviation over participants).
+    Columns: task, capacity, quantity ("preferred_rate", "dont_know_rate", "test_l1"), loss (of test_l1), source
+    ("here", "paper"), seed (missing where seeds are pooled), value, spread (standard deviation over participants), low
+    and high (95 % interval, ours alone: over seeds and participants, or seeds and items).
 
     Parameters
     ----------
     rows : DataFrame
         As `experiments.capacity.results_table`.
     rates : DataFrame
-        As `experiments.preferences.results_table`; the listener with unscaled constants is shown.
+        As `experiments.preferences.results_table`; the main judge with unscaled constants is shown.
     """
-    shown = rates[(rates["task"] == task) & (rates["noise_scale"] == 1) & (rates["zone_scale"] == 1)]
+    shown = preferences.main_rates(rates, task)
     parts = []
     for kind in ("preferred", "dont_know"):
-        names = {f"{kind}_rate": "value", f"{kind}_std": "spread"}
+        names = {f"{kind}_rate": "value", f"{kind}_std": "spread", f"{kind}_low": "low", f"{kind}_high": "high"}
         part = shown[["capacity", "seed", *names]].rename(columns=names)
         parts.append(part.assign(quantity=f"{kind}_rate", source="here"))
     usable = rows[(rows["task"] == task) & rows["loss"].isin(LOSSES) & rows["status"].isin(USABLE)]
-    for by in (["capacity", "loss"], ["capacity", "loss", "seed"]):
-        means = usable.groupby(by)["l1"].mean().rename("value").reset_index()
-        parts.append(means.assign(quantity="test_l1", source="here"))
+    means = usable.groupby(["capacity", "loss", "seed"])["l1"].mean().rename("value").reset_index()
+    parts.append(means.assign(quantity="test_l1", source="here"))
+    for (name, loss), own in usable.groupby(["capacity", "loss"]):
+        interval = paired_interval(own.pivot(index="seed", columns="item", values="l1").to_numpy(float))
+        pooled = {"value": interval.pop("mean"), **interval}
+        parts.append(
+            pd.DataFrame([{"capacity": name, "loss": loss, "quantity": "test_l1", "source": "here", **pooled}])
+        )
     for system in ("unprocessed", "oracle_mask"):
         level = rows.loc[(rows["task"] == task) & (rows["loss"] == system), "l1"].mean()
         parts.append(pd.DataFrame([{"loss": system, "quantity": "test_l1", "source": "here", "value": level}]))
     parts.append(_published_figure5(task, sorted(shown["capacity"].unique())))
-    columns = ["capacity", "quantity", "loss", "source", "seed", "value", "spread"]
-    return pd.concat([part.reindex(columns=columns) for part in parts], ignore_index=True)
+    columns = ["capacity", "quantity", "loss", "source", "seed", "value", "spread", "low", "high"]
+    table = pd.concat([part.reindex(columns=columns) for part in parts], ignore_index=True)
+    return table.assign(task=task)[["task", *columns]]
+
+
+def figure3_published() -> pd.DataFrame:
+    """IJCNN'20 Figure 3 as read off: columns configuration, value, spread."""
+    table = published("ijcnn20", "figure3")
+    return table.assign(configuration=table["system"].str[-1].str.upper())[["configuration", "value", "spread"]]
 
 
 def _published_figure5(task: str, capacities: list[str]) -> pd.DataFrame:

@@ -14,12 +14,21 @@ from nblib.experiments import (
     autoencoding,
     broadband,
     capacity,
+    configurations,
     listening,
     loss_network,
     preferences,
+    redistribution,
     settings,
 )
-from nblib.experiments.settings import Autoencoding, MusicSize, SpeechSize
+from nblib.experiments.settings import (
+    SPEECH_CAPACITIES,
+    VOCAL_CAPACITIES,
+    Autoencoding,
+    MusicSize,
+    SongSize,
+    SpeechSize,
+)
 from nblib.training import NetworkSpec, Training
 
 LEAST = settings(
@@ -27,6 +36,11 @@ LEAST = settings(
     geometry=Geometry(frames=16),
     music=MusicSize(3, 4.0),
     speech=SpeechSize(6, 3, 3),
+    songs=SongSize(3, 2, 2, seconds=3.0),
+    capacities={
+        "speech": {name: SPEECH_CAPACITIES[name] for name in ("P1", "P5")},
+        "vocals": {name: VOCAL_CAPACITIES[name] for name in ("P1", "P2")},  # P5 needs patches of 32 frames
+    },
     loss_network=NetworkSpec(2, 2),
     loss_training=Training(learning_rate=1e-2, batch_size=2, max_epochs=4, gain_db=(-20.0, 0.0)),
     mm19=Autoencoding(
@@ -42,6 +56,8 @@ LEAST = settings(
         replicates=2,
     ),
     separation_training=Training(learning_rate=3e-2, batch_size=4, max_epochs=4),
+    cost_network=NetworkSpec(3, 2),
+    cost_batch=1,
     replicates=2,
 )
 
@@ -67,6 +83,8 @@ def make_experiments() -> Callable[[Path, int], Path]:
             broadband.make(LEAST, log=lambda line: None)
             capacity.make(LEAST, log=lambda line: None)
             preferences.make(LEAST)
+            configurations.make(LEAST, log=lambda line: None)
+            redistribution.make(LEAST, log=lambda line: None)
         assert torch.get_num_threads() == threads
         return folder
 

@@ -22,7 +22,7 @@ from nblib import paths, separate_command
 from nblib.audio import Geometry, read, resample
 from nblib.experiments import capacity
 from nblib.experiments.settings import SPEECH_CAPACITIES, VOCAL_CAPACITIES
-from nblib.figures import PooledColumns, separation_figure
+from nblib.figures.separation import PooledColumns, separation_figure
 from nblib.networks import MaskUNet
 
 

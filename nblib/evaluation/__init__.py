@@ -3,6 +3,7 @@
 from nblib.evaluation.aliasing import aliasing
 from nblib.evaluation.bandwidth import recovered_bandwidth
 from nblib.evaluation.clicks import click_times, clicks_per_second
+from nblib.evaluation.masking import Residual, residual
 from nblib.evaluation.metrics import MEASURES, estoi, pesq_wb, score, si_sdr_db, visqol_audio
 from nblib.evaluation.peaq import peaq_basic
 from nblib.evaluation.separation import bss_eval
@@ -11,6 +12,7 @@ from nblib.evaluation.spectra import hole_scores
 
 __all__ = [
     "MEASURES",
+    "Residual",
     "aliasing",
     "bss_eval",
     "click_times",
@@ -21,6 +23,7 @@ __all__ = [
     "peaq_basic",
     "pesq_wb",
     "recovered_bandwidth",
+    "residual",
     "score",
     "si_sdr_db",
     "visqol_audio",

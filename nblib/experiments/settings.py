@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from nblib.audio import Codec, Geometry
-from nblib.corpora import music, speech_mixtures
+from nblib.corpora import music, speech_mixtures, vocal_mixtures
 from nblib.corpora.base import MixtureCorpus, MusicCorpus
 from nblib.errors import check_choice
 from nblib.listening import PUBLISHED_TESTS
@@ -35,6 +35,21 @@ class SpeechSize:
     validation: int
     test: int
 
+
+@dataclass(frozen=True)
+class SongSize:
+    """Songs per split; IJCNN'20 Section IV: "100, 25, and 25 tracks respectively, ... several minutes in length".
+
+    `seconds` of each, where they are not taken whole: of a real song those in which its vocals are strongest.
+    """
+
+    train: int
+    validation: int
+    test: int
+    seconds: float | None = None
+
+
+SPEECH, VOCALS = TASKS = ("speech", "vocals")
 
 # IJCNN'20 Table I, rows "Number of Layers" and "F"; the counts of Table II follow (a test compares them).
 SPEECH_CAPACITIES = {
@@ -97,11 +112,18 @@ class Settings:
     loss_network: NetworkSpec = NetworkSpec(6, 28)
     loss_training: Training = Training(learning_rate=1e-4, batch_size=32, gain_db=ANY_LEVEL_DB)
     mm19: Autoencoding = Autoencoding()
-    capacities: dict[str, NetworkSpec] = field(default_factory=lambda: dict(SPEECH_CAPACITIES))
+    songs: SongSize = SongSize(100, 25, 25)
+    capacities: dict[str, dict[str, NetworkSpec]] = field(
+        default_factory=lambda: {SPEECH: dict(SPEECH_CAPACITIES), VOCALS: dict(VOCAL_CAPACITIES)}
+    )
     separation_training: Training = Training()
     loss_layers: str = "F"
     unit_epochs: int = 10
     replicates: int = 3  # networks trained per cell, from different seeds; the paper trains one
+    configuration_network: NetworkSpec = NetworkSpec(2, 1)
+    configuration_participants: int = PUBLISHED_TESTS["IJCNN'20 Figure 3"].participants
+    cost_network: NetworkSpec = NetworkSpec(6, 28)  # whose configurations' time and memory are measured
+    cost_batch: int = 16
     participants: int = PUBLISHED_TESTS["IJCNN'20 Figure 5"].participants
     listening_items: int = PUBLISHED_TESTS["IJCNN'20 Figure 5"].items
 
@@ -114,15 +136,24 @@ class Settings:
         rate, size = sample_rate or self.geometry.sample_rate, self.music
         return _music(self.corpus, self.data_root, rate, self.seed, size.pieces, size.seconds)
 
-    def speech_corpus(self) -> MixtureCorpus:
-        """Speech in noise at 0 dB."""
-        rate, size = self.geometry.sample_rate, self.speech
-        return _speech(self.corpus, self.data_root, rate, self.seed, size.train, size.validation, size.test)
+    def mixture_corpus(self, task: str) -> MixtureCorpus:
+        """Speech in noise at 0 dB, or songs with their vocals as target.
+
+        Raises
+        ------
+        ParameterError
+            The task is unknown.
+        """
+        check_choice("task", task, TASKS)
+        rate, size = self.geometry.sample_rate, self.speech if task == SPEECH else self.songs
+        where = (self.corpus, self.data_root, rate, self.seed, size.train, size.validation, size.test)
+        return _speech(*where) if task == SPEECH else _songs(*where, self.songs.seconds)
 
 
 # Kept, because a real corpus is surveyed, and its unusable files are named, once.
 _music = lru_cache(maxsize=4)(music)
 _speech = lru_cache(maxsize=4)(speech_mixtures)
+_songs = lru_cache(maxsize=4)(vocal_mixtures)
 
 PAPER = Settings()
 
@@ -133,17 +164,24 @@ PROFILES: dict[str, dict[str, Any]] = {
     "quick": {
         "music": MusicSize(60, 21.0),
         "speech": SpeechSize(160, 32, 20),
+        "songs": SongSize(40, 8, 8, seconds=11.98),
         "loss_network": NetworkSpec(6, 8),
         "loss_training": Training(
-            learning_rate=1e-3, batch_size=8, max_epochs=6, patience=3, min_improvement=0.01, gain_db=ANY_LEVEL_DB
+            learning_rate=2e-3, decay=6e-3, batch_size=2, max_epochs=3, gain_db=ANY_LEVEL_DB, epoch_share=0.75
         ),
         "separation_training": Training(
-            learning_rate=2e-3, batch_size=8, max_epochs=40, patience=5, min_improvement=2e-3
+            learning_rate=4e-3,
+            decay=2e-3,
+            batch_size=2,
+            max_epochs=12,
+            patience=4,
+            min_improvement=5e-3,
+            epoch_share=0.5,
         ),
         "mm19": Autoencoding(
             spectral=NetworkSpec(5, 8),
             spectral_training=Training(
-                learning_rate=1e-3, batch_size=8, max_epochs=8, patience=3, min_improvement=0.01, gain_db=ANY_LEVEL_DB
+                learning_rate=2e-3, decay=6e-3, batch_size=2, max_epochs=4, gain_db=ANY_LEVEL_DB, epoch_share=0.75
             ),
             time_domain=NetworkSpec(8, 4, kind="wave_unet"),
             time_domain_training=Training(learning_rate=1e-3, decay=5e-4, batch_size=1, max_epochs=3),
@@ -151,8 +189,9 @@ PROFILES: dict[str, dict[str, Any]] = {
             unit_epochs=1,
             replicates=2,
         ),
-        "unit_epochs": 4,
+        "unit_epochs": 3,
         "replicates": 2,
+        "cost_batch": 4,
     },
     "smoke": {
         "geometry": Geometry(frames=64),
@@ -171,10 +210,17 @@ PROFILES: dict[str, dict[str, Any]] = {
             unit_epochs=1,
             replicates=1,
         ),
-        "capacities": {"P1": SPEECH_CAPACITIES["P1"], "P5": SPEECH_CAPACITIES["P5"]},
+        "songs": SongSize(6, 3, 3, seconds=4.0),
+        "capacities": {
+            task: {name: own[name] for name in ("P1", "P5")}
+            for task, own in ((SPEECH, SPEECH_CAPACITIES), (VOCALS, VOCAL_CAPACITIES))
+        },
         "separation_training": Training(learning_rate=2e-2, batch_size=4, max_epochs=8, patience=3),
         "unit_epochs": 1,
         "replicates": 1,
+        "configuration_participants": 4,
+        "cost_network": NetworkSpec(4, 2),
+        "cost_batch": 2,
         "participants": 4,
     },
 }

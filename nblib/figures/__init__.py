@@ -13,8 +13,23 @@ from nblib.figures.base import (
     spectrogram_rows,
     use_style,
 )
-from nblib.figures.choices import preference_bars, preference_curve
-from nblib.figures.papers import aliasing_curves, interval_points, effects_figure, figure2, figure5, hole_shares, learning_curve, models_diagram, network_diagram
+from nblib.figures.capacity import (
+    configurations_diagram,
+    costs_figure,
+    effects_figure,
+    figure5,
+    residual_figure,
+)
+from nblib.figures.choices import preference_bars
+from nblib.figures.networks import (
+    aliasing_curves,
+    figure2,
+    hole_shares,
+    interval_points,
+    learning_curve,
+    models_diagram,
+    network_diagram,
+)
 from nblib.figures.separation import PooledColumns, separation_figure
 
 __all__ = [
@@ -22,6 +37,8 @@ __all__ = [
     "NAMES",
     "PooledColumns",
     "aliasing_curves",
+    "configurations_diagram",
+    "costs_figure",
     "decibels",
     "effects_figure",
     "figure2",
@@ -35,7 +52,7 @@ __all__ = [
     "player",
     "players",
     "preference_bars",
-    "preference_curve",
+    "residual_figure",
     "save",
     "separation_figure",
     "spectrogram",

@@ -70,35 +70,3 @@ def preference_bars(
         axes.bar(place, own["value"], 0.92 * width, yerr=own["spread"].fillna(0), label=judge, **bar)
     _finish(axes, names)
     return figure
-
-
-def preference_curve(
-    votes: pd.DataFrame,
-    names: Mapping[str, str],
-    over: str,
-    chosen: str,
-    published: pd.DataFrame | None = None,
-) -> Figure:
-    """How often `chosen` was preferred, and how often nobody could tell, along `over`: IJCNN'20 Figure 5, upper panels.
-
-    Parameters
-    ----------
-    votes, names, over, chosen
-        As for `preference_bars`.
-    published : DataFrame, optional
-        Columns `over`, quantity ("preferred_rate", "dont_know_rate"), value, spread.
-    """
-    rates = _rates(votes, over, chosen)
-    figure, axes = plt.subplots(figsize=(max(6.0, 1.4 * len(names)), 4.4))
-    for quantity, title, line in (("preferred", "preferred", "-"), ("dont_know", "“I don't know”", ":")):
-        for (judge, own), colour in zip(rates.groupby("judge", sort=True), JUDGE_COLOURS, strict=False):
-            table = own.set_index(over).reindex(list(names))
-            values, spread = table[f"{quantity}_rate"], table[f"{quantity}_std"].fillna(0)
-            style: dict[str, Any] = {"fmt": f"o{line}", "color": colour, "capsize": 3}
-            axes.errorbar(range(len(names)), values, spread, label=f"{title}, {judge}", **style)
-        if published is not None:
-            table = published[published["quantity"] == f"{quantity}_rate"].set_index(over).reindex(list(names))
-            style = {"fmt": f"s{line}", "color": COLOURS["paper"], "mfc": "white", "capsize": 3, "alpha": 0.7}
-            axes.errorbar(range(len(names)), table["value"], table["spread"].fillna(0), label=f"{title}, paper", **style)
-    _finish(axes, names)
-    return figure

@@ -8,6 +8,7 @@ and the weights that the paper does not give, lambda_a, lambda_b, lambda_c and l
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn.functional import l1_loss
 
 from nblib.audio import Geometry, scale, stft
 from nblib.losses.codec import ALL, CodecLoss
@@ -37,7 +38,7 @@ class SpectrogramLoss(WeightedLoss):
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """The errors of samples and of scaled magnitudes."""
         heard, meant = (magnitudes(samples, self.geometry, self.domain) for samples in (estimate, target))
-        return [(estimate - target).abs().mean(), (heard - meant).abs().mean()]
+        return [l1_loss(estimate, target), l1_loss(heard, meant)]
 
 
 class SpectralCodecLoss(CodecLoss):
@@ -64,7 +65,7 @@ class SpectralCodecLoss(CodecLoss):
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """The error of samples, then those of the network's layers and of its prediction."""
         heard, meant = (magnitudes(samples, self.geometry, self.domain) for samples in (estimate, target))
-        return [(estimate - target).abs().mean(), *super().terms(heard, meant)]
+        return [l1_loss(estimate, target), *super().terms(heard, meant)]
 
 
 def magnitudes(samples: Tensor, geometry: Geometry, domain: str) -> Tensor:

@@ -7,13 +7,15 @@ layer alike whatever the layer's size.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.functional import l1_loss
 
-from nblib.errors import ParameterError, check_choice
+from nblib import tensors
+from nblib.errors import ParameterError, StorageError, check_choice
 from nblib.losses.weighted import WeightedLoss
 from nblib.networks import MaskUNet, WaveUNet, configuration_layers
 
@@ -23,7 +25,8 @@ ALL = "all"
 class CodecLoss(WeightedLoss):
     """Weighted l1 distance of a codec network's layer outputs, by default configuration F of IJCNN'20 Figure 2.
 
-    The network is copied, frozen and kept in evaluation mode: gradient reaches the estimate and no weight.
+    The network's layers that it needs are copied, frozen and kept in evaluation mode: gradient reaches the estimate and
+    no weight.
 
     Parameters
     ----------
@@ -61,7 +64,8 @@ class CodecLoss(WeightedLoss):
         together = 1 / len(features) if prediction and features else 1.0
         super().__init__(names, unit_epochs, [together if name in features else 1.0 for name in names])
         self.layers = names[len(self.before) :]
-        self.network = copy.deepcopy(network).fuse().requires_grad_(False)
+        self.prediction = prediction
+        self.network = network.first_layers(self.layers).fuse().requires_grad_(False)
 
     def train(self, mode: bool = True) -> CodecLoss:
         """As for any module, but the network stays in evaluation mode: batch norm and dropout must not move."""
@@ -74,7 +78,40 @@ class CodecLoss(WeightedLoss):
         heard = self.network.activations(estimate, self.layers)
         with torch.no_grad():
             meant = self.network.activations(target, self.layers)
-        return [(heard[name] - meant[name]).abs().mean() for name in self.layers]
+        return [l1_loss(heard[name], meant[name]) for name in self.layers]
+
+    def save(self, path: Path) -> None:
+        """Write the layers that the loss needs, and its weights, for training elsewhere: see `load`."""
+        header = {
+            "kind": type(self.network).__name__,
+            "settings": self.network.settings,
+            "layers": self.layers,
+            "prediction": self.prediction,
+            "unit_epochs": self.unit_epochs,
+        }
+        tensors.save(path, self.state_dict(), header)
+
+    @classmethod
+    def load(cls, path: Path) -> CodecLoss:
+        """The loss that `save` wrote, on the CPU; nothing but its own layers is read or made.
+
+        Raises
+        ------
+        StorageError
+            The file is missing, damaged or none of a codec loss.
+        """
+        if not path.exists():
+            raise StorageError(f"{path}: no such file; CodecLoss.save or notebook 09 writes one")
+        values, header = tensors.load(path)
+        kinds = {kind.__name__: kind for kind in (MaskUNet, WaveUNet)}
+        try:
+            with torch.device("meta"):
+                network = kinds[header["kind"]](*header["settings"])
+                loss = cls(network, header["layers"], header["prediction"], header["unit_epochs"])
+            loss.load_state_dict(values, assign=True)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise StorageError(f"{path}: holds no codec loss ({error}); write it by CodecLoss.save") from error
+        return loss.requires_grad_(False)
 
 
 def _layers(layers: str | Iterable[str], num_layers: int, known: tuple[str, ...]) -> Iterable[str]:

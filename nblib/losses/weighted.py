@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import l1_loss
 
 from nblib.errors import ParameterError
 
@@ -92,4 +93,4 @@ class L1Loss(WeightedLoss):
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """The one term."""
-        return [(estimate - target).abs().mean()]
+        return [l1_loss(estimate, target)]

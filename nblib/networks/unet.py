@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nblib.errors import ParameterError, check_choice, check_whole
-from nblib.networks.checks import layer_names
+from nblib.networks.checks import first_layers, layer_names
 
 OUTPUTS = ("mask", "direct")
 DROPOUT_LAYERS = 3
@@ -89,6 +89,20 @@ class MaskUNet(nn.Module):
         """``down1`` (at the input) to ``downL`` (the bottleneck), ``up1`` to ``upL`` (the estimate)."""
         return layer_names(self.num_layers)
 
+    @property
+    def settings(self) -> tuple[int, int, str]:
+        """What it was made with."""
+        return self.num_layers, self.base_filters, self.output
+
+    def first_layers(self, names: Iterable[str]) -> MaskUNet:
+        """A copy with the layers that the named ones are computed from, and no other: `activations` knows only those.
+
+        IJCNN'20 Section V: configuration F needs "only ... the first three downsampling layers", whose weights "are
+        saved independently".
+        """
+        part: MaskUNet = first_layers(self, names)
+        return part.train(self.training)
+
     def forward(self, magnitude: Tensor) -> Tensor:
         """The estimate, same shape and domain as `magnitude` [shape=(batch, 1, bins, frames), range [0, 1]]."""
         return self.activations(magnitude, [f"up{self.num_layers}"])[f"up{self.num_layers}"]
@@ -120,7 +134,8 @@ class MaskUNet(nn.Module):
         """
         self.eval()
         self.down = _fused(self.down, self.down_norm, transpose=False)
-        self.up = nn.ModuleList([*_fused(self.up[:-1], self.up_norm, transpose=True), self.up[-1]])
+        normed = len(self.up_norm)
+        self.up = nn.ModuleList([*_fused(self.up[:normed], self.up_norm, transpose=True), *self.up[normed:]])
         self.down_norm = nn.ModuleList(nn.Identity() for _ in self.down_norm)
         self.up_norm = nn.ModuleList(nn.Identity() for _ in self.up_norm)
         return self
@@ -138,7 +153,7 @@ class MaskUNet(nn.Module):
             if len(found) == len(wanted):
                 return found
         skips.pop()
-        for level, (layer, norm) in enumerate(zip(self.up[:-1], self.up_norm, strict=True), start=1):
+        for level, (layer, norm) in enumerate(zip(self.up, self.up_norm, strict=False), start=1):
             hidden = functional.relu(norm(layer(hidden)))
             if level <= DROPOUT_LAYERS:
                 hidden = functional.dropout(hidden, 0.5, self.training)

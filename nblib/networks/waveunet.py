@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nblib.errors import check_choice, check_whole
-from nblib.networks.checks import check_samples, layer_names
+from nblib.networks.checks import check_samples, first_layers, layer_names
 from nblib.networks.initial import glorot
 
 DOWN_KERNEL, UP_KERNEL = 15, 9
@@ -58,6 +58,16 @@ class WaveUNet(nn.Module):
         """As `MaskUNet.layer_names`."""
         return layer_names(self.num_layers)
 
+    @property
+    def settings(self) -> tuple[int, int]:
+        """What it was made with."""
+        return self.num_layers, self.base_filters
+
+    def first_layers(self, names: Iterable[str]) -> WaveUNet:
+        """As `MaskUNet.first_layers`."""
+        part: WaveUNet = first_layers(self, names)
+        return part.train(self.training)
+
     def fuse(self) -> WaveUNet:
         """Itself, in evaluation mode: there is no batch norm to fold away."""
         return self.eval()
@@ -84,7 +94,7 @@ class WaveUNet(nn.Module):
         found: dict[str, Tensor] = {}
         skips: list[Tensor] = []
         hidden = samples
-        for name, layer in zip(known, [*self.down, *self.up], strict=True):
+        for name, layer in zip(known, [*self.down, *self.up], strict=False):
             if name.startswith("up") and name != "up1":
                 hidden = torch.cat([hidden, skips.pop()], dim=1)
             hidden = layer(hidden)

@@ -27,7 +27,7 @@ from nblib.training.loop import Training, train
 
 Network = MaskUNet | WaveUNet | AutoEncoder
 
-VERSION = 2  # raised when the code changes what a configuration trains to
+VERSION = 3  # raised when the code changes what a configuration trains to
 COLLAPSED_SPREAD = 0.01  # see `spread`
 NETWORKS = ("mask_unet", "wave_unet", "autoencoder")
 LOSSES = ("l1", "codec", "spectrogram", "spectral_codec")
