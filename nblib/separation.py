@@ -28,7 +28,7 @@ from nblib.networks import MaskUNet
 from nblib.paths import whole
 from nblib.provenance import torch_threads
 
-CHUNK_FRAMES = 1024  # 24 s; twice as many gain nothing, a quarter spends more on context (`benchmarks/separate.py`)
+CHUNK_FRAMES = 1024  # 24 s: a quarter of it takes up to a third longer, for the context; more takes memory alone
 TINY = 1e-20  # keeps 0 / 0 off where the mixture is silent; the square of a smaller number would vanish in float32
 
 Watch = Callable[[np.ndarray, np.ndarray], None]
@@ -114,20 +114,24 @@ class Separator:
         missing = self._taken - self._given
         parts = [np.zeros((len(self._before), 0), np.float32)]
         while sum(part.shape[-1] for part in parts) < missing:
-            waiting = sum(part.shape[-1] for part in self._waiting)
-            parts.append(self._separate(torch.zeros(len(self._before), self._needed - waiting)))
+            parts.append(self._separate(torch.zeros(len(self._before), self._needed - self._waiting_samples())))
         return np.concatenate(parts, axis=-1)[:, :missing]
+
+    def _waiting_samples(self) -> int:
+        return sum(part.shape[-1] for part in self._waiting)
 
     def _separate(self, samples: Tensor) -> np.ndarray:
         self._waiting.append(samples)
         parts = []
-        if sum(part.shape[-1] for part in self._waiting) >= self._needed:
+        if self._waiting_samples() >= self._needed:
             waiting = torch.cat(self._waiting, dim=-1)
-            while waiting.shape[-1] >= self._needed:
-                parts.append(self._chunk(waiting[:, : self._needed])[:, self._ahead :])
-                self._ahead = 0
-                waiting = waiting[:, self._geometry.hop * self._frames :]
-            self._waiting = [waiting.clone()]
+            # One thread does 80 times real time with the largest network: a second one costs more than it gives.
+            with torch_threads(1):
+                while waiting.shape[-1] >= self._needed:
+                    parts.append(self._chunk(waiting[:, : self._needed])[:, self._ahead :])
+                    self._ahead = 0
+                    waiting = waiting[:, self._geometry.hop * self._frames :]
+            self._waiting = [waiting.clone()]  # a view would keep all that was used
         joined = torch.cat([samples[:, :0], *parts], dim=-1)
         self._given += joined.shape[-1]
         return np.asarray(joined)
@@ -265,8 +269,6 @@ def separate_file(
     sound = audio.facts(path)
     separator = Separator(network, geometry, domain, sound.channels, watch=watch)
     with ExitStack() as stack:
-        # One thread does 80 times real time with the largest network; waiting for a second costs more than it gives.
-        stack.enter_context(torch_threads(1))
         files = [stack.enter_context(stack.enter_context(whole(place)).open("wb")) for place in (estimate, rest)]
         writers = [WaveWriter(file, sound.sample_rate, sound.channels) for file in files]
         blocks = (block for block, _ in audio.read_blocks(path))
