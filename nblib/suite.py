@@ -58,7 +58,9 @@ SUITE = (
     Notebook(6, "06_listening_autoencoder", "MM'19 Tables 4 and 5: who prefers which model", 12, 20, 60, needs=(4,)),
     Notebook(7, "07_broadband", "MM'19 Figure 5: clicks, bandwidth and aliasing at 5 kHz", 18, 80, 30_000, needs=(4,)),
     Notebook(8, "08_separation_networks", "IJCNN'20 Tables I and II, Figure 1: sizes and parameters", 5, 8, 10),
-    Notebook(10, "10_capacity_curves", "IJCNN'20 Figure 5: quality against capacity", 22, 280, 80_000, needs=(3,)),
+    Notebook(9, "09_layer_configurations", "IJCNN'20 Figures 2 and 3: which layers, what cost", 30, 130, 50_000, (3,)),
+    Notebook(10, "10_capacity_curves", "IJCNN'20 Figure 5: quality against capacity", 30, 250, 160_000, (3,)),
+    Notebook(11, "11_noise_redistribution", "IJCNN'20 Figure 4: where the residual lies", 10, 25, 600, needs=(10,)),
 )
 
 

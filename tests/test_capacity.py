@@ -1,4 +1,4 @@
-"""The capacity curve's and the preferences' experiment, made once at the least size (see conftest.py)."""
+"""The capacity curves' and the preferences' experiments, made once at the least size (see conftest.py)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import pytest
 import torch
 
 from nblib import audio
+from nblib.corpora import Item, Mixture
 from nblib.errors import ParameterError, ResultsMissing
-from nblib.evaluation import estoi, metrics, si_sdr_db
+from nblib.evaluation import bss_eval, estoi, metrics, peaq_basic, si_sdr_db
 from nblib.evaluation.intervals import paired_interval
-from nblib.experiments import Settings, capacity, loss_network, preferences, results
-from nblib.experiments.settings import parameter_count
+from nblib.experiments import Settings, capacity, loss_network, preferences, results, separation
+from nblib.experiments.settings import TASKS, parameter_count
 from nblib.training import load
 
-MEASURES = ["l1", "estoi", "pesq_wb", "si_sdr_db"]
+MEASURES = ["l1", "estoi", "pesq_wb", "si_sdr_db", "sir_db", "two_f", "sar_db", "nmr_db"]
 
 
 @pytest.fixture(autouse=True)
@@ -38,43 +39,45 @@ def rows(least: Settings) -> pd.DataFrame:
 
 def test_the_table_has_the_issues_columns_and_a_row_per_network_and_item(least, rows):
     assert list(rows) == ["task", "capacity", "parameters", "loss", "seed", "status", "run", "item", *MEASURES]
-    items = [item.name for item in least.speech_corpus().items("test")]
-    networks = rows[rows["loss"].isin(capacity.LOSSES)]
-    expected = {
-        (name, loss, seed, item)
-        for name in least.capacities
-        for loss in ("l1", "codec")
-        for seed in least.seeds()
-        for item in items
-    }
-    found = list(networks[["capacity", "loss", "seed", "item"]].itertuples(index=False, name=None))
-    assert set(found) == expected and len(found) == len(expected)
-    assert set(rows["task"]) == {"speech"}
-    for name, spec in least.capacities.items():
-        assert set(networks.loc[networks["capacity"] == name, "parameters"]) == {parameter_count(spec)}
+    for task in TASKS:
+        items = [item.name for item in least.mixture_corpus(task).items("test")]
+        networks = rows[rows["loss"].isin(separation.LOSSES) & (rows["task"] == task)]
+        expected = {
+            (name, loss, seed, item)
+            for name in least.capacities[task]
+            for loss in ("l1", "codec")
+            for seed in least.seeds()
+            for item in items
+        }
+        found = list(networks[["capacity", "loss", "seed", "item"]].itertuples(index=False, name=None))
+        assert set(found) == expected and len(found) == len(expected)
+        for name, spec in least.capacities[task].items():
+            assert set(networks.loc[networks["capacity"] == name, "parameters"]) == {parameter_count(spec)}
+        other = [name for name in MEASURES[1:] if name not in separation.MEASURES[task]]
+        assert networks[other].isna().all(axis=None) and networks[separation.JUDGES[task][0]].notna().any()
 
 
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("loss", ["unprocessed", "oracle_mask"])
-def test_the_input_and_the_oracle_mask_have_a_row_per_item(least, rows, loss):
-    own = rows[rows["loss"] == loss]
-    assert sorted(own["item"]) == sorted(item.name for item in least.speech_corpus().items("test"))
+def test_the_input_and_the_oracle_mask_have_a_row_per_item(least, rows, task, loss):
+    own = rows[(rows["loss"] == loss) & (rows["task"] == task)]
+    assert sorted(own["item"]) == sorted(item.name for item in least.mixture_corpus(task).items("test"))
     assert own[["capacity", "parameters", "seed", "run"]].isna().all().all()
 
 
-def test_no_network_comes_under_the_oracles_l1(rows):
-    oracle = rows[rows["loss"] == "oracle_mask"].set_index("item")["l1"]
-    others = rows[rows["loss"] != "oracle_mask"]
-    assert (others["l1"].to_numpy() > oracle[others["item"]].to_numpy()).all()
-    for measure in ("estoi", "si_sdr_db"):
-        assert (
-            rows.loc[rows["loss"] == "oracle_mask", measure].min()
-            > rows.loc[rows["loss"] != "oracle_mask", measure].max()
-        )
+@pytest.mark.parametrize("task", TASKS)
+def test_no_network_comes_under_the_oracles_l1(rows, task):
+    own = rows[rows["task"] == task]
+    oracle = own[own["loss"] == "oracle_mask"].set_index("item")
+    others = own[own["loss"] != "oracle_mask"]
+    assert (others["l1"].to_numpy() > oracle["l1"][others["item"]].to_numpy()).all()
+    for measure in ("si_sdr_db", separation.JUDGES[task][0]):
+        assert (others[measure].to_numpy() < oracle[measure][others["item"]].to_numpy()).all()
 
 
 def test_the_unprocessed_rows_are_the_mixtures_own_scores(least, rows):
-    corpus = least.speech_corpus()
-    own = rows[rows["loss"] == "unprocessed"].set_index("item")
+    corpus = least.mixture_corpus("speech")
+    own = rows[(rows["loss"] == "unprocessed") & (rows["task"] == "speech")].set_index("item")
     for item in corpus.items("test"):
         mixture = corpus.load(item)
         assert own.loc[item.name, "estoi"] == pytest.approx(estoi(mixture.target, mixture.mixture, 22_050), abs=1e-3)
@@ -82,15 +85,27 @@ def test_the_unprocessed_rows_are_the_mixtures_own_scores(least, rows):
         assert own.loc[item.name, "si_sdr_db"] == pytest.approx(0.0, abs=1.0), "mixed at 0 dB"
 
 
-def test_a_networks_row_is_its_run_on_its_item_worked_out_anew(least, rows):
-    row = rows[(rows["loss"] == "codec") & (rows["capacity"] == "P5")].iloc[1]
-    corpus, run = least.speech_corpus(), load(row["run"])
+def test_the_unprocessed_songs_have_the_sir_that_they_were_mixed_with(least, rows):
+    own = rows[(rows["loss"] == "unprocessed") & (rows["task"] == "vocals")].set_index("item")
+    for item in least.mixture_corpus("vocals").items("test"):
+        assert own.loc[item.name, "sir_db"] == pytest.approx(item.info["snr_db"], abs=1.5)
+
+
+@pytest.mark.parametrize(("task", "name"), [("speech", "P5"), ("vocals", "P2")])
+def test_a_networks_row_is_its_run_on_its_item_worked_out_anew(least, rows, task, name):
+    row = rows[(rows["loss"] == "codec") & (rows["capacity"] == name) & (rows["task"] == task)].iloc[1]
+    corpus, run = least.mixture_corpus(task), load(row["run"])
     assert (run.record["config"]["seed"], run.status) == (row["seed"], row["status"])
     mixture = corpus.load(next(item for item in corpus.items("test") if item.name == row["item"]))
-    sound = capacity.separate(least, run.network(), mixture.mixture)
+    sound = separation.separate(least, run.network(), mixture.mixture)
     assert sound.shape == mixture.target.shape
-    assert estoi(mixture.target, sound, 22_050) == pytest.approx(row["estoi"], abs=1e-4)
     assert si_sdr_db(mixture.target, sound) == pytest.approx(row["si_sdr_db"], abs=1e-3)
+    if task == "speech":
+        assert estoi(mixture.target, sound, 22_050) == pytest.approx(row["estoi"], abs=1e-4)
+    else:
+        parts = np.stack([mixture.target, mixture.noise])
+        assert bss_eval(parts, np.stack([sound, sound]))[1][0] == pytest.approx(row["sir_db"], abs=1e-3)
+        assert peaq_basic(mixture.target, sound, 22_050)["two_f"] == pytest.approx(row["two_f"], abs=1e-3)
 
     inputs, target = (scaled(samples, least) for samples in (mixture.mixture, mixture.target))
     difference = (run.network()(inputs).detach() - target).abs()
@@ -98,12 +113,14 @@ def test_a_networks_row_is_its_run_on_its_item_worked_out_anew(least, rows):
 
 
 def test_the_oracle_mask_misses_only_what_no_mask_up_to_1_can_reach(least, rows):
-    corpus, own = least.speech_corpus(), rows[rows["loss"] == "oracle_mask"].set_index("item")
-    for item in corpus.items("test"):
-        mixture = corpus.load(item)
-        inputs, target = (scaled(samples, least) for samples in (mixture.mixture, mixture.target))
-        missing = mean_over_sound((target - inputs).clamp(min=0), len(mixture.target))
-        assert own.loc[item.name, "l1"] == pytest.approx(missing, rel=1e-3)
+    for task in TASKS:
+        corpus = least.mixture_corpus(task)
+        own = rows[(rows["loss"] == "oracle_mask") & (rows["task"] == task)].set_index("item")
+        for item in corpus.items("test"):
+            mixture = corpus.load(item)
+            inputs, target = (scaled(samples, least) for samples in (mixture.mixture, mixture.target))
+            missing = mean_over_sound((target - inputs).clamp(min=0), len(mixture.target))
+            assert own.loc[item.name, "l1"] == pytest.approx(missing, rel=1e-3)
 
 
 def scaled(samples: np.ndarray, setup: Settings) -> torch.Tensor:
@@ -117,7 +134,7 @@ def mean_over_sound(values: torch.Tensor, length: int) -> float:
 
 @pytest.mark.skipif(metrics.pesq_package is None, reason="pesq is not installed (it needs a C compiler)")
 def test_pesq_stands_in_its_column(rows):
-    assert rows["pesq_wb"].between(1.0, 4.65).all()
+    assert rows.loc[rows["task"] == "speech", "pesq_wb"].between(1.0, 4.65).all()
 
 
 def test_every_run_is_listed_with_what_it_cost(least, rows):
@@ -126,16 +143,38 @@ def test_every_run_is_listed_with_what_it_cost(least, rows):
     assert set(own["run"]) == set(rows["run"].dropna())
     networks = {loss_network.config(least, name).hash for name in loss_network.NETWORKS}
     assert set(runs.loc[runs["experiment"] == "loss network", "run"]) == networks
-    assert runs["experiment"].unique().tolist() == ["autoencoder", "broadband", "capacity", "loss network"]
+    expected = ["autoencoder", "broadband", "capacity", "configurations", "loss network"]
+    assert runs["experiment"].unique().tolist() == expected
     assert (runs["seconds"] > runs["loss_seconds"]).all() and (runs["loss_seconds"] > 0).all()
     assert (runs["device"] == "cpu").all()
 
 
-def test_excerpts_of_the_smallest_networks_are_kept(least):
-    item = capacity.listening_items(least)[0]
-    length = len(least.speech_corpus().load(item).mixture)
+@pytest.mark.parametrize("task", TASKS)
+def test_excerpts_of_the_smallest_networks_are_kept(least, task):
+    mixture = least.mixture_corpus(task).load(separation.listening_items(least, task)[0])
+    part = separation.excerpt(least, mixture)
+    assert part.stop - part.start == min(len(mixture.target), 5 * 22_050)
     for name in ("unprocessed", "target", "p1_l1", "p1_codec"):
-        assert results.read_sound(least, f"speech_{name}").shape == (length,)
+        assert results.read_sound(least, f"{task}_{name}").shape == mixture.target[part].shape
+    np.testing.assert_allclose(results.read_sound(least, f"{task}_target"), mixture.target[part], atol=1e-4)
+
+
+def test_the_excerpt_is_where_the_target_is_loudest(least):
+    target = np.zeros(8 * 22_050, np.float32)
+    target[60_000:70_000], target[100_000:110_000] = 0.1, 0.2
+    part = separation.excerpt(least, Mixture(target, target, target))
+    assert part.stop - part.start == 5 * 22_050 and part.start <= 60_000 and part.stop >= 110_000
+
+
+def test_one_run_is_the_first_seeds_and_names_what_it_does_not_know(least, rows):
+    run = capacity.one_run(least, "vocals", "P1", "codec", log=lambda line: None)
+    own = rows[
+        (rows["task"] == "vocals") & (rows["capacity"] == "P1") & (rows["loss"] == "codec") & (rows["seed"] == 0)
+    ]
+    assert {run.hash} == set(own["run"])
+    for wrong in (("speach", "P1", "codec"), ("speech", "P9", "codec"), ("speech", "P1", "l2")):
+        with pytest.raises(ParameterError, match="is not known: choose one of"):
+            capacity.one_run(least, *wrong)
 
 
 # Pairs, effects, unusable runs
@@ -163,7 +202,7 @@ def by_hand(**changes: Any) -> pd.DataFrame:
 
 
 def test_pairs_stand_side_by_side():
-    table = capacity.paired(by_hand(), "estoi")
+    table = separation.paired(by_hand(), "estoi")
     assert table[["task", "capacity", "seed", "item"]].to_numpy().tolist() == [
         ["speech", "P1", seed, item] for seed in (0, 1) for item in ("item0", "item1")
     ]
@@ -171,7 +210,7 @@ def test_pairs_stand_side_by_side():
 
 
 def test_effects_are_mean_differences_over_seeds_and_items():
-    (effect,) = capacity.effects(by_hand(), "estoi").to_dict("records")
+    (effect,) = separation.effects(by_hand(), "estoi").to_dict("records")
     expected = paired_interval(np.array([[0, 0.1], [1, 1.1]]))
     assert {name: effect[name] for name in expected} == pytest.approx(expected)
     assert (effect["task"], effect["capacity"], effect["measure"]) == ("speech", "P1", "estoi")
@@ -180,33 +219,72 @@ def test_effects_are_mean_differences_over_seeds_and_items():
 @pytest.mark.parametrize("status", ["collapsed", "diverged"])
 def test_a_run_that_came_to_nothing_is_named_and_in_no_mean(status):
     table = by_hand(codec1=status)
-    assert capacity.unusable(table) == [f"speech P1 codec seed 1: {status}"]
-    assert capacity.paired(table, "estoi")["seed"].tolist() == [0, 0]
-    assert capacity.effects(table, "estoi")["mean"].tolist() == pytest.approx([0.05])
+    assert separation.unusable(table) == [f"speech P1 codec seed 1: {status}"]
+    assert separation.paired(table, "estoi")["seed"].tolist() == [0, 0]
+    assert separation.effects(table, "estoi")["mean"].tolist() == pytest.approx([0.05])
 
 
 def test_no_usable_pair_leaves_empty_tables():
     table = by_hand(codec0="collapsed", codec1="diverged")
-    pairs = capacity.paired(table, "estoi")
+    pairs = separation.paired(table, "estoi")
     assert pairs.empty and {"task", "capacity", "seed", "item", "codec", "l1"} <= set(pairs)
-    assert capacity.effects(table, "estoi").empty
-    assert len(capacity.unusable(table)) == 2
+    assert separation.effects(table, "estoi").empty
+    assert len(separation.unusable(table)) == 2
 
 
 def test_usable_runs_are_not_called_unusable(rows):
-    named = capacity.unusable(rows)
+    named = separation.unusable(rows)
     for run, own in rows.dropna(subset="run").groupby("run"):
         first = own.iloc[0]
-        label = f"speech {first['capacity']} {first['loss']} seed {first['seed']}: {first['status']}"
+        label = f"{first['task']} {first['capacity']} {first['loss']} seed {first['seed']}: {first['status']}"
         assert (label in named) == (first["status"] not in ("plateau", "max_epochs")), run
+
+
+def test_configurations_are_paired_like_capacities():
+    table = by_hand().rename(columns={"capacity": "configuration"}).replace({"P1": "F"})
+    assert separation.effects(table, "estoi")["configuration"].tolist() == ["F"]
+    assert separation.unusable(table.assign(status="diverged"))[1] == "speech F l1 seed 0: diverged"
+
+
+# Songs without vocals
+
+
+class Instrumental:
+    """A corpus of songs whose first test song has no vocals."""
+
+    def __init__(self, songs: Any) -> None:
+        self.songs, self.fingerprint = songs, "instrumental"
+
+    def items(self, split: str | None = None) -> list[Item]:
+        first, *rest = self.songs.items(split)
+        return [dataclasses.replace(first, info={**first.info, "vocals": "silent"}), *rest]
+
+    def load(self, item: Item) -> Mixture:
+        mixture = self.songs.load(item)
+        if item.info.get("vocals") != "silent":
+            return mixture
+        return Mixture(np.zeros_like(mixture.target), mixture.noise, mixture.noise)
+
+
+def test_a_song_without_vocals_has_an_l1_and_nothing_else_and_is_not_listened_to(monkeypatch, least):
+    corpus = Instrumental(least.mixture_corpus("vocals"))
+    monkeypatch.setattr(Settings, "mixture_corpus", lambda self, task: corpus)
+    run = load(capacity.results_table(least, "committed").query("task == 'vocals'")["run"].dropna().iloc[0])
+    table = separation.scores(least, "vocals", [({"capacity": "P1", "parameters": 1, "loss": "codec"}, run)])
+    silent, other = (item.name for item in corpus.items("test"))
+    assert table.loc[table["item"] == silent, "l1"].notna().all()
+    assert table.loc[table["item"] == silent, list(separation.MEASURES["vocals"])].isna().all(axis=None)
+    assert table.loc[table["item"] == other, "sir_db"].notna().all()
+    assert [item.name for item in separation.listening_items(least, "vocals")] == [other]
 
 
 # The listening test
 
 
-def test_every_participant_hears_the_same_items_at_each_capacity(least):
-    heard = {item.name for item in capacity.listening_items(least)}
-    votes = preferences.speech_votes(least, preferences.ModelListener(0.05))
+@pytest.mark.parametrize("task", TASKS)
+def test_every_participant_hears_the_same_items_at_each_capacity(least, rows, task):
+    heard = {item.name for item in separation.listening_items(least, task)}
+    votes = preferences.votes(least, rows, task, separation.JUDGES[task][0], least.participants)
     assert set(votes["item"]) <= heard
     per_cell = votes.groupby(["seed", "capacity"])
     assert (per_cell["participant"].nunique() == least.participants).all()
@@ -216,39 +294,64 @@ def test_every_participant_hears_the_same_items_at_each_capacity(least):
 
 def test_listening_items_are_drawn_by_the_seed_in_their_order(least):
     many = dataclasses.replace(least, speech=dataclasses.replace(least.speech, test=20), listening_items=5)
-    chosen = [item.name for item in capacity.listening_items(many)]
+    chosen = [item.name for item in separation.listening_items(many, "speech")]
     assert len(chosen) == len(set(chosen)) == 5 and chosen == sorted(chosen)
-    assert chosen == [item.name for item in capacity.listening_items(many)]
-    assert len(capacity.listening_items(dataclasses.replace(least, listening_items=99))) == least.speech.test
+    assert chosen == [item.name for item in separation.listening_items(many, "speech")]
+    all_of_them = separation.listening_items(dataclasses.replace(least, listening_items=99), "speech")
+    assert len(all_of_them) == least.speech.test
 
 
 def test_preferences_are_labelled_and_shown_at_half_and_double_the_constants(least):
     table = preferences.results_table(least, "committed")
     assert table["judge"].str.contains("model-predicted, no listeners").all()
-    scales = set(zip(table["noise_scale"], table["zone_scale"], strict=True))
-    assert scales == {(1, 1), (0.5, 1), (2, 1), (1, 0.5), (1, 2)}
-    pooled = table[table["seed"].isna()]
-    assert not pooled.duplicated(["task", "capacity", "noise_scale", "zone_scale"]).any()
-    assert table["noticeable_difference"].nunique() == 1
-    assert table["noticeable_difference"].iloc[0] == pytest.approx(preferences.noticeable_difference(least), rel=1e-5)
+    usable = capacity.results_table(least, "committed")
+    for task in TASKS:
+        main, second = separation.JUDGES[task]
+        own = table[(table["task"] == task) & (table["measure"] == main)]
+        scales = set(zip(own["noise_scale"], own["zone_scale"], strict=True))
+        assert scales == {(1, 1), (0.5, 1), (2, 1), (1, 0.5), (1, 2)}
+        pooled = own[own["seed"].isna()]
+        assert not pooled.duplicated(["capacity", "noise_scale", "zone_scale"]).any()
+        expected = preferences.noticeable_difference(least, task, main)
+        assert own["noticeable_difference"].to_numpy() == pytest.approx(expected, rel=1e-5)
+        pairs = separation.paired(usable[usable["task"] == task], main)
+        assert set(pooled["capacity"]) == set(pairs["capacity"])
+        for row in pooled.itertuples():
+            seeds = pairs.loc[pairs["capacity"] == row.capacity, "seed"].nunique()
+            assert row.participants == least.participants * seeds
+        if second != "pesq_wb" or metrics.pesq_package is not None:
+            assert second in set(table.loc[table["task"] == task, "measure"])
     assert (table["preferred_rate"] + table["dont_know_rate"] <= 1 + 1e-6).all()
-    usable = capacity.paired(capacity.results_table(least, "committed"), "estoi")
-    assert set(pooled["capacity"]) == set(usable["capacity"])
-    for row in pooled.itertuples():
-        assert row.participants == least.participants * usable.loc[usable["capacity"] == row.capacity, "seed"].nunique()
+    shown = table[table["preferred_low"].notna()]
+    assert (shown["preferred_low"] <= shown["preferred_rate"] + 1e-6).all()
+    assert (shown["preferred_high"] >= shown["preferred_rate"] - 1e-6).all()
 
 
-def test_estoi_rises_with_snr_in_the_reference(least):
-    table = results.read(least, capacity.REFERENCE)
+def test_intervals_of_pooled_rates_hold_what_seeds_differ_in(least):
+    """Two seeds that all participants agree on, in opposite ways: nothing between nobody and everybody is excluded."""
+    pairs = [("speech", "P1", seed, item, "codec", "l1") for seed in (0, 1) for item in ("one", "two")]
+    votes = pd.DataFrame(pairs, columns=["task", "capacity", "seed", "item", "system_a", "system_b"])
+    votes = pd.concat([votes.assign(participant=votes["seed"].astype(str) + name) for name in "abcd"])
+    votes = votes.assign(choice=votes["seed"].map({0: "a", 1: "b"}), kind="test", judge="made")
+    rates = preferences.rates(votes, 0)
+    pooled = rates[rates["seed"].isna()].iloc[0]
+    assert (pooled["preferred_low"], pooled["preferred_rate"], pooled["preferred_high"]) == (0.0, 0.5, 1.0)
+    assert rates[rates["seed"].notna()].set_index("seed")["preferred_rate"].to_dict() == {0: 1.0, 1: 0.0}
+
+
+@pytest.mark.parametrize(("task", "measure"), [("speech", "estoi"), ("vocals", "sir_db"), ("vocals", "two_f")])
+def test_measures_rise_with_snr_in_the_reference(least, task, measure):
+    table = results.read(least, separation.REFERENCE).query("task == @task")
     assert table["snr_db"].unique().tolist() == [-3.0, 0.0, 3.0]
-    assert table.groupby("snr_db")["estoi"].mean().is_monotonic_increasing
-    assert 0.01 < preferences.noticeable_difference(least) < 0.3
+    assert table.groupby("snr_db")[measure].mean().is_monotonic_increasing
+    bounds = {"estoi": (0.01, 0.3), "sir_db": (2.5, 3.5), "two_f": (0.01, 20.0)}[measure]
+    assert bounds[0] < preferences.noticeable_difference(least, task, measure) < bounds[1]
 
 
-def test_without_any_usable_pair_the_listener_says_why(monkeypatch, least, rows):
-    monkeypatch.setattr(results, "read", lambda setup, name: rows.assign(status="collapsed"))
-    with pytest.raises(ParameterError, match="no capacity has a usable network of each loss .*P1 l1 seed 0: collapsed"):
-        preferences.speech_votes(least, preferences.ModelListener(0.05))
+def test_without_any_usable_pair_the_listener_says_why(least, rows):
+    message = "speech: no capacity has a usable network of each loss .*P1 l1 seed 0: collapsed"
+    with pytest.raises(ParameterError, match=message):
+        preferences.votes(least, rows.assign(status="collapsed"), "speech", "estoi", 3)
 
 
 def test_nothing_committed_is_said_so(monkeypatch, tmp_path, least):

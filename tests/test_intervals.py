@@ -1,4 +1,4 @@
-"""Intervals of paired differences against second routes."""
+"""Intervals over seeds with items or participants, against second routes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nblib.errors import ParameterError
-from nblib.evaluation.intervals import paired_interval
+from nblib.evaluation.intervals import nested_interval, paired_interval
 
 
 def values(*shape: int) -> np.ndarray:
@@ -73,3 +73,21 @@ def test_nothing_measured_is_an_error(differences):
 def test_of_a_single_value_nothing_can_be_said():
     found = paired_interval(np.array([[3.0, np.nan]]))
     assert found["mean"] == 3.0 and np.isnan([found["low"], found["high"]]).all()
+
+
+def test_participants_of_each_seed_are_drawn_apart():
+    """Seeds alike: the interval is that of all participants together, which a crossed bootstrap would double."""
+    shares = values(30, 40)
+    found = nested_interval(shares)
+    deviation = (shares.mean(axis=1).var() / 30 + shares.var() / 1200) ** 0.5
+    assert found["mean"] == pytest.approx(shares.mean())
+    assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * deviation, rel=0.1)
+
+
+def test_seeds_that_differ_widen_the_nested_interval():
+    assert nested_interval(np.array([[0.0] * 20, [1.0] * 20])) == {"mean": 0.5, "low": 0.0, "high": 1.0}
+
+
+def test_nothing_measured_has_no_nested_interval():
+    with pytest.raises(ParameterError, match="no finite value to take an interval of"):
+        nested_interval(np.full((2, 3), np.nan))

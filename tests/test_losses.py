@@ -7,9 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nblib.errors import ParameterError
+from nblib import tensors
+from nblib.errors import ParameterError, StorageError
 from nblib.losses import CodecLoss, L1Loss
-from nblib.networks import MaskUNet
+from nblib.networks import MaskUNet, WaveUNet
 from nblib.provenance import seed_everything
 
 LAYERS = ("down1", "down2", "down3", "up1", "up2", "up3")
@@ -96,6 +97,50 @@ def test_the_frozen_network_is_a_copy_and_its_statistics_do_not_move():
     network(pair()[0])
     assert all(torch.equal(value, before[name]) for name, value in loss.network.state_dict().items())
     assert network.training and all(weight.requires_grad for weight in network.parameters())
+
+
+@pytest.mark.parametrize("network", [MaskUNet(4, 3), WaveUNet(4, 2)], ids=["spectral", "samples"])
+def test_the_loss_keeps_the_layers_that_it_needs_and_no_other(network):
+    kept = CodecLoss(network, "F").state_dict()
+    assert {name.split(".")[1] + name.split(".")[2] for name in kept if name.startswith("network")} == {
+        "down0",
+        "down1",
+        "down2",
+    }
+    everything = {name: weight.shape for name, weight in network.named_parameters() if "norm" not in name}
+    whole = CodecLoss(network, "B").state_dict()
+    assert {name: whole[f"network.{name}"].shape for name in everything} == everything
+
+
+@pytest.mark.parametrize(("layers", "prediction"), [("F", False), (("down2",), True)])
+def test_a_stored_loss_is_the_same_loss(tmp_path, layers, prediction):
+    loss = CodecLoss(codec_network(4, 2), layers, prediction, unit_epochs=1).train()
+    loss(*pair())
+    loss.end_epoch()
+    loss.save(tmp_path / "loss.safetensors")
+    again = CodecLoss.load(tmp_path / "loss.safetensors")
+    assert (again.names, again.unit_epochs, again.layers) == (loss.names, 1, loss.layers)
+    estimate, target = pair(3)
+    assert float(again.eval()(estimate, target)) == float(loss.eval()(estimate, target))
+    estimate.requires_grad_()
+    again(estimate, target).backward()
+    assert float(estimate.grad.abs().sum()) > 0 and not any(weight.requires_grad for weight in again.parameters())
+
+
+def test_configuration_f_is_stored_as_its_three_layers_alone(tmp_path):
+    network = MaskUNet(6, 4)
+    CodecLoss(network, "F").save(tmp_path / "loss.safetensors")
+    convolutions = sum(weight.numel() for layer in network.down[:3] for weight in layer.parameters())
+    assert sum(weight.numel() for weight in CodecLoss.load(tmp_path / "loss.safetensors").parameters()) == convolutions
+    assert (tmp_path / "loss.safetensors").stat().st_size < 4 * convolutions + 2000
+
+
+def test_what_is_no_stored_loss_is_named(tmp_path):
+    with pytest.raises(StorageError, match="no such file; CodecLoss.save or notebook 09 writes one"):
+        CodecLoss.load(tmp_path / "loss.safetensors")
+    tensors.save(tmp_path / "other.safetensors", {"weights": torch.zeros(3)}, {"label": "a run"})
+    with pytest.raises(StorageError, match="other.safetensors: holds no codec loss .*; write it by CodecLoss.save"):
+        CodecLoss.load(tmp_path / "other.safetensors")
 
 
 def test_an_optimiser_over_the_loss_finds_nothing_to_train():

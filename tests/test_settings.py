@@ -10,7 +10,7 @@ import pytest
 from nblib.audio import Codec, Geometry
 from nblib.errors import ParameterError
 from nblib.experiments import PROFILES, Settings, settings
-from nblib.experiments.settings import PAPER, SPEECH_CAPACITIES, VOCAL_CAPACITIES, SpeechSize
+from nblib.experiments.settings import PAPER, SPEECH_CAPACITIES, VOCAL_CAPACITIES, SongSize, SpeechSize
 from nblib.networks import count_parameters
 from nblib.training import NetworkSpec
 
@@ -20,10 +20,13 @@ def test_the_paper_profile_is_the_papers_tables():
     assert paper == PAPER == Settings()
     assert (paper.geometry, paper.codec) == (Geometry(22_050, 1024, 512, 128), Codec("mp3", 16_000))
     assert paper.speech == SpeechSize(4000, 1200, 600)
+    assert paper.songs == SongSize(100, 25, 25, None)
+    assert (paper.configuration_network, paper.configuration_participants) == (NetworkSpec(2, 1), 15)
+    assert (paper.cost_network, paper.cost_batch) == (paper.loss_network, 16)
     assert paper.loss_network == NetworkSpec(6, 28)
     assert (paper.separation_training.decay, paper.loss_training.decay) == (5e-6, 5e-6)
     assert (paper.unit_epochs, paper.loss_layers, paper.participants, paper.listening_items) == (10, "F", 20, 5)
-    assert paper.capacities == SPEECH_CAPACITIES
+    assert paper.capacities == {"speech": SPEECH_CAPACITIES, "vocals": VOCAL_CAPACITIES}
     assert paper.domain == "sqrt"
     assert paper.loss_training.gain_db == (-20.0, 0.0)
     assert len(paper.seeds()) >= 3
@@ -51,7 +54,8 @@ def test_a_profile_is_the_paper_with_its_overrides_and_nothing_else(profile):
 
 def test_the_default_keeps_the_published_networks_as_they_are():
     assert settings() == settings("quick", "embedded")
-    assert settings().capacities == SPEECH_CAPACITIES
+    assert settings().capacities == {"speech": SPEECH_CAPACITIES, "vocals": VOCAL_CAPACITIES}
+    assert settings().cost_network == PAPER.loss_network
 
 
 @pytest.mark.parametrize(
@@ -76,22 +80,29 @@ def test_single_changes_go_over_the_profile():
 def test_settings_can_neither_be_changed_nor_share_their_capacities():
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings().seed = 3  # type: ignore[misc]
-    assert Settings().capacities is not SPEECH_CAPACITIES
+    assert Settings().capacities["speech"] is not SPEECH_CAPACITIES
 
 
 def test_the_corpora_follow_the_settings():
     setup = settings("smoke", speech=SpeechSize(4, 3, 2), geometry=Geometry(sample_rate=16_000))
-    corpus = setup.speech_corpus()
+    corpus = setup.mixture_corpus("speech")
     assert corpus.sample_rate == setup.music_corpus().sample_rate == 16_000
     assert [len(corpus.items(split)) for split in ("train", "validation", "test")] == [4, 3, 2]
-    assert corpus.fingerprint != settings("smoke", speech=SpeechSize(4, 3, 2)).speech_corpus().fingerprint
-    assert corpus.fingerprint != dataclasses.replace(setup, seed=1).speech_corpus().fingerprint
+    other = settings("smoke", speech=SpeechSize(4, 3, 2))
+    assert corpus.fingerprint != other.mixture_corpus("speech").fingerprint
+    assert corpus.fingerprint != dataclasses.replace(setup, seed=1).mixture_corpus("speech").fingerprint
+    songs = settings("smoke", songs=SongSize(4, 3, 2, seconds=3.0)).mixture_corpus("vocals")
+    assert [len(songs.items(split)) for split in ("train", "validation", "test")] == [4, 3, 2]
+    assert len(songs.load(songs.items("test")[0]).target) == 3 * 22_050
+    with pytest.raises(ParameterError, match="task='vocal' is not known: choose one of speech, vocals"):
+        setup.mixture_corpus("vocal")
 
 
 def test_every_network_of_every_profile_fits_its_patches():
     for profile in PROFILES:
         setup = settings(profile)
-        for spec in (setup.loss_network, *setup.capacities.values()):
+        capacities = [spec for own in setup.capacities.values() for spec in own.values()]
+        for spec in (setup.loss_network, setup.cost_network, setup.configuration_network, *capacities):
             assert setup.geometry.bins % 2**spec.num_layers == setup.geometry.frames % 2**spec.num_layers == 0
             if profile != "paper":
                 assert count_parameters(spec.build()) > 0

@@ -179,3 +179,12 @@ def test_networks_on_samples_describe_their_layers():
     assert list(rows) == ["input", "down1", "down2", "down3", "up1", "up2", "up3"]
     assert rows["down3"] == {"channels": 4, "samples": 8}
     assert rows["up3"] == rows["input"] == {"channels": 1, "samples": 64}
+
+
+@pytest.mark.parametrize("names", [("down2",), ("down1", "up2"), ("up3",)])
+def test_the_first_layers_put_out_what_the_whole_network_does(names):
+    whole = WaveUNet(3, 2).eval()
+    inputs = torch.rand(2, 1, 64) - 0.5
+    with torch.no_grad():
+        expected, found = whole.activations(inputs, names), whole.first_layers(names).activations(inputs, names)
+    assert all(torch.equal(found[name], expected[name]) for name in names)

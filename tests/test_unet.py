@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nblib import paths
 from nblib.errors import ParameterError
 from nblib.experiments.settings import PAPER, SPEECH_CAPACITIES, VOCAL_CAPACITIES, parameter_count
-from nblib.networks import CONFIGURATIONS, MaskUNet, configuration_layers, describe
+from nblib.networks import CONFIGURATIONS, MaskUNet, configuration_layers, count_parameters, describe
 from nblib.provenance import seed_everything
 
 
@@ -70,6 +70,29 @@ def test_configurations_compare_the_layers_of_figure_2():
         "F": ("down1", "down2", "down3"),
     }
     assert {name: configuration_layers(name, 6) for name in CONFIGURATIONS} == expected
+
+
+@pytest.mark.parametrize("names", [("down2",), ("down1", "down4"), ("up2",), ("down1", "up4")])
+def test_the_first_layers_put_out_what_the_whole_network_does(names):
+    whole = network(4, 2).eval()
+    part = whole.first_layers(names)
+    inputs = patches(2, 1, 32, 16)
+    with torch.no_grad():
+        expected, found = whole.activations(inputs, names), part.activations(inputs, names)
+    assert all(torch.equal(found[name], expected[name]) for name in names)
+    fused = part.fuse().activations(inputs, names)
+    assert all(torch.allclose(fused[name], expected[name], atol=1e-5) for name in names)
+
+
+def test_what_the_first_layers_do_not_hold_is_refused():
+    whole = network(4, 2)
+    part = whole.first_layers(["down2"])
+    assert count_parameters(part) < count_parameters(whole) / 10
+    assert part.layer_names == ("down1", "down2")
+    with pytest.raises(ParameterError, match="layer='down3' is not known: choose one of down1, down2"):
+        part.activations(patches(1, 1, 32, 16), ["down3"])
+    with pytest.raises(ParameterError, match="layer='up9' is not known"):
+        whole.first_layers(["up9"])
 
 
 def test_an_unknown_configuration_is_named():

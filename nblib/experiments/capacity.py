@@ -18,7 +18,7 @@ from nblib.provenance import torch_threads
 from nblib.training import LossSpec, NetworkSpec, Run, RunConfig
 from nblib.training.sweep import train_all
 
-TABLE, REFERENCE = "capacity.csv", "separation_against_snr.csv"
+TABLE = "capacity.csv"
 
 
 def configs(setup: Settings, task: str, loss_run: str) -> list[RunConfig]:
@@ -70,10 +70,11 @@ def one_run(setup: Settings, task: str, capacity: str, loss: str, log: Callable[
 def make(setup: Settings, log: Callable[[str], None] = print) -> None:
     """Train or load every network, score every test item, and write tables and excerpts."""
     runs = train(setup, log)
+    separation.make_reference(setup)
     results.save_runs(setup, "capacity", [run for own in runs.values() for run in own])
     hashes = [run.hash for own in runs.values() for run in own]
     made_from = [hashes, [setup.mixture_corpus(task).fingerprint for task in TASKS]]
-    files = (TABLE, REFERENCE, *(f"excerpts/{task}_*" for task in TASKS))
+    files = (TABLE, *(f"excerpts/{task}_*" for task in TASKS))
     results.once(setup, made_from, files, partial(_write, setup, runs))
 
 
@@ -96,8 +97,6 @@ def _write(setup: Settings, runs: dict[str, list[Run]]) -> None:
         with torch_threads(1):
             _save_excerpts(setup, task, own, separation.listening_items(setup, task)[0])
     results.save(setup, TABLE, pd.concat(tables, ignore_index=True))
-    reference = [separation.against_snr(setup, task) for task in TASKS]
-    results.save(setup, REFERENCE, pd.concat(reference, ignore_index=True))
 
 
 def _save_excerpts(setup: Settings, task: str, runs: list[Run], item: Item) -> None:

@@ -35,6 +35,7 @@ def make(setup: Settings, log: Callable[[str], None] = print) -> None:
     (loss_run,) = loss_network.train(setup, log=log)
     wanted = configs(setup, loss_run.hash)
     runs = train_all([config for _, config in wanted], capacity.data(setup, SPEECH), setup.device, log)
+    separation.make_reference(setup)
     results.save_runs(setup, "configurations", runs)
     named = [(name, run) for (name, _), run in zip(wanted, runs, strict=True)]
     made_from = [[run.hash for run in runs], setup.mixture_corpus(SPEECH).fingerprint]

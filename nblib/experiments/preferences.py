@@ -26,7 +26,7 @@ def noticeable_difference(setup: Settings, task: str, measure: str) -> float:
     ParameterError
         The measure does not rise with that level: it cannot judge here.
     """
-    reference = results.read(setup, capacity.REFERENCE)
+    reference = results.read(setup, separation.REFERENCE)
     own = reference[reference["task"] == task].dropna(subset=[measure])
     return carried_over(own["snr_db"].to_numpy(), own[measure].to_numpy())
 

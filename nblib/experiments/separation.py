@@ -21,12 +21,14 @@ from nblib.audio import scale, unscale
 from nblib.corpora import Item, Mixture, measured_snr_db, mix
 from nblib.evaluation import score
 from nblib.evaluation.intervals import paired_interval
-from nblib.experiments.settings import SPEECH, VOCALS, Settings
+from nblib.experiments import results
+from nblib.experiments.settings import SPEECH, TASKS, VOCALS, Settings
 from nblib.networks import MaskUNet
 from nblib.parallel import parallel_map
 from nblib.provenance import random_generator
 from nblib.training import LossSpec, NetworkSpec, Run, RunConfig
 
+REFERENCE = "separation_against_snr.csv"
 MEASURES = {
     SPEECH: ("estoi", "pesq_wb", "si_sdr_db"),
     VOCALS: ("sir_db", "two_f", "sar_db", "si_sdr_db", "nmr_db"),
@@ -104,13 +106,21 @@ def scores(setup: Settings, task: str, labelled: Labelled) -> pd.DataFrame:
     return rows[["task", *labelled[0][0], "seed", "status", "run", "item", "l1", *MEASURES[task]]]
 
 
-def against_snr(setup: Settings, task: str) -> pd.DataFrame:
-    """The judges' measures of the unprocessed test mixtures at several SNRs about their own.
+def make_reference(setup: Settings) -> None:
+    """Write the judges' measures of the unprocessed test mixtures at several SNRs about their own.
 
-    Columns: task, item, snr_db (over the mixture's own), and the measures.
+    Columns: task, item, snr_db (over the mixture's own), and both tasks' `JUDGES`.
     """
-    parts = parallel_map(partial(_against_snr, setup, task), audible_items(setup, task))
-    return pd.DataFrame([row for part in parts for row in part])
+    made_from = [setup.mixture_corpus(task).fingerprint for task in TASKS]
+    results.once(setup, made_from, (REFERENCE,), partial(_write_reference, setup))
+
+
+def _write_reference(setup: Settings) -> None:
+    rows = []
+    for task in TASKS:
+        for part in parallel_map(partial(_against_snr, setup, task), audible_items(setup, task)):
+            rows += part
+    results.save(setup, REFERENCE, pd.DataFrame(rows))
 
 
 def unusable(rows: pd.DataFrame) -> list[str]:

@@ -164,7 +164,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "quick": {
         "music": MusicSize(60, 21.0),
         "speech": SpeechSize(160, 32, 20),
-        "songs": SongSize(40, 8, 8, seconds=11.98),
+        "songs": SongSize(40, 8, 8, seconds=12.0),
         "loss_network": NetworkSpec(6, 8),
         "loss_training": Training(
             learning_rate=2e-3, decay=6e-3, batch_size=2, max_epochs=3, gain_db=ANY_LEVEL_DB, epoch_share=0.75

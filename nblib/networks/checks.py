@@ -12,9 +12,9 @@ from torch import Tensor
 from nblib.errors import ParameterError, check_choice
 
 
-def layer_names(num_layers: int) -> tuple[str, ...]:
+def layer_names(down: int, up: int) -> tuple[str, ...]:
     """A U-Net's layers: ``down1`` (at the input) to ``downL`` (the bottleneck), ``up1`` to ``upL`` (the output)."""
-    return tuple(f"{side}{level}" for side in ("down", "up") for level in range(1, num_layers + 1))
+    return tuple(f"{side}{level}" for side, count in (("down", down), ("up", up)) for level in range(1, count + 1))
 
 
 def check_samples(samples: Tensor, num_layers: int) -> None:

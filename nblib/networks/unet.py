@@ -87,7 +87,7 @@ class MaskUNet(nn.Module):
     @property
     def layer_names(self) -> tuple[str, ...]:
         """``down1`` (at the input) to ``downL`` (the bottleneck), ``up1`` to ``upL`` (the estimate)."""
-        return layer_names(self.num_layers)
+        return layer_names(len(self.down), len(self.up))
 
     @property
     def settings(self) -> tuple[int, int, str]:

@@ -56,7 +56,7 @@ class WaveUNet(nn.Module):
     @property
     def layer_names(self) -> tuple[str, ...]:
         """As `MaskUNet.layer_names`."""
-        return layer_names(self.num_layers)
+        return layer_names(len(self.down), len(self.up))
 
     @property
     def settings(self) -> tuple[int, int]:
@@ -98,7 +98,7 @@ class WaveUNet(nn.Module):
             if name.startswith("up") and name != "up1":
                 hidden = torch.cat([hidden, skips.pop()], dim=1)
             hidden = layer(hidden)
-            hidden = torch.tanh(hidden) if name == known[-1] else functional.relu(hidden)
+            hidden = torch.tanh(hidden) if name == f"up{self.num_layers}" else functional.relu(hidden)
             if name in wanted:
                 found[name] = hidden
             if len(found) == len(wanted):
