@@ -75,13 +75,9 @@ def results_table(setup: Settings, source: str, log: Callable[[str], None] = pri
 
 
 def costs_table(setup: Settings) -> pd.DataFrame:
-    """As `costs.measure`, with what each configuration costs over what F costs, and what it would hold at any batch.
-
-    `peak_mib_at_16` takes what is held beyond the weights as proportional to the batch; 16 is the paper's.
-    """
+    """As `costs.measure`, by configuration, with F's time and memory over those of each."""
     table = results.read(setup, COSTS).set_index("configuration")
-    table["peak_mib_at_16"] = table["weights_mib"] + table["activations_mib"] * 16 / table["batch"]
-    for column in ("step_seconds", "peak_mib", "peak_mib_at_16"):
+    for column in ("step_seconds", "peak_mib", "paper_batch_peak_mib"):
         table[f"f_over_{column}"] = float(table[column]["F"]) / table[column]
     return table
 

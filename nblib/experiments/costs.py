@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from nblib.experiments.settings import Settings
+from nblib.experiments.settings import PAPER, Settings
 from nblib.losses import CodecLoss, L1Loss, WeightedLoss
 from nblib.networks import CONFIGURATIONS
 from nblib.provenance import seed_everything
@@ -27,10 +27,10 @@ def measure(setup: Settings) -> pd.DataFrame:
     A step is what training does with a batch: the separation network forward, the loss, and both backward. The best of
     three rounds is taken, in which the configurations follow each other, so that what else the machine does falls on
     all alike. Memory is that of the loss alone: its network's weights, and the peak of what its forward and backward
-    pass allocate beyond, as torch counts its own tensors.
+    pass allocate beyond, as torch counts its own tensors; also at the paper's batch, in a single step.
 
     Columns: configuration, batch, step_seconds, loss_seconds, weights_mib, activations_mib, peak_mib (their sum),
-    layers_parameters, device, threads.
+    paper_batch, paper_batch_peak_mib, layers_parameters, device, threads.
     """
     seed_everything(setup.seed, "costs")
     device = torch.device(setup.device)
@@ -41,6 +41,7 @@ def measure(setup: Settings) -> pd.DataFrame:
     losses: dict[str, WeightedLoss] = {BASELINE: L1Loss().to(device)}
     losses |= {name: CodecLoss(codec, name).to(device) for name in CONFIGURATIONS}
     estimate = network(inputs).detach()
+    paper_batch = [torch.rand(PAPER.cost_batch, *target.shape[1:], device=device) for _ in range(2)]
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in losses}
     for _ in range(1 + STEPS):
         for name, loss in losses.items():
@@ -50,10 +51,14 @@ def measure(setup: Settings) -> pd.DataFrame:
     for name, loss in losses.items():
         step, alone = np.min(seconds[name][1:], axis=0)  # the first warms up
         weights = sum(value.nbytes for value in loss.state_dict().values()) / 2**20
-        used = _peak_bytes(lambda loss=loss: _loss_step(loss, estimate, target), device) / 2**20  # type: ignore[misc]
+        used, paper_used = (
+            _peak_bytes(lambda loss=loss, pair=pair: _loss_step(loss, *pair), device) / 2**20  # type: ignore[misc]
+            for pair in ((estimate, target), paper_batch)
+        )
         rows.append(
             {"configuration": name, "batch": batch, "step_seconds": step, "loss_seconds": alone}
             | {"weights_mib": weights, "activations_mib": used, "peak_mib": weights + used}
+            | {"paper_batch": PAPER.cost_batch, "paper_batch_peak_mib": weights + paper_used}
             | {"layers_parameters": sum(value.numel() for value in loss.parameters())}
             | {"device": _name(device), "threads": torch.get_num_threads()}
         )

@@ -163,19 +163,19 @@ PROFILES: dict[str, dict[str, Any]] = {
     "paper": {},
     "quick": {
         "music": MusicSize(60, 21.0),
-        "speech": SpeechSize(160, 32, 20),
-        "songs": SongSize(40, 8, 8, seconds=12.0),
+        "speech": SpeechSize(160, 32, 16),
+        "songs": SongSize(40, 8, 6, seconds=12.0),
         "loss_network": NetworkSpec(6, 8),
         "loss_training": Training(
             learning_rate=2e-3, decay=6e-3, batch_size=2, max_epochs=3, gain_db=ANY_LEVEL_DB, epoch_share=0.75
         ),
         "separation_training": Training(
-            learning_rate=4e-3,
-            decay=2e-3,
+            learning_rate=5e-3,
+            decay=3e-3,
             batch_size=2,
-            max_epochs=12,
-            patience=4,
-            min_improvement=5e-3,
+            max_epochs=8,
+            patience=5,
+            min_improvement=2e-3,
             epoch_share=0.5,
         ),
         "mm19": Autoencoding(
@@ -189,7 +189,7 @@ PROFILES: dict[str, dict[str, Any]] = {
             unit_epochs=1,
             replicates=2,
         ),
-        "unit_epochs": 3,
+        "unit_epochs": 2,
         "replicates": 2,
         "cost_batch": 4,
     },
