@@ -16,7 +16,7 @@ import soundfile
 
 from nblib import figures
 from nblib.audio import Geometry
-from nblib.networks import MaskUNet, describe
+from nblib.networks import CONFIGURATIONS, MaskUNet, configuration_layers, describe
 
 GEOMETRY = Geometry(sample_rate=16000)
 SINE = np.sin(2 * np.pi * 1000 * np.arange(GEOMETRY.patch_samples) / 16000).astype(np.float32)
@@ -88,15 +88,17 @@ def test_figure2_has_a_row_per_system_and_a_column_per_piece() -> None:
     plt.close(figure)
 
 
-def test_figure5_draws_the_pooled_points_the_seeds_and_the_papers() -> None:
+def figure5_rows(task: str) -> pd.DataFrame:
     rows = [
         {"capacity": name, "quantity": quantity, "source": source, "seed": seed, "value": value, "spread": 0.1}
+        | {"low": value - 0.2, "high": value + 0.1}
         for name, value in (("P1", 0.8), ("P5", 0.4))
         for quantity in ("preferred_rate", "dont_know_rate")
         for source, seed in (("here", None), ("here", 0), ("here", 1), ("paper", None))
     ]
     errors = [
         {"capacity": name, "quantity": "test_l1", "source": source, "loss": loss, "value": 0.02}
+        | {"low": 0.015, "high": 0.03}
         for name in ("P1", "P5")
         for source in ("here", "paper")
         for loss in ("l1", "codec")
@@ -105,16 +107,71 @@ def test_figure5_draws_the_pooled_points_the_seeds_and_the_papers() -> None:
         {"quantity": "test_l1", "source": "here", "loss": loss, "value": value}
         for loss, value in (("unprocessed", 0.05), ("oracle_mask", 0.001))
     ]
-    data = pd.DataFrame(rows + errors + levels)
-    figure = figures.figure5(data, {"P1": 54, "P5": 1949}, "model-predicted, no listeners")
-    upper, lower = figure.axes
-    assert "model-predicted, no listeners" in upper.get_title()
-    assert [label.get_text() for label in upper.get_xticklabels()] == ["P1\n54", "P5\n1,949"]
-    line = next(line for line in upper.lines if line.get_label() == "codec loss preferred, here")
-    assert np.asarray(line.get_ydata()).tolist() == [0.8, 0.4]
-    assert any(np.asarray(line.get_ydata()).tolist() == [0.8, 0.8, 0.4, 0.4] for line in upper.lines)
-    heights = [np.asarray(line.get_ydata()).tolist() for line in lower.lines]
+    return pd.DataFrame(rows + errors + levels).assign(task=task)
+
+
+def test_figure5_draws_the_pooled_points_the_seeds_and_the_papers_of_each_task() -> None:
+    data = pd.concat([figure5_rows("speech"), figure5_rows("vocals")])
+    parameters = {"speech": {"P1": 54, "P5": 1949}, "vocals": {"P1": 188, "P5": 153_653}}
+    judges = {"speech": "ESTOI listener (model-predicted, no listeners)", "vocals": "SIR listener"}
+    figure = figures.figure5(data, parameters, judges)
+    speech, vocals, errors, _ = figure.axes
+    assert "model-predicted, no listeners" in speech.get_title() and "SIR listener" in vocals.get_title()
+    assert [label.get_text() for label in speech.get_xticklabels()] == ["P1\n54", "P5\n1,949"]
+    assert [label.get_text() for label in vocals.get_xticklabels()] == ["P1\n188", "P5\n153,653"]
+    pooled = next(each for each in speech.containers if each.get_label() == "codec loss preferred, here")
+    assert np.asarray(pooled[0].get_ydata()).tolist() == [0.8, 0.4]
+    np.testing.assert_allclose([segment[:, 1] for segment in pooled[2][0].get_segments()], [[0.6, 0.9], [0.2, 0.5]])
+    assert any(np.asarray(line.get_ydata()).tolist() == [0.8, 0.8, 0.4, 0.4] for line in speech.lines)
+    heights = [np.asarray(line.get_ydata()).tolist() for line in errors.lines]
     assert [0.05, 0.05] in heights and [0.001, 0.001] in heights
+    plt.close(figure)
+
+
+def test_the_configurations_fill_the_layers_that_are_compared() -> None:
+    layers = describe(MaskUNet(6, 1), 64, 64)
+    chosen = {name: configuration_layers(name, 6) for name in CONFIGURATIONS}
+    figure = figures.configurations_diagram(layers, chosen)
+    filled = [sum(patch.get_facecolor()[:3] != (1, 1, 1) for patch in axes.patches) for axes in figure.axes]
+    assert filled == [6, 6, 6, 6, 3, 3]
+    first = figure.axes[5].patches
+    assert [patch.get_facecolor()[:3] != (1, 1, 1) for patch in first[:5]] == [False, True, True, True, False]
+    plt.close(figure)
+
+
+def test_costs_stack_to_their_sums() -> None:
+    table = pd.DataFrame(
+        {
+            "step_seconds": [3.0, 1.0],
+            "loss_seconds": [2.0, 0.5],
+            "weights_mib": [5.0, 1.0],
+            "activations_mib": [7.0, 2.0],
+        },
+        index=["A", "F"],
+    )
+    figure = figures.costs_figure(table.assign(batch=4))
+    for axes, tops in zip(figure.axes, ([3.0, 1.0], [12.0, 3.0]), strict=True):
+        assert [patch.get_y() + patch.get_height() for patch in axes.patches[2:]] == tops
+    plt.close(figure)
+
+
+def test_the_residuals_curves_and_intervals_are_the_tables() -> None:
+    row = {"l1_db": -10.0, "codec_db": -12.0, "mean": -2.0, "low": -3.0, "high": -1.0}
+    bands = pd.DataFrame(
+        [
+            row | {"task": task, "side": side, "centre_hz": centre}
+            for task in ("speech", "vocals")
+            for side in ("above", "below")
+            for centre in (100.0, 1000.0)
+        ]
+    )
+    figure = figures.residual_figure(bands)
+    assert len(figure.axes) == 6
+    above, _, difference = figure.axes[:3]
+    assert [np.asarray(line.get_ydata()).tolist() for line in above.lines] == [[-10, -10], [-12, -12]]
+    assert np.asarray(difference.lines[0].get_ydata()).tolist() == [-2, -2]
+    extent = difference.collections[0].get_paths()[0].get_extents()
+    assert (extent.y0, extent.y1) == (-3, -1)
     plt.close(figure)
 
 

@@ -177,7 +177,7 @@ def residual_figure(bands: pd.DataFrame) -> Figure:
             difference.plot(own["centre_hz"] / 1000, own["mean"], styles[side], color=colour, label=side)
             difference.fill_between(own["centre_hz"] / 1000, own["low"], own["high"], color=colour, alpha=0.2)
         difference.axhline(0, color="0.6", linewidth=1)
-        difference.set(title=f"{task}: codec loss − $\ell_1$, 95 % interval", ylabel="dB")
+        difference.set(title=f"{task}: codec loss − $\\ell_1$, 95 % interval", ylabel="dB")
         difference.legend(frameon=False)
         for axes in (above, below, difference):
             axes.set(xscale="log", xlabel="frequency (kHz)", xticks=[0.1, 0.3, 1, 3, 10])
