@@ -24,7 +24,7 @@ STAMP = VENV / "whole"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
-IMPORT_NAMES = {"pyyaml": "yaml"}  # where it is not the package's own
+IMPORT_NAMES = {"pyyaml": "yaml", "praat-parselmouth": "parselmouth"}  # where it is not the package's own
 CHECK_IMPORTS = """
 import importlib, sys, warnings
 warnings.simplefilter("ignore")
