@@ -21,7 +21,7 @@ import soundfile
 from nblib.audio import lag
 from nblib.corpora.base import SPLITS, Item
 from nblib.corpora.mixtures import measured_snr_db
-from nblib.corpora.musdb import SNR_LIMIT_DB, Musdb, loudest_start
+from nblib.corpora.musdb import SNR_LIMIT_DB, Musdb
 from nblib.corpora.musdb_split import Listed, deal, find_tracks, key, split_list
 from nblib.corpora.stems import STEMS, read_stems
 from nblib.errors import AudioError, CorpusError, ParameterError
@@ -197,11 +197,6 @@ def test_seconds_keep_the_loudest_vocals(root: Path) -> None:
         assert len(part) == round(1.5 * RATE) and np.mean(part) > 0.1
     assert items["Silent"].info["vocals"] == "silent" and items[TRAIN[0]].info["vocals"] == "present"
     assert {len(corpus.load(item).target) for item in corpus.items()} == {round(1.5 * RATE)}
-
-
-def test_loudest_start() -> None:
-    samples = np.array([1, 0, 2, 2, 0, 3, 0], np.float32)
-    assert [loudest_start(samples, length) for length in (1, 2, 3, 7)] == [5, 4, 3, 0]
 
 
 def test_silent_and_very_quiet_vocals_are_used_and_named(root: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nblib.audio.alignment import check_alignment, lag
 from nblib.audio.codec import MP3_BITRATES, Codec, cutoff_hz
+from nblib.audio.excerpts import loudest
 from nblib.audio.filters import band_limit, noise_like
 from nblib.audio.io import SAMPLE_RATES, SILENCE, check_signal, read, read_blocks, resample, write
 from nblib.audio.spectral import (
@@ -38,6 +39,7 @@ __all__ = [
     "cutoff_hz",
     "facts",
     "lag",
+    "loudest",
     "noise_like",
     "patches",
     "read",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nblib.audio import SILENCE, check_signal, resample
+from nblib.audio import SILENCE, check_signal, loudest, resample
 from nblib.audio.io import check_rate
 from nblib.corpora.base import SPLITS, Item, Mixture
 from nblib.corpora.choosing import entry, shuffled, warn_skipped
@@ -260,21 +260,17 @@ def heard(root: Path, sample_rate: int, seconds: float | None, track: Track) -> 
     vocals_are = "silent" if float(np.abs(vocals).max()) < SILENCE else "very quiet" if is_quiet else "present"
     target, noise = separated(mixture, vocals, own_rate, sample_rate)
     length = len(target) if seconds is None else min(len(target), round(seconds * sample_rate))
-    start = loudest_start(noise if vocals_are == "silent" else target, length)
-    snr_db = measured_snr_db(target[start : start + length], noise[start : start + length])
-    return Song(track, digest, start, length, float(np.clip(round(snr_db, 2), -SNR_LIMIT_DB, SNR_LIMIT_DB)), vocals_are)
+    part = loudest(noise if vocals_are == "silent" else target, length)
+    snr_db = measured_snr_db(target[part], noise[part])
+    return Song(
+        track, digest, part.start, length, float(np.clip(round(snr_db, 2), -SNR_LIMIT_DB, SNR_LIMIT_DB)), vocals_are
+    )
 
 
 def separated(mixture: np.ndarray, vocals: np.ndarray, own_rate: int, to: int) -> tuple[np.ndarray, np.ndarray]:
     """Vocals and accompaniment [shape=(m,)] at the rate `to` (Hz), of mixture and vocals [shape=(n,)] at `own_rate`."""
     whole, target = (resample(part, own_rate, to) for part in (mixture, vocals))
     return target, whole - target
-
-
-def loudest_start(samples: np.ndarray, length: int) -> int:
-    """Where the `length` samples with the most energy begin in `samples` [shape=(n,)], n >= length."""
-    energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
-    return int(np.argmax(energy[length:] - energy[:-length]))
 
 
 def _names(names: Iterable[str], limit: int = 10) -> str:

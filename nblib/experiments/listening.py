@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nblib import paths
-from nblib.audio import noise_like
+from nblib.audio import loudest, noise_like
 from nblib.corpora import Item
 from nblib.errors import ParameterError, check_choice
 from nblib.evaluation import peaq_basic
@@ -62,18 +62,10 @@ def listening_items(setup: Settings) -> list[Item]:
 def excerpts(setup: Settings, runs: dict[str, Run], item: Item) -> dict[str, np.ndarray]:
     """The loudest five seconds of `item`, band-limited as in training [shape=(n,)], and the same through each model."""
     piece = autoencoding.limited(setup, item, setup.mm19.limit_hz)
-    start, end = loudest(piece, round(EXCERPT_SECONDS * setup.mm19.geometry.sample_rate))
+    part = loudest(piece, round(EXCERPT_SECONDS * setup.mm19.geometry.sample_rate))
     with torch_threads(1):
-        restored = {model: through(run.network(), piece)[start:end] for model, run in runs.items()}
-    return {ORIGINAL: piece[start:end]} | restored
-
-
-def loudest(samples: np.ndarray, length: int) -> tuple[int, int]:
-    """Start and end of the `length` samples (all, if there are fewer) with the most energy: no excerpt is a pause."""
-    energy = np.concatenate([[0.0], np.square(samples, dtype=np.float64).cumsum()])
-    length = min(length, len(samples))
-    first = int(np.argmax(energy[length:] - energy[:-length]))
-    return first, first + length
+        restored = {model: through(run.network(), piece)[part] for model, run in runs.items()}
+    return {ORIGINAL: piece[part]} | restored
 
 
 def make(setup: Settings, log: Callable[[str], None] = print) -> None:

@@ -88,10 +88,7 @@ def separate(setup: Settings, network: MaskUNet, mixture: np.ndarray) -> np.ndar
 
 def excerpt(setup: Settings, mixture: Mixture) -> slice:
     """The five seconds of a mixture in which its target is loudest."""
-    length = min(len(mixture.target), round(EXCERPT_SECONDS * setup.geometry.sample_rate))
-    energy = np.concatenate([[0.0], np.square(mixture.target, dtype=np.float64).cumsum()])
-    start = int(np.argmax(energy[length:] - energy[:-length]))
-    return slice(start, start + length)
+    return audio.loudest(mixture.target, round(EXCERPT_SECONDS * setup.geometry.sample_rate))
 
 
 def scores(setup: Settings, task: str, labelled: Labelled) -> pd.DataFrame:
