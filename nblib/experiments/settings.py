@@ -181,7 +181,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "mm19": Autoencoding(
             spectral=NetworkSpec(5, 8),
             spectral_training=Training(
-                learning_rate=2e-3, decay=6e-3, batch_size=2, max_epochs=4, gain_db=ANY_LEVEL_DB, epoch_share=0.75
+                learning_rate=1e-3, batch_size=8, max_epochs=8, patience=3, min_improvement=0.01, gain_db=ANY_LEVEL_DB
             ),
             time_domain=NetworkSpec(8, 4, kind="wave_unet"),
             time_domain_training=Training(learning_rate=1e-3, decay=5e-4, batch_size=1, max_epochs=3),
