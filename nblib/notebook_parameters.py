@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-
 from nblib.errors import ParameterError
 
 
@@ -82,6 +80,8 @@ def read_parameters(path: Path) -> dict[str, Parameter]:
     ParameterError
         The notebook is missing or unreadable, or its parameters cell holds anything but ``name = literal`` lines.
     """
+    import nbformat  # takes a second, which a notebook that checks its own parameters need not wait for
+
     try:
         notebook = nbformat.read(path, as_version=4)
     except FileNotFoundError as error:

@@ -74,7 +74,9 @@ def test_the_table_of_costs_counts_what_each_loss_holds(least):
     for name in CONFIGURATIONS:
         loss = CodecLoss(network, name)
         assert table.at[name, "layers_parameters"] == sum(weight.numel() for weight in loss.parameters())
-    assert table["peak_mib"].to_numpy() == pytest.approx((table["weights_mib"] + table["activations_mib"]).to_numpy())
+    assert table["peak_mib"].to_numpy() == pytest.approx(
+        (table["weights_mib"] + table["activations_mib"]).to_numpy(), rel=1e-4
+    )
     assert table.at["F", "f_over_peak_mib"] == 1.0
     assert (table["paper_batch"] == 16).all() and (table["paper_batch_peak_mib"] > 2 * table["peak_mib"]).all()
 
@@ -92,7 +94,7 @@ def test_peak_memory_is_what_is_held_at_once():
 
 def test_at_the_papers_size_f_holds_at_most_0_6_of_a_and_b(least, monkeypatch):
     """The claim in memory, which does not hang on the machine; notebook 09 shows time."""
-    monkeypatch.setattr(costs, "STEPS", 1)
+    monkeypatch.setattr(costs, "ROUNDS", 1)
     monkeypatch.setattr(costs, "PAPER", Settings(cost_batch=1))  # or the test would take a minute
     setup = Settings(cost_batch=1, cost_network=NetworkSpec(6, 28))
     table = costs.measure(setup).set_index("configuration")["peak_mib"]

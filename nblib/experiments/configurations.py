@@ -15,6 +15,7 @@ from nblib.training import LossSpec, Run, RunConfig
 from nblib.training.sweep import train_all
 
 TABLE, COSTS = "configurations.csv", "configuration_costs.csv"
+MEASURES = ("estoi", "si_sdr_db")  # the listeners' question, and a plain one
 LOSS_FILE = "codec_loss_f.safetensors"
 
 
@@ -56,7 +57,7 @@ def _write(setup: Settings, loss_run: Run, named: list[tuple[str, Run]]) -> None
         )
         for name, run in named
     ]
-    results.save(setup, TABLE, separation.scores(setup, SPEECH, labelled))
+    results.save(setup, TABLE, separation.scores(setup, SPEECH, labelled, MEASURES))
     loss = CodecLoss(loss_run.network(), "F", unit_epochs=setup.unit_epochs)
     loss.save(results.folder(setup) / LOSS_FILE)
 

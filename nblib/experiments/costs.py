@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from nblib.experiments.settings import PAPER, Settings
@@ -17,56 +19,59 @@ from nblib.losses import CodecLoss, L1Loss, WeightedLoss
 from nblib.networks import CONFIGURATIONS
 from nblib.provenance import seed_everything
 
-STEPS = 3
+ROUNDS = 2
 BASELINE = "l1"
 
 
 def measure(setup: Settings) -> pd.DataFrame:
     """Time and memory of a step per configuration, with `setup.cost_network` as loss network, and of plain l1.
 
-    A step is what training does with a batch: the separation network forward, the loss, and both backward. The best of
-    three rounds is taken, in which the configurations follow each other, so that what else the machine does falls on
-    all alike. Memory is that of the loss alone: its network's weights, and the peak of what its forward and backward
-    pass allocate beyond, as torch counts its own tensors; also at the paper's batch, in a single step.
+    A step is what training does with a batch: the separation network forward, the loss, and both backward. The better
+    of two rounds is taken, in which the configurations follow each other, so that what else the machine does falls on
+    all alike. Memory, looked at before, is that of the loss alone: its network's weights, and the peak of what its
+    forward and backward pass allocate beyond, as torch counts its own tensors; also at the paper's batch.
 
     Columns: configuration, batch, step_seconds, loss_seconds, weights_mib, activations_mib, peak_mib (their sum),
     paper_batch, paper_batch_peak_mib, layers_parameters, device, threads.
     """
     seed_everything(setup.seed, "costs")
     device = torch.device(setup.device)
-    geometry, batch = setup.geometry, setup.cost_batch
-    network = setup.configuration_network.build().to(device)
+    size = (1, setup.geometry.bins, setup.geometry.frames)
+    network: Any = setup.configuration_network.build().to(device)
     codec: Any = setup.cost_network.build()
-    inputs, target = torch.rand(2, batch, 1, geometry.bins, geometry.frames, device=device)
     losses: dict[str, WeightedLoss] = {BASELINE: L1Loss().to(device)}
     losses |= {name: CodecLoss(codec, name).to(device) for name in CONFIGURATIONS}
-    estimate = network(inputs).detach()
-    paper_batch = [torch.rand(PAPER.cost_batch, *target.shape[1:], device=device) for _ in range(2)]
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in losses}
-    for _ in range(1 + STEPS):
-        for name, loss in losses.items():
-            step = _timed(lambda loss=loss: loss(network(inputs), target).backward(), device)  # type: ignore[misc]
-            seconds[name].append((step, _timed(lambda loss=loss: _loss_step(loss, estimate, target), device)))  # type: ignore[misc]
-    rows = []
-    for name, loss in losses.items():
-        step, alone = np.min(seconds[name][1:], axis=0)  # the first warms up
-        weights = sum(value.nbytes for value in loss.state_dict().values()) / 2**20
-        used, paper_used = (
-            _peak_bytes(lambda loss=loss, pair=pair: _loss_step(loss, *pair), device) / 2**20  # type: ignore[misc]
-            for pair in ((estimate, target), paper_batch)
-        )
-        rows.append(
-            {"configuration": name, "batch": batch, "step_seconds": step, "loss_seconds": alone}
-            | {"weights_mib": weights, "activations_mib": used, "peak_mib": weights + used}
-            | {"paper_batch": PAPER.cost_batch, "paper_batch_peak_mib": weights + paper_used}
-            | {"layers_parameters": sum(value.numel() for value in loss.parameters())}
-            | {"device": _name(device), "threads": torch.get_num_threads()}
-        )
-    return pd.DataFrame(rows)
+    batch = torch.rand(2, setup.cost_batch, *size, device=device)
+    paper_batch = torch.rand(2, PAPER.cost_batch, *size, device=device)
+    table = pd.DataFrame({"configuration": list(losses), "batch": setup.cost_batch})
+    weights = np.array([sum(value.nbytes for value in loss.state_dict().values()) for loss in losses.values()])
+    at_paper_batch, used = (
+        np.array([_peak_bytes(partial(_loss_step, loss, *pair), device) for loss in losses.values()])
+        for pair in (paper_batch, batch)
+    )
+    seconds = np.min([[_seconds(network, loss, *batch) for loss in losses.values()] for _ in range(ROUNDS)], axis=0)
+    return table.assign(
+        step_seconds=seconds[:, 0],
+        loss_seconds=seconds[:, 1],
+        weights_mib=weights / 2**20,
+        activations_mib=used / 2**20,
+        peak_mib=(weights + used) / 2**20,
+        paper_batch=PAPER.cost_batch,
+        paper_batch_peak_mib=(weights + at_paper_batch) / 2**20,
+        layers_parameters=[sum(value.numel() for value in loss.parameters()) for loss in losses.values()],
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        threads=torch.get_num_threads(),
+    )
 
 
-def _loss_step(loss: WeightedLoss, estimate: torch.Tensor, target: torch.Tensor) -> None:
+def _loss_step(loss: WeightedLoss, estimate: Tensor, target: Tensor) -> None:
     loss(estimate.detach().requires_grad_(), target).backward()
+
+
+def _seconds(network: nn.Module, loss: WeightedLoss, inputs: Tensor, target: Tensor) -> tuple[float, float]:
+    """Seconds of a whole step and of the loss alone."""
+    step = _timed(lambda: loss(network(inputs), target).backward(), inputs.device)
+    return step, _timed(partial(_loss_step, loss, inputs, target), inputs.device)
 
 
 def _timed(step: Callable[[], None], device: torch.device) -> float:
@@ -92,7 +97,3 @@ def _peak_bytes(step: Callable[[], None], device: torch.device) -> int:
     events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
     held = np.cumsum([event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())])
     return int(held.max(initial=0))
-
-
-def _name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -91,16 +91,18 @@ def excerpt(setup: Settings, mixture: Mixture) -> slice:
     return audio.loudest(mixture.target, round(EXCERPT_SECONDS * setup.geometry.sample_rate))
 
 
-def scores(setup: Settings, task: str, labelled: Labelled) -> pd.DataFrame:
+def scores(setup: Settings, task: str, labelled: Labelled, measures: Sequence[str] = ()) -> pd.DataFrame:
     """One row per test item and network, with the unprocessed input and the oracle mask.
 
     Columns: task, those of the labels, loss ("unprocessed" and "oracle_mask" beside the networks' own), seed, status,
-    run, item, l1 (scaled magnitudes), and the task's `MEASURES`, missing for an item without vocals.
+    run, item, l1 (scaled magnitudes), and `measures`, the task's `MEASURES` where none are named, missing for an item
+    without vocals.
     """
+    measures = measures or MEASURES[task]
     items = setup.mixture_corpus(task).items("test")
-    parts = parallel_map(partial(_score_item, setup, task, labelled), items)
+    parts = parallel_map(partial(_score_item, setup, task, labelled, measures), items)
     rows = pd.DataFrame([row for part in parts for row in part])
-    return rows[["task", *labelled[0][0], "seed", "status", "run", "item", "l1", *MEASURES[task]]]
+    return rows[["task", *labelled[0][0], "seed", "status", "run", "item", "l1", *measures]]
 
 
 def make_reference(setup: Settings) -> None:
@@ -168,7 +170,9 @@ def _sound(setup: Settings, scaled: torch.Tensor, phase: torch.Tensor, length: i
 
 
 @torch.no_grad()
-def _score_item(setup: Settings, task: str, labelled: Labelled, item: Item) -> list[dict[str, object]]:
+def _score_item(
+    setup: Settings, task: str, labelled: Labelled, measures: Sequence[str], item: Item
+) -> list[dict[str, object]]:
     mixture = setup.mixture_corpus(task).load(item)
     spectrum = audio.analyse(mixture.mixture, setup.geometry)
     inputs = scale(spectrum.abs().clamp(max=1), setup.domain).unsqueeze(1)
@@ -185,7 +189,7 @@ def _score_item(setup: Settings, task: str, labelled: Labelled, item: Item) -> l
         measured = {"l1": _l1(setup, estimate, target, len(mixture.mixture))}
         if np.isfinite(measured["l1"]) and item.info.get("vocals") != SILENT:
             sound = _sound(setup, estimate.squeeze(1), spectrum, len(mixture.mixture))
-            measured |= score(mixture.target, sound, setup.geometry.sample_rate, MEASURES[task], mixture.noise)
+            measured |= score(mixture.target, sound, setup.geometry.sample_rate, measures, mixture.noise)
         rows.append({"task": task, "item": item.name} | system | measured)
     return rows
 
