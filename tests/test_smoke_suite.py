@@ -16,8 +16,8 @@ import pytest
 from nblib.suite import SUITE
 
 KILLS = int(os.environ.get("NBLIB_TEST_KILLS", "1"))  # the ten take minutes: NBLIB_TEST_KILLS=10
-# Who computed a row, when and how fast may differ; what came out may not.
 IJCNN20 = [f"ijcnn20_figure{number}" for number in (2, 3, 4, 5)]
+# Who computed a row, when and how fast may differ; what came out may not.
 OF_THE_MOMENT = ["seconds", "loss_seconds", "finished", "commit", "training_seconds", "loss_share"]
 
 

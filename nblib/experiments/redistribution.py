@@ -100,7 +100,8 @@ def by_band(rows: pd.DataFrame) -> pd.DataFrame:
     """Per task, band and side of the threshold: mean residual of each loss, and codec - l1 paired, all in dB.
 
     Columns: task, side ("above", "below"), centre_hz, l1_db, codec_db (energies averaged over items and seeds, over the
-    target's in all bands), and mean, low, high of the paired difference with its 95 % interval over seeds and items.
+    target's in all bands), and mean, low, high of the paired difference with its 95 % interval over seeds and items. A
+    task without a usable network of each loss is left out.
     """
     table = []
     for side in ("above", "below"):
@@ -108,6 +109,9 @@ def by_band(rows: pd.DataFrame) -> pd.DataFrame:
         own = rows.assign(energy=energy)[rows["loss"].isin(separation.LOSSES)]
         for (task, centre), band in own.groupby(["task", "centre_hz"]):
             pairs = band.pivot_table(index=["seed", "item"], columns="loss", values="energy")
+            pairs = pairs.reindex(columns=list(separation.LOSSES)).dropna()
+            if pairs.empty:
+                continue
             difference = _decibels(pairs["codec"]) - _decibels(pairs["l1"])
             means = {f"{loss}_db": 10 * float(np.log10(pairs[loss].mean())) for loss in separation.LOSSES}
             interval = paired_interval(difference.unstack("item").to_numpy(float))
