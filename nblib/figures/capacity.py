@@ -100,14 +100,19 @@ def effects_figure(effects: pd.DataFrame, units: Mapping[str, str], group: str =
     group : str
         "capacity" or "configuration".
     """
-    figure, panels = plt.subplots(1, len(units), figsize=(3.4 * len(units), 3.2), squeeze=False)
-    for axes, (measure, unit) in zip(panels[0], units.items(), strict=True):
+    rows = -(-len(units) // 4)
+    columns = -(-len(units) // rows)
+    figure, panels = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
+    for axes, (measure, unit) in zip(panels.flat, units.items(), strict=False):
         own = effects[effects["measure"] == measure]
         error = np.abs(own[["low", "high"]].to_numpy().T - own["mean"].to_numpy())
         axes.errorbar(own[group], own["mean"], error, fmt="o", color=COLOURS["codec"], capsize=4)
         axes.axhline(0, color="0.6", linewidth=1)
         axes.set(xlabel=group, title=unit)
-    panels[0, 0].set_ylabel("codec loss − $\\ell_1$, 95 % interval")
+    for first in panels[:, 0]:
+        first.set_ylabel("codec loss − $\\ell_1$, 95 % interval")
+    for empty in panels.flat[len(units) :]:
+        empty.axis("off")
     return figure
 
 
@@ -150,7 +155,7 @@ def costs_figure(costs: pd.DataFrame) -> Figure:
     )
     right.set(ylabel="MiB at the peak", xlabel="configuration", title="memory of the loss")
     for axes in (left, right):
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 
 
