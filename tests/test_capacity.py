@@ -327,6 +327,20 @@ def test_preferences_are_labelled_and_shown_at_half_and_double_the_constants(lea
     assert (shown["preferred_high"] >= shown["preferred_rate"] - 1e-6).all()
 
 
+def test_a_second_judge_that_cannot_judge_is_left_out_and_said_so(monkeypatch, least):
+    reference = results.read(least, separation.REFERENCE).assign(two_f=50.0)
+    read = results.read
+    saved = {}
+    monkeypatch.setattr(
+        results, "read", lambda setup, name: reference if name == separation.REFERENCE else read(setup, name)
+    )
+    monkeypatch.setattr(results, "save", lambda setup, name, table: saved.update({name: table}))
+    with pytest.warns(UserWarning, match="vocals: no 2f-model listener .*: the score changes by .* check sounds"):
+        preferences.make(least)
+    table = saved[preferences.TABLE]
+    assert "two_f" not in set(table["measure"]) and {"estoi", "sir_db"} <= set(table["measure"])
+
+
 def test_intervals_of_pooled_rates_hold_what_seeds_differ_in(least):
     """Two seeds that all participants agree on, in opposite ways: nothing between nobody and everybody is excluded."""
     pairs = [("speech", "P1", seed, item, "codec", "l1") for seed in (0, 1) for item in ("one", "two")]

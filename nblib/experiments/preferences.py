@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pandas as pd
 
 from nblib.errors import ParameterError
@@ -93,13 +95,20 @@ def rates(chosen: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def make(setup: Settings) -> None:
-    """Write the rates by every judge; by the main ones also where the listener's constants halve and double."""
+    """Write the rates by every judge; by the main ones also where the listener's constants halve and double.
+
+    A second judge whose measure cannot judge here is left out with a warning.
+    """
     rows = capacity.results_table(setup, "committed")
     tables = []
     for task in TASKS:
-        for measure in separation.JUDGES[task]:
-            if rows.loc[rows["task"] == task, measure].notna().any():  # PESQ may not be installed
-                tables += _tables(setup, rows, task, measure)
+        main, second = separation.JUDGES[task]
+        tables += _tables(setup, rows, task, main)
+        if rows.loc[rows["task"] == task, second].notna().any():  # PESQ may not be installed
+            try:
+                tables += _tables(setup, rows, task, second)
+            except ParameterError as error:
+                warnings.warn(f"{task}: no {judge(second)}: {error}", stacklevel=2)
     table = pd.concat(tables, ignore_index=True).reindex(columns=_COLUMNS)
     order = ["task", "measure", "noise_scale", "zone_scale", "capacity", "seed"]
     results.save(setup, TABLE, table.sort_values(order))

@@ -156,7 +156,7 @@ def effects(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
             index="seed", columns="item", values="difference"
         )
         table.append({"task": task, group: name, "measure": measure} | paired_interval(differences.to_numpy(float)))
-    return pd.DataFrame(table)
+    return pd.DataFrame(table, columns=["task", group, "measure", "mean", "low", "high"])
 
 
 def verdict(low: float, high: float) -> str:

@@ -215,7 +215,7 @@ PROFILES: dict[str, dict[str, Any]] = {
             task: {name: own[name] for name in ("P1", "P5")}
             for task, own in ((SPEECH, SPEECH_CAPACITIES), (VOCALS, VOCAL_CAPACITIES))
         },
-        "separation_training": Training(learning_rate=2e-2, batch_size=4, max_epochs=8, patience=3),
+        "separation_training": Training(learning_rate=5e-3, batch_size=1, max_epochs=6),
         "unit_epochs": 1,
         "replicates": 1,
         "configuration_participants": 4,
