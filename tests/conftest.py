@@ -95,3 +95,10 @@ def make_experiments() -> Callable[[Path, int], Path]:
 def made(make_experiments: Callable[[Path, int], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with all tables of `LEAST`, made in this process."""
     return make_experiments(tmp_path_factory.mktemp("made"), 1)
+
+
+@pytest.fixture
+def made_data(monkeypatch: pytest.MonkeyPatch, made: Path) -> None:
+    """`made` is the data folder, on one core."""
+    monkeypatch.setenv("NBLIB_DATA", str(made))
+    monkeypatch.setenv("NBLIB_CORES", "1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,9 +21,7 @@ from nblib.training import LossSpec, load
 
 
 @pytest.fixture(autouse=True)
-def own_data(monkeypatch: pytest.MonkeyPatch, made: Path) -> Iterator[None]:
-    monkeypatch.setenv("NBLIB_DATA", str(made))
-    monkeypatch.setenv("NBLIB_CORES", "1")
+def figures_closed(made_data: None) -> Iterator[None]:
     yield
     plt.close("all")
 

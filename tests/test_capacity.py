@@ -23,10 +23,7 @@ from nblib.training import load
 MEASURES = ["l1", "estoi", "pesq_wb", "si_sdr_db", "sir_db", "two_f", "sar_db", "nmr_db"]
 
 
-@pytest.fixture(autouse=True)
-def own_data(monkeypatch, made):
-    monkeypatch.setenv("NBLIB_DATA", str(made))
-    monkeypatch.setenv("NBLIB_CORES", "1")
+pytestmark = pytest.mark.usefixtures("made_data")
 
 
 @pytest.fixture

@@ -12,11 +12,7 @@ from nblib.losses import CodecLoss
 from nblib.networks import CONFIGURATIONS
 from nblib.training import NetworkSpec, load
 
-
-@pytest.fixture(autouse=True)
-def own_data(monkeypatch, made):
-    monkeypatch.setenv("NBLIB_DATA", str(made))
-    monkeypatch.setenv("NBLIB_CORES", "1")
+pytestmark = pytest.mark.usefixtures("made_data")
 
 
 @pytest.fixture

@@ -17,11 +17,7 @@ from nblib.evaluation import hole_scores
 from nblib.experiments import Settings, loss_network, results
 from nblib.training import NetworkSpec, load
 
-
-@pytest.fixture(autouse=True)
-def own_data(monkeypatch, made):
-    monkeypatch.setenv("NBLIB_DATA", str(made))
-    monkeypatch.setenv("NBLIB_CORES", "1")
+pytestmark = pytest.mark.usefixtures("made_data")
 
 
 def by_system(setup: Settings, network: str) -> pd.DataFrame:

@@ -11,11 +11,7 @@ from nblib.experiments import Settings, capacity, redistribution, separation
 from nblib.experiments.settings import TASKS
 from nblib.training import load
 
-
-@pytest.fixture(autouse=True)
-def own_data(monkeypatch, made):
-    monkeypatch.setenv("NBLIB_DATA", str(made))
-    monkeypatch.setenv("NBLIB_CORES", "1")
+pytestmark = pytest.mark.usefixtures("made_data")
 
 
 @pytest.fixture

@@ -128,14 +128,13 @@ def _plan(pieces: int, seed: int) -> dict[str, tuple[Item, Work, Ensemble]]:
     for piece, work in enumerate(works):
         turn, place = divmod(piece, len(ENSEMBLES))
         ensemble = ENSEMBLES[random_generator(seed, "ensembles", turn).permutation(len(ENSEMBLES))[place]]
-        name = f"{piece:05d}-{slug(work.path.rsplit('.', 1)[0])}-{slug(ensemble.name)}"
+        name = f"{piece:05d}-{_slug(work.path.rsplit('.', 1)[0])}-{_slug(ensemble.name)}"
         info = {"title": work.title, "ensemble": ensemble.name, "character": ensemble.character, "kind": work.shelf}
         plan[name] = (Item(name, work.group, splits[work.group], info), work, ensemble)
     return plan
 
 
-def slug(text: str) -> str:
-    """`text` as part of a file name: letters, digits and hyphens."""
+def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
 
 

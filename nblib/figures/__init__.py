@@ -30,12 +30,10 @@ from nblib.figures.networks import (
     models_diagram,
     network_diagram,
 )
-from nblib.figures.separation import PooledColumns, separation_figure
 
 __all__ = [
     "COLOURS",
     "NAMES",
-    "PooledColumns",
     "aliasing_curves",
     "configurations_diagram",
     "costs_figure",
@@ -54,7 +52,6 @@ __all__ = [
     "preference_bars",
     "residual_figure",
     "save",
-    "separation_figure",
     "spectrogram",
     "spectrogram_grid",
     "spectrogram_rows",
