@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nblib.corpora.ensembles import Comp, Ensemble
-from nblib.corpora.instruments import DRUMS, KITS, PROGRAMS
-from nblib.corpora.melodies import Range, into_range, leader, split_melody, sung_time
-from nblib.corpora.scorefiles import Score
-from nblib.corpora.soundfont import Channel, Note
+from nblib.embedded.ensembles import DRUMS, KITS, PROGRAMS, Comp, Ensemble
+from nblib.embedded.melodies import Range, into_range, leader, split_melody, sung_time
+from nblib.embedded.scores import Score
+from nblib.embedded.soundfont import Channel, Note
 
 STEPS = 4  # rhythm steps in a beat
 SLOT_BEATS = 2  # beats that share one chord
@@ -36,16 +35,8 @@ def arrange(
     The excerpt begins at a bar line; a score that is too short starts again from its first bar, as dances are played.
     Where one or two voices are left to play, three more follow the harmony.
 
-    Parameters
-    ----------
-    score : Score
-    ensemble : Ensemble
-    seconds : float > 0
-    generator : np.random.Generator
-        Decides tempo, transposition, excerpt, volumes, velocities and timing.
-    singer : Range, optional
-        Who sings the melody: it is then in `sung`, by the same clock, no instrument plays it, and the band's key is the
-        singer's.
+    `generator` decides tempo, transposition, excerpt, volumes, velocities and timing. With a `singer` the melody is in
+    `sung`, by the same clock; no instrument plays it, and the band's key is the singer's.
     """
     quarters_per_second, beat = _tempo(score, ensemble, generator)
     quarters = seconds * quarters_per_second + beat

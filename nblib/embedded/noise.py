@@ -1,4 +1,4 @@
-"""Embedded noise of six kinds, each with sources that differ in their drawn parameters.
+"""Noise of six kinds, each with sources that differ in their drawn parameters.
 
 A source is a kind plus parameters; a source's main parameter lies in a stratum of its own within the kind's range, so
 that no two sources, and so no two splits, share it. All noise is made at 22,050 Hz and overlaps the range of speech.
@@ -7,13 +7,16 @@ that no two sources, and so no two splits, share it. All noise is made at 22,050
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import scipy.fft
 
-from nblib.corpora.speech import SAMPLE_RATE
-from nblib.errors import ParameterError, check_choice
+from nblib.corpora.items import split_groups
+from nblib.embedded.espeak import SAMPLE_RATE, SPLIT_FRACTIONS
+from nblib.embedded.rooms import reverberated, shaped
 from nblib.provenance import random_generator
 
 SOURCES_PER_KIND = 16
@@ -28,76 +31,50 @@ MAIN_RANGE = {
     "crowd": (0.25, 1.4),  # reverberation time RT60 in seconds
 }
 KINDS = tuple(MAIN_RANGE)
-SPOKEN_KINDS = ("babble", "crowd")
-"""The kinds that are made of speech."""
+Talkers: TypeAlias = Sequence[np.ndarray]
 
 
 @dataclass(frozen=True)
 class NoiseSource:
-    """One source: its kind, its main parameter (see `MAIN_RANGE`) and the seed of its further parameters."""
+    """One source of one split: its kind, its main parameter (see `MAIN_RANGE`), the seed of its further parameters."""
 
     name: str
+    split: str
     kind: str
     main: float
     seed: int
+
+    @property
+    def talkers(self) -> int:
+        """How many utterances `render` needs: 0 for kinds not made of speech."""
+        return {"babble": int(self.main), "crowd": 4}.get(self.kind, 0)
 
     def random(self, *parts: str | int) -> np.random.Generator:
         """A generator for this source's parameters, or with `parts` for one recording of it."""
         return random_generator(self.seed, "noise", self.name, *parts)
 
 
-def sources(kind: str, seed: int) -> list[NoiseSource]:
+@lru_cache
+def sources(kind: str, seed: int) -> tuple[NoiseSource, ...]:
     """The 16 sources of `kind`: the main parameter is drawn inside 16 equal strata (of its logarithm, if above 0)."""
-    check_choice("kind", kind, KINDS)
     low, high = MAIN_RANGE[kind]
-    random = random_generator(seed, "sources", kind)
+    names = [f"{kind}-{number:02d}" for number in range(SOURCES_PER_KIND)]
+    dealt = split_groups(names, SPLIT_FRACTIONS, seed, f"{kind} noise")
     found = []
-    for number, jitter in enumerate(random.uniform(0.1, 0.9, SOURCES_PER_KIND)):
+    for number, jitter in enumerate(random_generator(seed, "sources", kind).uniform(0.1, 0.9, SOURCES_PER_KIND)):
         place = (number + jitter) / SOURCES_PER_KIND
         main = low * (high / low) ** place if low > 0 else low + (high - low) * place
-        found.append(NoiseSource(f"{kind}-{number:02d}", kind, float(main), seed))
-    return found
+        found.append(NoiseSource(names[number], dealt[names[number]], kind, float(main), seed))
+    return tuple(found)
 
 
-def talkers_needed(source: NoiseSource) -> int:
-    """How many utterances `render` needs for `source`: 0 for kinds not made of speech."""
-    return {"babble": int(source.main), "crowd": 4}.get(source.kind, 0)
+def render(source: NoiseSource, samples: int, recording: int, talkers: Talkers = ()) -> np.ndarray:
+    """One recording of `source`: float32 [shape=(samples,)], samples >= 2, mean 0, root mean square 1.
 
-
-def render(source: NoiseSource, samples: int, recording: int, talkers: Sequence[np.ndarray] = ()) -> np.ndarray:
-    """One recording of `source`.
-
-    Parameters
-    ----------
-    source : NoiseSource
-    samples : int >= 2
-        Its length at 22,050 Hz.
-    recording : int
-        Which one: another number is another piece of the same noise.
-    talkers : sequence of float32 [shape=(m,)]
-        Utterances for babble and crowd, at least `talkers_needed(source)`.
-
-    Returns
-    -------
-    noise : float32 [shape=(samples,)]
-        Root mean square 1, no constant part.
-
-    Raises
-    ------
-    ParameterError
-        `samples` is below 2, or there are too few talkers.
+    Another number of `recording` is another piece of the same noise. `talkers` are utterances [shape=(m,)] for babble
+    and crowd, as many as `source` needs.
     """
-    if samples < 2:
-        raise ParameterError(f"samples={samples}: a noise without constant part needs at least 2 samples")
-    if len(talkers) < talkers_needed(source):
-        raise ParameterError(
-            f"talkers: {len(talkers)} given, noise source {source.name} needs {talkers_needed(source)} utterances"
-        )
-    random = source.random("recording", recording)
-    if source.kind in SPOKEN_KINDS:
-        noise = (_babble if source.kind == "babble" else _crowd)(source, samples, random, talkers)
-    else:
-        noise = _MAKERS[source.kind](source, samples, random)
+    noise = _MAKERS[source.kind](source, samples, source.random("recording", recording), talkers)
     return _unit(noise - noise.mean()).astype(np.float32)
 
 
@@ -105,19 +82,12 @@ def _unit(samples: np.ndarray) -> np.ndarray:
     return samples / max(samples.std(), 1e-12)
 
 
-def shaped(white: np.ndarray, gain: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """`white` [shape=(n,)] with its spectrum multiplied by `gain` of the frequencies in Hz [shape=(bins,)]."""
-    size = scipy.fft.next_fast_len(len(white), real=True)
-    frequency = scipy.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    return scipy.fft.irfft(scipy.fft.rfft(white, size) * gain(frequency), size)[: len(white)]
-
-
 def _bump(frequency: np.ndarray, centre: float, octaves: float) -> np.ndarray:
     return np.exp(-0.5 * (np.log2(np.maximum(frequency, 1.0) / centre) / octaves) ** 2)
 
 
 def _band(white: np.ndarray, centre: float, octaves: float, exponent: float) -> np.ndarray:
-    return shaped(white, lambda frequency: _bump(frequency, centre, octaves) * _tilt(frequency, exponent))
+    return shaped(white, SAMPLE_RATE, lambda frequency: _bump(frequency, centre, octaves) * _tilt(frequency, exponent))
 
 
 def _slow(random: np.random.Generator, samples: int, rate: float, depth_db: float) -> np.ndarray:
@@ -133,7 +103,7 @@ def _tilt(frequency: np.ndarray, exponent: float) -> np.ndarray:
     return (np.maximum(frequency, 60.0) / 1000) ** (-exponent / 2)
 
 
-def _coloured(source: NoiseSource, samples: int, random: np.random.Generator) -> np.ndarray:
+def _coloured(source: NoiseSource, samples: int, random: np.random.Generator, _: Talkers = ()) -> np.ndarray:
     own = source.random()
     centres, widths = np.exp(own.uniform(np.log(250), np.log(4500), 2)), own.uniform(0.2, 0.9, 2)
     boosts = own.uniform(0.5, 3.0, 2)
@@ -142,10 +112,10 @@ def _coloured(source: NoiseSource, samples: int, random: np.random.Generator) ->
         bumps = sum(b * _bump(frequency, c, w) for b, c, w in zip(boosts, centres, widths, strict=True))
         return _tilt(frequency, source.main) * (1 + bumps)
 
-    return shaped(random.standard_normal(samples), gain) * _slow(random, samples, 0.7, 1.5)
+    return shaped(random.standard_normal(samples), SAMPLE_RATE, gain) * _slow(random, samples, 0.7, 1.5)
 
 
-def _band_modulated(source: NoiseSource, samples: int, random: np.random.Generator) -> np.ndarray:
+def _band_modulated(source: NoiseSource, samples: int, random: np.random.Generator, _: Talkers = ()) -> np.ndarray:
     own = source.random()
     centres = np.exp(own.uniform(np.log(120), np.log(6500), int(own.integers(4, 9))))
     width, depth, exponent = own.uniform(0.25, 0.6), own.uniform(4.0, 9.0), own.uniform(0.4, 1.6)
@@ -156,7 +126,7 @@ def _band_modulated(source: NoiseSource, samples: int, random: np.random.Generat
     return noise
 
 
-def _hum(source: NoiseSource, samples: int, random: np.random.Generator) -> np.ndarray:
+def _hum(source: NoiseSource, samples: int, random: np.random.Generator, _: Talkers = ()) -> np.ndarray:
     own = source.random()
     harmonics = np.arange(1, int(own.uniform(3500, 6000) / source.main) + 1)
     strength = harmonics ** -own.uniform(0.4, 1.0) * 10 ** (own.normal(0, 6, len(harmonics)) / 20)
@@ -166,11 +136,11 @@ def _hum(source: NoiseSource, samples: int, random: np.random.Generator) -> np.n
     phase = np.cumsum(source.main * _slow(random, samples, 0.5, 0.05)) / SAMPLE_RATE % 1.0 * HUM_TABLE
     tone = np.interp(phase, np.arange(HUM_TABLE), scipy.fft.irfft(cycle), period=HUM_TABLE)
     tone *= _slow(random, samples, 4.0, rough)
-    hiss = shaped(random.standard_normal(samples), lambda f: _tilt(f, 1.0))
+    hiss = shaped(random.standard_normal(samples), SAMPLE_RATE, lambda f: _tilt(f, 1.0))
     return _unit(tone) + air * _unit(hiss)
 
 
-def _impulsive(source: NoiseSource, samples: int, random: np.random.Generator) -> np.ndarray:
+def _impulsive(source: NoiseSource, samples: int, random: np.random.Generator, _: Talkers = ()) -> np.ndarray:
     own = source.random()
     modes, decay = np.exp(own.uniform(np.log(180), np.log(5000), 5)), own.uniform(0.02, 0.12)
     width, floor = own.uniform(0.15, 0.5), 10 ** (own.uniform(-24, -12) / 20)
@@ -182,7 +152,7 @@ def _impulsive(source: NoiseSource, samples: int, random: np.random.Generator) -
         ring = random.standard_normal(length) * envelope * 10 ** (random.normal(0, 3) / 20)
         centre = random.choice(modes)
         noise[start : start + length] += _band(ring, centre, width, 0.0)
-    rest = shaped(random.standard_normal(samples), lambda f: _tilt(f, 1.2))
+    rest = shaped(random.standard_normal(samples), SAMPLE_RATE, lambda f: _tilt(f, 1.2))
     return _unit(noise) + floor * _unit(rest)
 
 
@@ -192,16 +162,14 @@ def _looped(talker: np.ndarray, samples: int, start: int) -> np.ndarray:
     return np.take(spoken, np.arange(start, start + samples), mode="wrap")
 
 
-def _babble(
-    source: NoiseSource, samples: int, random: np.random.Generator, talkers: Sequence[np.ndarray]
-) -> np.ndarray:
+def _babble(source: NoiseSource, samples: int, random: np.random.Generator, talkers: Talkers) -> np.ndarray:
     noise = np.zeros(samples)
-    for talker in talkers[: talkers_needed(source)]:
+    for talker in talkers[: source.talkers]:
         noise += _looped(talker, samples, int(random.integers(len(talker)))) * 10 ** (random.normal(0, 2) / 20)
-    return reverberated(noise, source.random(), (0.2, 0.5), (0.0, 8.0))
+    return reverberated(noise, SAMPLE_RATE, source.random(), (0.2, 0.5), (0.0, 8.0))
 
 
-def _crowd(source: NoiseSource, samples: int, random: np.random.Generator, talkers: Sequence[np.ndarray]) -> np.ndarray:
+def _crowd(source: NoiseSource, samples: int, random: np.random.Generator, talkers: Talkers) -> np.ndarray:
     """Some 24 voices in a hall: the talkers shifted, slower or faster, half of them backwards; clatter at times."""
     noise = np.zeros(samples)
     for layer in range(24):
@@ -209,33 +177,16 @@ def _crowd(source: NoiseSource, samples: int, random: np.random.Generator, talke
         place = np.arange(0, len(talker) - 1, random.uniform(0.8, 1.3))
         voice = np.interp(place, np.arange(len(talker)), talker)
         noise += _looped(voice, samples, int(random.integers(len(voice)))) * 10 ** (random.normal(0, 4) / 20)
-    clatter = _impulsive(NoiseSource(source.name, "impulsive", 1.5, source.seed), samples, random)
+    clatter = _impulsive(replace(source, main=1.5), samples, random)
     hall = (source.main, source.main)
-    return reverberated(_unit(noise) + 0.3 * clatter, source.random(), hall, (-6.0, 0.0))
+    return reverberated(_unit(noise) + 0.3 * clatter, SAMPLE_RATE, source.random(), hall, (-6.0, 0.0))
 
 
-def reverberated(
-    dry: np.ndarray,
-    random: np.random.Generator,
-    seconds: tuple[float, float],
-    direct_db: tuple[float, float],
-) -> np.ndarray:
-    """`dry` [shape=(n,)] in a room of drawn reverberation time (RT60) and direct-to-reverberant energy ratio.
-
-    The room is exponentially decaying noise, 1 / f above 1 kHz, from 2 ms after the direct sound, cut at `n` samples.
-    """
-    decay, ratio = random.uniform(*seconds), 10 ** (random.uniform(*direct_db) / 10)
-    length, gap = int(decay * SAMPLE_RATE), int(0.002 * SAMPLE_RATE)
-    tail = random.standard_normal(length) * 10 ** (-3 * np.arange(length) / length)
-    tail = shaped(tail, lambda f: 1 / np.maximum(f / 1000, 1.0))
-    room = np.concatenate([[1.0], np.zeros(gap), tail / np.sqrt(np.sum(tail**2) * ratio)])
-    size = scipy.fft.next_fast_len(len(dry) + len(room) - 1, real=True)
-    return scipy.fft.irfft(scipy.fft.rfft(dry, size) * scipy.fft.rfft(room, size), size)[: len(dry)]
-
-
-_MAKERS: dict[str, Callable[[NoiseSource, int, np.random.Generator], np.ndarray]] = {
+_MAKERS: dict[str, Callable[[NoiseSource, int, np.random.Generator, Talkers], np.ndarray]] = {
     "coloured": _coloured,
     "band_modulated": _band_modulated,
     "hum": _hum,
+    "babble": _babble,
     "impulsive": _impulsive,
+    "crowd": _crowd,
 }

@@ -1,8 +1,8 @@
-"""Embedded speech: 48 synthetic voices, spoken by espeak-ng.
+"""48 synthetic voices, spoken by espeak-ng.
 
-The library and its data come from the package `espeakng_loader`; nothing is downloaded. Its state (random numbers,
-pitch flutter, the phase of the last wave) outlives every reset it offers, so each utterance is spoken by a freshly
-loaded copy: about 3 ms, and what was said before cannot change a sample. POSIX systems only.
+The library and its data come from the package `espeakng_loader`. Its state (random numbers, pitch flutter, the phase of
+the last wave) outlives every reset it offers, so each utterance is spoken by a freshly loaded copy: about 3 ms, and
+what was said before cannot change a sample. POSIX systems only.
 """
 
 from __future__ import annotations
@@ -13,32 +13,26 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import espeakng_loader
 import numpy as np
 
-from nblib.corpora.base import split_groups
+from nblib.corpora.items import split_groups
 from nblib.errors import CorpusError
 from nblib.provenance import random_generator
 
 SAMPLE_RATE = 22_050
 """The rate espeak-ng speaks at, in Hz."""
 
-LICENCE = "generated here; espeak-ng is GPL-3.0-or-later, which does not reach to its output"
-CITATION = """@misc{espeakng, title = {{eSpeak NG}: open source speech synthesizer},
-  author = {Dunn, Reece H. and Vitolins, Valdis and Duddington, Jonathan and others},
-  howpublished = {https://github.com/espeak-ng/espeak-ng}}"""
-
 HIGH_VARIANTS = "f1 f2 f3 f4 f5 Alicia Andrea anika Annie aunty belinda grandma linda shelby steph Nguyen".split()
 LOW_VARIANTS = (
     "m1 m2 m3 m4 m5 m6 m7 m8 Alex Andy antonio boris david Denis Diogo ed Gene grandpa gustave ian Jacky klatt3 "
     "Lee marcelo Mario max Michael Mike pablo quincy sandro victor"
 ).split()
-LANGUAGES = (
-    "gmw/en gmw/en-US gmw/en-GB-x-rp gmw/en-GB-scotland gmw/en-GB-x-gbclan gmw/en-029 gmw/en-US-nyc gmw/en-GB-x-gbcwmd"
-).split()
+LANGUAGES = "en en-US en-GB-x-rp en-GB-scotland en-GB-x-gbclan en-029 en-US-nyc en-GB-x-gbcwmd".split()
 SPLIT_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)
 """Train, validation and test in the proportions of IJCNN'20 Section IV."""
 
@@ -46,6 +40,75 @@ _RATE, _PITCH, _RANGE, _WORD_GAP = 1, 3, 4, 7  # espeak_PARAMETER of speak_lib.h
 _SYNCHRONOUS, _DO_NOT_EXIT, _TELL_PHONEMES, _UTF8 = 2, 0x8000, 1, 1
 _LIST_ENDS, _PHONEME = 0, 7  # espeak_EVENT_TYPE of speak_lib.h
 _LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One speaker of one split: a timbre of its own, an accent, a pitch (0 to 99) and a pace (words per minute)."""
+
+    name: str
+    split: str
+    high: bool
+    language: str
+    variant: str
+    pitch: int
+    rate: int
+
+
+class Phoneme(NamedTuple):
+    """espeak-ng's own name of a sound, without stress, and the sample where it starts; pauses are named ``_``."""
+
+    name: str
+    start: int
+
+
+@lru_cache
+def voices(seed: int) -> tuple[Voice, ...]:
+    """The 48 voices in a fixed order. No two share a timbre; pitch, pace and split are drawn from `seed`.
+
+    High and low voices are dealt out apart, so that each split hears both.
+    """
+    table = []
+    dealt: dict[str, str] = {}
+    languages = {
+        variant: LANGUAGES[number % len(LANGUAGES)] for number, variant in enumerate(HIGH_VARIANTS + LOW_VARIANTS)
+    }
+    for what, variants in (("high voices", HIGH_VARIANTS), ("low voices", LOW_VARIANTS)):
+        names = {variant: f"{variant}-{languages[variant]}".lower() for variant in variants}
+        dealt = split_groups(list(names.values()), SPLIT_FRACTIONS, seed, what)
+        for variant, name in names.items():
+            random = random_generator(seed, "voice", variant)
+            pitch, rate = int(random.integers(35, 66)), int(random.integers(155, 196))
+            high = variants is HIGH_VARIANTS
+            table.append(Voice(name, dealt[name], high, f"gmw/{languages[variant]}", variant, pitch, rate))
+    return tuple(table)
+
+
+def speak(voice: Voice, text: str, seed: int, pace: float = 1.0) -> np.ndarray:
+    """English `text` in `voice`, from its first sound to its last: float32 [shape=(n,)] in [-1, 1], at 22,050 Hz.
+
+    A pure function of the arguments. `seed` draws this utterance's pitch, intonation, pace and gaps between words;
+    `pace` is a factor on the voice's pace, about 0.5 to 2. `CorpusError` where nothing was spoken.
+    """
+    random = random_generator(seed, "utterance", voice.name)
+    settings = {
+        _RATE: round(pace * voice.rate * random.uniform(0.9, 1.1)),
+        _PITCH: voice.pitch + int(random.integers(-6, 7)),
+        _RANGE: int(random.integers(35, 76)),
+        _WORD_GAP: int(random.integers(0, 3)),
+    }
+    samples, _ = _spoken(voice, text, settings, int(random.integers(1, 2**31)))
+    heard = np.flatnonzero(np.abs(samples) > 1e-3)
+    return samples[heard[0] : heard[-1] + 1]
+
+
+def intone(voice: Voice, text: str, seed: int, pitch: int, rate: int) -> tuple[np.ndarray, list[Phoneme]]:
+    """`text` on one note with the silence around it, and the place of every sound in it: what singing is made from.
+
+    `pitch` (0 to 99) and `rate` (words per minute, from 80) stand in for the voice's own; the last sound is the pause
+    after the text. Else as `speak`.
+    """
+    return _spoken(voice, text, {_RATE: rate, _PITCH: pitch, _RANGE: 0, _WORD_GAP: 0}, seed, _TELL_PHONEMES)
 
 
 class _Event(ctypes.Structure):
@@ -61,121 +124,15 @@ class _Event(ctypes.Structure):
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 
 
-class Phoneme(NamedTuple):
-    """espeak-ng's own name of a sound, without stress, and the sample where it starts; pauses are named ``_``."""
-
-    name: str
-    start: int
-
-
-@dataclass(frozen=True)
-class Voice:
-    """One speaker: a timbre of its own, an accent, a pitch (0 to 99) and a pace (words per minute)."""
-
-    name: str
-    language: str
-    variant: str
-    pitch: int
-    rate: int
-
-
-def voices(seed: int) -> dict[str, Voice]:
-    """The 48 voices by name, in a fixed order. No two share a timbre; pitch and pace are drawn from `seed`."""
-    table = {}
-    for number, variant in enumerate(HIGH_VARIANTS + LOW_VARIANTS):
-        random = random_generator(seed, "voice", variant)
-        name = f"{variant.lower()}-{LANGUAGES[number % len(LANGUAGES)].split('/')[1].lower()}"
-        pitch, rate = int(random.integers(35, 66)), int(random.integers(155, 196))
-        table[name] = Voice(name, LANGUAGES[number % len(LANGUAGES)], variant, pitch, rate)
-    return table
-
-
-def split_voices(seed: int) -> dict[str, str]:
-    """The split of every voice: high and low voices are dealt out apart, so that each split hears both."""
-    names = list(voices(seed))
-    high, low = names[: len(HIGH_VARIANTS)], names[len(HIGH_VARIANTS) :]
-    dealt = split_groups(high, SPLIT_FRACTIONS, seed, "high voices")
-    return dealt | split_groups(low, SPLIT_FRACTIONS, seed, "low voices")
-
-
-def speak(voice: Voice, text: str, seed: int, pace: float = 1.0) -> np.ndarray:
-    """`text` in `voice`, from its first sound to its last.
-
-    Parameters
-    ----------
-    voice : Voice
-    text : str
-        English.
-    seed : int
-        Draws this utterance's pitch, intonation, pace and gaps between words.
-    pace : float
-        A factor on the voice's pace, about 0.5 to 2.
-
-    Returns
-    -------
-    samples : float32 [shape=(n,)] in [-1, 1]
-        At 22,050 Hz; a pure function of the arguments, whatever was spoken before.
-
-    Raises
-    ------
-    CorpusError
-        The library, its data or the voice is missing, or nothing was spoken.
-    """
-    random = random_generator(seed, "utterance", voice.name)
-    settings = {
-        _RATE: round(pace * voice.rate * random.uniform(0.9, 1.1)),
-        _PITCH: voice.pitch + int(random.integers(-6, 7)),
-        _RANGE: int(random.integers(35, 76)),
-        _WORD_GAP: int(random.integers(0, 3)),
-    }
-    samples, _ = _spoken(voice, text, settings, int(random.integers(1, 2**31)))
-    heard = np.flatnonzero(np.abs(samples) > 1e-3)
-    if not len(heard):
-        raise CorpusError(f"espeak-ng spoke nothing for {text!r} in voice {voice.name}: give it words")
-    return samples[heard[0] : heard[-1] + 1]
-
-
-def intone(voice: Voice, text: str, seed: int, pitch: int, rate: int) -> tuple[np.ndarray, list[Phoneme]]:
-    """`text` on one note, with the place of every sound in it: what singing is made from.
-
-    Parameters
-    ----------
-    voice : Voice
-        Its own pitch and pace are not used.
-    text : str
-        English.
-    seed : int
-        Of the library's random numbers.
-    pitch : int
-        0 to 99.
-    rate : int
-        Words per minute, from 80.
-
-    Returns
-    -------
-    samples : float32 [shape=(n,)] in [-1, 1]
-        At 22,050 Hz, with the silence around it; a pure function of the arguments.
-    phonemes : list of Phoneme
-        Those of `text` in order; the last is the pause after it.
-
-    Raises
-    ------
-    CorpusError
-        The library, its data or the voice is missing, or nothing was spoken.
-    """
-    settings = {_RATE: rate, _PITCH: pitch, _RANGE: 0, _WORD_GAP: 0}
-    samples, phonemes = _spoken(voice, text, settings, seed, _TELL_PHONEMES)
-    if not phonemes or not np.any(samples):
-        raise CorpusError(f"espeak-ng spoke nothing for {text!r} in voice {voice.name}: give it words")
-    return samples, phonemes
-
-
 def _spoken(
     voice: Voice, text: str, settings: dict[int, int], seed: int, options: int = 0
 ) -> tuple[np.ndarray, list[Phoneme]]:
     with _fresh_library(options) as library:
         pieces, phonemes = _synthesise(library, voice, text, settings, seed)
-    return np.concatenate(pieces or [np.zeros(0, np.int16)]).astype(np.float32) / 32768, phonemes
+    samples = np.concatenate(pieces or [np.zeros(1, np.int16)]).astype(np.float32) / 32768
+    if np.abs(samples).max() <= 1e-3:
+        raise CorpusError(f"espeak-ng spoke nothing for {text!r} in voice {voice.name}: give it words")
+    return samples, phonemes
 
 
 def _synthesise(

@@ -12,31 +12,27 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nblib.embedded.layouts import turn
 from nblib.errors import CorpusError
 from nblib.provenance import random_generator
 
-LARGEST_BYTES = 40_000
-"""Beyond it a score takes more than about a second to parse (whole string quartets in one file)."""
+SPLIT = (0.7, 0.2, 0.1)  # of the works; MM'19, Section 3
+LARGEST_BYTES = 40_000  # beyond it a score takes more than about a second to parse: whole quartets in one file
 
+_COMPOSERS = (
+    "beethoven mozart haydn schumann_robert schumann_clara chopin joplin corelli handel schubert weber beach cpebach "
+    "verdi johnson_j_r liliuokalani"
+).split()
 SHELVES: dict[str, tuple[int, tuple[str, ...]]] = {
     "fiddle tunes": (6, ("ryansMammoth/*.abc",)),
     "chorales": (5, ("bach/*.mxl", "bach/*.xml")),
-    "classical": (
-        5,
-        tuple(
-            f"{folder}/**/*.{suffix}"
-            for folder in (
-                *("beethoven", "mozart", "haydn", "schumann_robert", "schumann_clara", "chopin", "joplin", "corelli"),
-                *("handel", "schubert", "weber", "beach", "cpebach", "verdi", "johnson_j_r", "liliuokalani"),
-            )
-            for suffix in ("mxl", "xml", "krn")
-        ),
-    ),
+    "classical": (5, tuple(f"{name}/**/*.{suffix}" for name in _COMPOSERS for suffix in ("mxl", "xml", "krn"))),
     "madrigals": (3, ("monteverdi/*.mxl",)),
     "masses": (2, ("palestrina/*.krn",)),
     "trecento": (1, ("trecento/*.xml",)),
@@ -57,20 +53,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Score:
-    """Notes as a player needs them.
+    """Notes as a player needs them; times are in quarter notes.
 
-    Parameters
-    ----------
-    voices : tuple of np.ndarray [shape=(n, 3)]
-        Onset and duration in quarter notes, MIDI pitch; sorted by onset; the voices from high to low.
-    length : float
-        Quarter notes until the last note ends.
-    beat : float
-        The metre's beat in quarter notes (1.5 in compound metres).
-    beats : int
-        Beats in a bar.
-    upbeat : float
-        Quarter notes before the first whole bar.
+    `voices`, from high to low, are arrays [shape=(n, 3)] of onset, duration and MIDI pitch, sorted by onset. `length`
+    is where the last note ends, `beat` the metre's beat (1.5 in compound metres), `beats` how many a bar has, `upbeat`
+    what lies before the first whole bar.
     """
 
     voices: tuple[np.ndarray, ...]
@@ -81,13 +68,7 @@ class Score:
 
 
 def corpus_folder() -> Path:
-    """The folder of music21's bundled scores, found without importing music21.
-
-    Raises
-    ------
-    CorpusError
-        music21 is not installed, or without its corpus.
-    """
+    """The folder of music21's bundled scores, found without importing music21; `CorpusError` if it is not there."""
     found = importlib.util.find_spec("music21")
     folder = Path(found.origin).parent / "corpus" if found and found.origin else Path("music21/corpus")
     if not (folder / "bach").is_dir():
@@ -129,13 +110,7 @@ def work_title(path: str) -> str:
 
 @cache
 def shelf_works(shelf: str) -> tuple[Work, ...]:
-    """All works of one kind that are small enough to parse, by path.
-
-    Raises
-    ------
-    CorpusError
-        music21's corpus holds none of them.
-    """
+    """All works of one kind that are small enough to parse, by path; `CorpusError` if there are none."""
     folder = corpus_folder()
     files = {file for pattern in SHELVES[shelf][1] for file in folder.glob(pattern)}
     # MusicXML that is not zipped is some twenty times as large for the same notes.
@@ -146,30 +121,24 @@ def shelf_works(shelf: str) -> tuple[Work, ...]:
     return tuple(Work(path, shelf, work_group(path), work_title(path)) for path in paths)
 
 
-def choose_works(pieces: int, seed: int) -> Iterator[Work]:
-    """`pieces` works in an order drawn from `seed`, the kinds mixed in the proportions of `SHELVES`.
+def choose_works(seed: int) -> Iterator[Work]:
+    """Works without end in an order drawn from `seed`, the kinds mixed in the proportions of `SHELVES`.
 
-    The first works are the same for every number of pieces. A kind that has been gone through begins anew: the work
-    then comes with another arrangement and excerpt, in the same group.
+    A kind that has been gone through begins anew: the work then comes with another arrangement and excerpt.
     """
-    drawn = dict.fromkeys(SHELVES, 0)
     orders = {shelf: random_generator(seed, "works", shelf).permutation(len(shelf_works(shelf))) for shelf in SHELVES}
+    drawn = dict.fromkeys(SHELVES, 0)
     cycle = [shelf for shelf, (share, _) in SHELVES.items() for _ in range(share)]
-    for piece in range(pieces):
-        turn, place = divmod(piece, len(cycle))
-        shelf = cycle[random_generator(seed, "shelves", turn).permutation(len(cycle))[place]]
-        works = shelf_works(shelf)
-        yield works[orders[shelf][drawn[shelf] % len(works)]]
+    for piece in count():
+        shelf = cycle[turn(len(cycle), piece, seed, "shelves")]
+        yield shelf_works(shelf)[orders[shelf][drawn[shelf] % len(orders[shelf])]]
         drawn[shelf] += 1
 
 
 def read_score(work: Work) -> Score:
     """Parse one score; repeats are not played, ties become one note, rests of all voices shrink to one beat.
 
-    Raises
-    ------
-    CorpusError
-        music21 cannot parse the file, or it has no notes.
+    `CorpusError` where music21 cannot parse the file, or finds no notes in it.
     """
     from music21 import converter
 

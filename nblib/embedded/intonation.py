@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from nblib.corpora.soundfont import Note
+from nblib.embedded.soundfont import Note
 
 STEP_SECONDS = 0.008  # between points of the contour: some 20 in a period of vibrato
 ARRIVED_SECONDS = 0.02  # of a glide lies after the note's beginning, the rest before
@@ -45,23 +45,10 @@ class Manner:
 def contour(
     notes: list[Note], manner: Manner, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pitch of one phrase.
+    """The pitch of one phrase of at least one note, from 0.3 s before its first to 0.1 s after its last.
 
-    Parameters
-    ----------
-    notes : list of Note
-        One after the other; at least one.
-    manner : Manner
-    random : np.random.Generator
-
-    Returns
-    -------
-    times : np.ndarray [shape=(n,)]
-        Seconds on the notes' clock, from 0.3 s before the first to 0.1 s after the last.
-    pitch : np.ndarray [shape=(n,)]
-        MIDI pitch, fractional.
-    vibrato : np.ndarray [shape=(n,)]
-        The part of it that is vibrato, in cents.
+    Times in seconds on the notes' clock, MIDI pitch (fractional), and the part of it that is vibrato, in cents; each
+    [shape=(n,)].
     """
     times = np.arange(notes[0].start - 0.3, notes[-1].end + 0.1, STEP_SECONDS)
     pitch = np.full(len(times), float(notes[0].key))
@@ -77,12 +64,16 @@ def contour(
         if index == 0 or (leap and random.random() < manner.scoops):
             pitch -= _scoop(times, note, random.uniform(0.2, 1.2))
         vibrato += _vibrato(times, note, manner, random)
-    drift = gaussian_filter1d(random.standard_normal(len(times)), 0.08 / STEP_SECONDS)
-    jitter = gaussian_filter1d(random.standard_normal(len(times)), 0.01 / STEP_SECONDS)
-    pitch += 0.06 * drift / drift.std() + 0.03 * jitter / jitter.std()
+    pitch += 0.06 * _wander(len(times), 0.08, random) + 0.03 * _wander(len(times), 0.01, random)
     fall = np.clip((times - notes[-1].end + 0.12) / 0.12, 0, 1)
     pitch -= random.uniform(0, 0.8) * fall**2
     return times, pitch + vibrato / 100, vibrato
+
+
+def _wander(count: int, seconds: float, random: np.random.Generator) -> np.ndarray:
+    """Noise smoothed over so many seconds, of standard deviation 1."""
+    noise = gaussian_filter1d(random.standard_normal(count), seconds / STEP_SECONDS)
+    return noise / noise.std()
 
 
 def _step(times: np.ndarray, middle: float, width: float) -> np.ndarray:
@@ -105,8 +96,7 @@ def _vibrato(times: np.ndarray, note: Note, manner: Manner, random: np.random.Ge
     seconds = note.end - note.start
     if seconds < SHORTEST_VIBRATO:
         return np.zeros(len(times))
-    wander = gaussian_filter1d(random.standard_normal(len(times)), 0.15 / STEP_SECONDS)
-    rate = manner.rate * (1 + 0.03 * wander / wander.std() + 0.03 * float(random.standard_normal()))
+    rate = manner.rate * (1 + 0.03 * _wander(len(times), 0.15, random) + 0.03 * float(random.standard_normal()))
     phase = np.cumsum(2 * np.pi * rate * STEP_SECONDS) + random.uniform(0, 2 * np.pi)
     grown = np.clip((times - note.start - min(manner.delay, 0.4 * seconds)) / 0.3, 0, 1)
     ended = np.clip((note.end - times) / 0.08, 0, 1)

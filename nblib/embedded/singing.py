@@ -21,13 +21,12 @@ from parselmouth import praat
 from scipy.signal import butter, lfilter, sosfilt, sosfiltfilt
 
 from nblib.audio import resample
-from nblib.corpora.intonation import Manner, contour
-from nblib.corpora.lyrics import Words, take
-from nblib.corpora.melodies import Range
-from nblib.corpora.noise import shaped
-from nblib.corpora.phrasing import phrases, regrouped, syllables
-from nblib.corpora.soundfont import Note
-from nblib.corpora.speech import SAMPLE_RATE, Phoneme, Voice, intone
+from nblib.embedded.espeak import SAMPLE_RATE, Phoneme, Voice, intone
+from nblib.embedded.intonation import Manner, contour
+from nblib.embedded.melodies import Range, phrases, regrouped, syllables
+from nblib.embedded.rooms import fade_ends, shaped
+from nblib.embedded.soundfont import Note
+from nblib.embedded.words import Words, take
 from nblib.provenance import random_generator
 
 WORDS_PER_MINUTE = 95  # slow speech has the longest vowels to stretch
@@ -56,24 +55,10 @@ class Placed(NamedTuple):
 def sing(
     voice: Voice, singer: Range, notes: Sequence[Note], verse: Sequence[Words], seconds: float, seed: int
 ) -> np.ndarray:
-    """Sing `notes`, in a dry room.
+    """Sing `notes`, in a dry room: float64 [shape=(round(seconds * 22050),)], of no fixed level.
 
-    Parameters
-    ----------
-    voice : Voice
-    singer : Range
-    notes : sequence of Note
-        One line, in seconds; what overlaps is cut.
-    verse : sequence of Words
-        Sung as far as the notes reach, and again where they reach further.
-    seconds : float > 0
-    seed : int
-        Draws the singer's habits and all that is not written in notes.
-
-    Returns
-    -------
-    np.ndarray [shape=(round(seconds * 22050),)]
-        float64, of no fixed level; a pure function of the arguments.
+    `notes` are one line, in seconds; what overlaps is cut. The verse is sung as far as they reach, and again where they
+    reach further. `seed` draws the singer's habits and all that is not written in notes; nothing else decides a sample.
     """
     random = random_generator(seed, "singer")
     manner = Manner.drawn(random)
@@ -111,32 +96,16 @@ def _phrase(
     clock = start + np.arange(len(sung)) / SAMPLE_RATE
     gain_db = _loudness(sung, placed, start, clock, singer) + np.interp(clock, times, vibrato) * 0.02
     sung = sung * 10 ** (gain_db / 20)
-    fade = min(len(sung) // 2, round(FADE_SECONDS * SAMPLE_RATE))
-    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(fade) + 0.5) / fade)
-    sung[:fade] *= ramp
-    sung[len(sung) - fade :] *= ramp[::-1]
+    fade_ends(sung, SAMPLE_RATE, FADE_SECONDS)
     return sung, start
 
 
-def align(
-    phonemes: Sequence[Phoneme], groups: Sequence[Sequence[Note]], free: float
-) -> tuple[list[Placed], np.ndarray]:
-    """Lay spoken sounds on notes: each vowel begins with its first note, consonants come before it.
+def align(phonemes: Sequence[Phoneme], groups: Sequence[list[Note]], free: float) -> tuple[list[Placed], np.ndarray]:
+    """Lay a phrase's sounds, the pause after it among them, on notes: each vowel on its own, consonants before it.
 
-    Parameters
-    ----------
-    phonemes : sequence of Phoneme
-        Of one phrase, with the pause after it.
-    groups : sequence of sequence of Note
-        The notes of each syllable; made as many as the vowels.
-    free : float
-        Seconds before which the phrase's first consonants should not begin.
-
-    Returns
-    -------
-    placed : list of Placed
-    knots : np.ndarray [shape=(k, 2)]
-        Spoken seconds and song seconds, both ascending; between them both run evenly.
+    `groups` are the notes of each syllable; they are made as many as the vowels. The first consonants should not begin
+    before `free` seconds. Also the knots [shape=(k, 2)] of spoken and song seconds, both ascending, between which both
+    run evenly.
     """
     starts = np.asarray([phoneme.start for phoneme in phonemes]) / SAMPLE_RATE
     vowels = [place for place, phoneme in enumerate(phonemes[:-1]) if phoneme.name[:1] in VOWELS]
@@ -240,6 +209,7 @@ def _breath(room: float, level: float, random: np.random.Generator) -> np.ndarra
         return np.zeros(0)
     air = shaped(
         random.standard_normal(length),
+        SAMPLE_RATE,
         lambda f: 1 / (1 + ((f - 1800) / 1200) ** 2) + 0.3 / (1 + ((f - 5000) / 2000) ** 2),
     )
     time = np.arange(length) / length
@@ -259,7 +229,7 @@ def _present(samples: np.ndarray, gain_db: float) -> np.ndarray:
 def _airy(samples: np.ndarray, breath_db: float, random: np.random.Generator) -> np.ndarray:
     """With breath in the voice and brighter consonants: espeak-ng's vowels end near 5 kHz, those on records do not."""
     power = sosfiltfilt(butter(1, 12, fs=SAMPLE_RATE, output="sos"), samples**2)
-    air = shaped(random.standard_normal(len(samples)), lambda f: f**2 / (f**2 + 4000**2))
+    air = shaped(random.standard_normal(len(samples)), SAMPLE_RATE, lambda f: f**2 / (f**2 + 4000**2))
     air *= np.sqrt(np.maximum(power, 0)) * 10 ** (breath_db / 20) / np.sqrt(np.mean(air**2))
     bright = sosfilt(butter(2, 5000, "high", fs=SAMPLE_RATE, output="sos"), samples)
     return samples + 0.7 * bright + air

@@ -32,51 +32,28 @@ class Note(NamedTuple):
     velocity: int
 
 
-@cache
-def _soundfont() -> bytes:
-    found = importlib.util.find_spec("pretty_midi")
-    path = Path(found.origin).with_name("TimGM6mb.sf2") if found and found.origin else Path("TimGM6mb.sf2")
-    if not path.is_file():
-        raise CorpusError(f"{path}: the soundfont inside pretty_midi is missing; run `pip install pretty_midi`")
-    return path.read_bytes()
-
-
 def play(notes: Sequence[Note], channels: Sequence[Channel], seconds: float, sample_rate: int) -> np.ndarray:
-    """Play `notes`, the two loudspeakers down-mixed by their mean.
+    """Play `notes` on at most 16 channels: float32 [shape=(round(seconds * sample_rate),)], not limited to [-1, 1].
 
-    A key that is struck again before it was released is released first; every event falls on its sample.
-
-    Parameters
-    ----------
-    notes : sequence of Note
-        In any order.
-    channels : sequence of Channel
-        At most 16.
-    seconds : float > 0
-    sample_rate : int
-        Hz. The samples are interpolated without a filter, so pick it high enough for the wanted band (see
-        `render_rate`).
-
-    Returns
-    -------
-    np.ndarray [shape=(round(seconds * sample_rate),)]
-        float32, not limited to [-1, 1].
+    The two loudspeakers are down-mixed by their mean. A key that is struck again before it was released is released
+    first; every event falls on its sample. The instruments' samples are interpolated without a filter, so pick
+    `sample_rate` high enough for the wanted band (see `render_rate`).
     """
     synth = _synthesiser(channels, sample_rate)
     length = round(seconds * sample_rate)
     stereo = np.zeros((length, 2), dtype=np.float32)
     view = stereo.data.cast("B")
     done = 0
-    for start, velocity, channel_index, key in _events(notes, sample_rate):
+    for start, velocity, channel, key in _events(notes, sample_rate):
         if start >= length:
             break
         if start > done:
             synth.generate_simple(start - done, view[done * 8 : start * 8])
             done = start
         if velocity:
-            synth.noteon(channel_index, key, velocity)
+            synth.noteon(channel, key, velocity)
         else:
-            synth.noteoff(channel_index, key)
+            synth.noteoff(channel, key)
     if done < length:
         synth.generate_simple(length - done, view[done * 8 :])
     return stereo.mean(axis=1)
@@ -88,6 +65,15 @@ def render_rate(sample_rate: int) -> int:
     The soundfont's samples reach 22.05 kHz and the synthesiser has no filter before it reads them at another rate.
     """
     return max(sample_rate, 22_050 + sample_rate // 2)
+
+
+@cache
+def _soundfont() -> bytes:
+    found = importlib.util.find_spec("pretty_midi")
+    path = Path(found.origin).with_name("TimGM6mb.sf2") if found and found.origin else Path("TimGM6mb.sf2")
+    if not path.is_file():
+        raise CorpusError(f"{path}: the soundfont inside pretty_midi is missing; run `pip install pretty_midi`")
+    return path.read_bytes()
 
 
 def _synthesiser(channels: Sequence[Channel], sample_rate: int) -> Any:
