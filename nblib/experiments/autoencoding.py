@@ -47,7 +47,7 @@ def loss_terms(setup: Settings) -> pd.DataFrame:
     """
     rows = []
     for model, spec in LOSSES.items():
-        network = spec.teacher and setup.loss_networks[setup.teachers[spec.teacher].loss_network].network
+        network = spec.teacher and teachers.loss_network(setup, spec.teacher).network
         loss = spec.build(setup.mm19.geometry, setup.domain, network.build() if network else None)
         layers = loss.layers if isinstance(loss, CodecLoss) else ()
         for name, share in zip(loss.names, loss.shares, strict=True):
@@ -131,7 +131,7 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
     save_excerpts(setup, trained, different(corpus(setup).items("test")), setup.mm19.limit_hz, EXCERPTS)
 
 
-STUDY = Study(
+SNR = Study(
     "snr",
     narrow,
     pieces,

@@ -48,7 +48,7 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
     save_excerpts(setup, trained, [example(setup)], setup.mm19.broadband_limit_hz, EXCERPTS)
 
 
-STUDY = Study(
+BROADBAND = Study(
     "broadband",
     lambda setup: cells(setup, setup.mm19.broadband_limit_hz, setup.mm19.broadband_replicates),
     pieces,

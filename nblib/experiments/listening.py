@@ -97,7 +97,7 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
     make_test(setup, sounds)
 
 
-STUDY = Study(
+LISTENING = Study(
     "listening_scores",
     autoencoding.narrow,
     pieces,

@@ -12,6 +12,7 @@ import torch
 from nblib import audio, data, study
 from nblib.audio import Geometry, scale, unscale
 from nblib.corpora import Corpus, Item
+from nblib.entries import LossNetwork
 from nblib.errors import TrainingDiverged, check_choice
 from nblib.evaluation import hole_scores
 from nblib.evaluation.intervals import contrast
@@ -28,10 +29,20 @@ HISTORY, PATCHES = "loss_network_history.csv", "figure2_patches.csv.gz"
 BASELINES = ("identity", "low_pass")
 
 
+def loss_network(setup: Settings, teacher: str) -> LossNetwork:
+    """What learns the codec of `teacher`."""
+    return setup.loss_networks[setup.teachers[teacher].loss_network]
+
+
+def own_error(setup: Settings, teacher: str) -> str:
+    """The error that its network was trained with: a column of the study."""
+    return "l1_samples" if loss_network(setup, teacher).network.on_samples else "l1"
+
+
 def cell(setup: Settings, name: str) -> Cell:
     """The network that learns one teacher's codec; `ParameterError` where there is no such teacher."""
     check_choice("teacher", name, setup.teachers)
-    own = setup.loss_networks[setup.teachers[name].loss_network]
+    own = loss_network(setup, name)
     corpus = data.music(setup, own.geometry.sample_rate)
     source = Source(corpus, own.geometry, setup.teachers[name].codec, overlap=own.network.on_samples)
     loss, patches = LossSpec("l1"), source.fingerprint
@@ -82,8 +93,7 @@ def pieces(setup: Settings, trained: list[Trained]) -> list[Piece]:
 def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     """What the network makes of a piece, beside the piece as it is and cut at the codec's cut-off.
 
-    `l1` is of scaled magnitudes, `l1_samples` of samples (a spectral network's sound has the codec's phase),
-    `own_error` the one of them that the network was trained with.
+    `l1` is of scaled magnitudes, `l1_samples` of samples: a spectral network's sound has the codec's phase.
     """
     geometry, lossless, coded, emulated = piece.heard(setup)
     cutoff_hz = audio.cutoff_hz(lossless, coded, geometry.sample_rate)
@@ -92,12 +102,10 @@ def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     low_passed = np.asarray(audio.synthesise(cut, len(lossless), geometry))
     systems = {"identity": (before, lossless), "low_pass": (cut.abs().clamp(max=1), low_passed), "emulation": emulated}
     first = piece.trained.row | {"split": piece.item.split, "item": piece.item.name}
-    on_samples = setup.loss_networks[setup.teachers[first["teacher"]].loss_network].network.on_samples
     rows = []
     for system, (magnitude, sound) in systems.items():
         errors = {"l1": float((scale(magnitude, setup.domain) - scale(after, setup.domain)).abs().mean())}
         errors["l1_samples"] = float(np.abs(sound - coded).mean())
-        errors["own_error"] = errors["l1_samples" if on_samples else "l1"]
         cutoff = {"codec_cutoff_hz": cutoff_hz}
         cutoff["cutoff_error_hz"] = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
         holes = hole_scores(before.numpy(), after.numpy(), magnitude.numpy(), bins)
@@ -138,30 +146,33 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
     study.save(setup, PATCHES, pd.concat(patches, ignore_index=True))
 
 
-STUDY = Study(
+LOSS_NETWORKS = Study(
     "loss_networks",
     lambda setup: [cell(setup, name) for name in setup.teachers],
     pieces,
     score,
     by=("teacher", "system"),
-    measures=("l1", "l1_samples", "own_error", "cutoff_error_hz", "hole_precision", "hole_recall"),
+    measures=("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall"),
     keep=keep,
     kept=(HISTORY, PATCHES, "excerpts/figure2_*"),
 )
 
 
-def against_baselines(scores: pd.DataFrame) -> pd.DataFrame:
+def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     """Each network against identity and low-pass on all held-out pieces, in the error that it was trained with.
 
-    Columns: teacher, baseline, ratio (of mean errors), and as `contrast` gives them mean, low, high of the difference
-    network - baseline and seeds: of a network trained once there is no interval.
+    Columns: teacher, baseline, measure, ratio (of mean errors), and as `contrast` gives them mean, low, high of the
+    difference network - baseline, and seeds: of a network trained once there is no interval.
     """
-    means = scores.groupby(["teacher", "system"])["own_error"].mean()
-    found = [contrast(scores, "emulation", each, "own_error", ["teacher"], label="system") for each in BASELINES]
-    table = pd.concat(found).rename(columns={"other": "baseline"}).sort_values("teacher", kind="stable")
-    pairs = zip(table["teacher"], table["baseline"], strict=True)
-    table["ratio"] = [means[teacher, "emulation"] / means[teacher, baseline] for teacher, baseline in pairs]
-    return table[["teacher", "baseline", "ratio", "mean", "low", "high", "seeds"]].reset_index(drop=True)
+    tables = []
+    for teacher, own in scores.groupby("teacher", sort=False):
+        measure = own_error(setup, str(teacher))
+        means = own.groupby("system")[measure].mean()
+        for baseline in BASELINES:
+            found = contrast(own, "emulation", baseline, measure, ["teacher"], label="system")
+            tables.append(found.assign(baseline=baseline, ratio=means["emulation"] / means[baseline]))
+    table = pd.concat(tables, ignore_index=True)
+    return table[["teacher", "baseline", "measure", "ratio", "mean", "low", "high", "seeds"]]
 
 
 def figure2_names(setup: Settings) -> dict[str, str]:
