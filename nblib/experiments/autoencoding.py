@@ -47,13 +47,13 @@ def loss_terms(setup: Settings) -> pd.DataFrame:
     """
     rows = []
     for model, spec in LOSSES.items():
-        network = spec.teacher and teachers.loss_network(setup, spec.teacher).network
-        loss = spec.build(setup.mm19.geometry, setup.domain, network.build() if network else None)
+        network = teachers.loss_network(setup, spec.teacher).network if spec.teacher else None
+        loss = spec.build(setup.mm19.geometry, setup.domain, network and network.build())
         layers = loss.layers if isinstance(loss, CodecLoss) else ()
         for name, share in zip(loss.names, loss.shares, strict=True):
             view = "samples" if name == "l1" else name
             row = {"system": model, "through": view, "term": view, "terms": 1, "share": share}
-            if name in layers:
+            if network and name in layers:
                 row["through"] = "C^T" if network.on_samples else "C^S"
                 row["term"] = "prediction" if name == layers[-1] else "features"
             rows.append(row)
@@ -166,6 +166,6 @@ def excerpts(setup: Settings, name: str) -> dict[str, dict[str, np.ndarray]]:
     """What `save_excerpts` wrote under `name`: by the systems' titles, then the pieces'."""
     found: dict[str, dict[str, np.ndarray]] = {}
     for row in study.read(setup, f"{name}_pieces.csv").itertuples():
-        own = found.setdefault(({LOSSLESS: "lossless"} | MODELS)[row.system], {})
-        own[row.title] = study.read_sound(setup, f"{name}_{row.item}_{row.system}")
+        own = found.setdefault(({LOSSLESS: "lossless"} | MODELS)[str(row.system)], {})
+        own[str(row.title)] = study.read_sound(setup, f"{name}_{row.item}_{row.system}")
     return found

@@ -16,7 +16,7 @@ from nblib.networks import through
 from nblib.parallel import parallel_map
 from nblib.provenance import seed_everything
 from nblib.settings import Settings
-from nblib.study import Row, Study, Trained, untrained
+from nblib.study import Labels, Row, Study, Trained, untrained
 
 ALIASING, EXCERPTS = "aliasing.csv", "figure5"
 UNTRAINED = "untrained"  # the autoencoder as training finds it
@@ -73,14 +73,14 @@ def example(setup: Settings) -> Item:
 
 def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
     """A row per tone through a network, or through the untrained one up to a limit (Hz)."""
+    labels: Labels = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed}
+    seed_everything(setup.seed, "weights")  # as training does
+    network: Any = setup.mm19.autoencoder.build()
+    status = "none"
     if isinstance(what, Trained):
         if what.run.status == "diverged":
             return []
-        labels, network, status = what.labels, what.run.network(), what.run.status
-    else:
-        seed_everything(setup.seed, "weights")  # as training does
-        labels, status = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed}, "none"
-        network: Any = setup.mm19.autoencoder.build()
+        labels, status, network = what.labels, what.run.status, what.run.network()
     tones = np.arange(SWEEP_STEP_HZ / 2, labels["limit_hz"], SWEEP_STEP_HZ).tolist()
     found = aliasing(partial(through, network), tones, setup.mm19.geometry.sample_rate, 2**network.num_layers)
     return [dict(labels) | {"status": status} | tone for tone in found]

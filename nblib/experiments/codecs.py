@@ -61,7 +61,7 @@ def excerpts(setup: Settings) -> dict[str, dict[str, np.ndarray]]:
     """The loudest part of each piece at 16 kHz, lossless and through the papers' codec, by system, then by title."""
     pieces = study.read(setup, MEASURES).drop_duplicates("item")
     return {
-        name: {row.title: study.read_sound(setup, f"codec_{row.item}_{part}") for row in pieces.itertuples()}
+        name: {str(row.title): study.read_sound(setup, f"codec_{row.item}_{part}") for row in pieces.itertuples()}
         for part, name in (("lossless", "lossless"), ("coded", title(setup.codec)))
     }
 
@@ -75,7 +75,7 @@ def _write(setup: Settings, corpora: Mapping[int, Corpus]) -> None:
         pieces = {item.name: corpus.load(item)[: SECONDS * rate] for item in items}
         for codec in codecs:
             coded = {name: codec.roundtrip(samples, rate) for name, samples in pieces.items()}
-            about = {"rate": rate, "codec": title(codec), "bitrate": codec.bitrate}
+            about: dict[str, Any] = {"rate": rate, "codec": title(codec), "bitrate": codec.bitrate}
             for item in items:
                 pair = pieces[item.name], coded[item.name]
                 known = about | {"item": item.name, "title": short_title(item)}

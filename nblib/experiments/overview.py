@@ -54,7 +54,9 @@ def excerpts(setup: Settings, corpus: str) -> dict[str, dict[str, np.ndarray]]:
     own = study.read(setup, EXAMPLES).query("corpus == @corpus")
     parts = ("music",) if corpus == "music" else ("target", "mixture")
     return {
-        part: {row.title: study.read_sound(setup, f"corpus_{corpus}_{row.item}_{part}") for row in own.itertuples()}
+        part: {
+            str(row.title): study.read_sound(setup, f"corpus_{corpus}_{row.item}_{part}") for row in own.itertuples()
+        }
         for part in parts
     }
 
@@ -88,7 +90,7 @@ def _example(setup: Settings, name: str, corpus: Corpus, item: Item) -> dict[str
 def split_table(corpus: Corpus) -> pd.DataFrame:
     """Items and groups (pieces, speakers) of each split, how many groups another split has too, and the source."""
     groups = {split: {item.group for item in corpus.items(split)} for split in SPLITS}
-    source = {"name": corpus.name, "licence": corpus.licence, "citation": corpus.citation}
+    source: dict[str, Any] = {"name": corpus.name, "licence": corpus.licence, "citation": corpus.citation}
     rows = []
     for split in SPLITS:
         elsewhere = set().union(*(groups[other] for other in SPLITS if other != split))

@@ -77,7 +77,8 @@ class Piece:
         """The spectrogram it is measured by, the piece lossless and coded, and what the network makes of it."""
         geometry, network = self.source.geometry, self.trained.run.network()
         lossless = self.source.corpus.load(self.item)
-        coded = self.source.becomes.roundtrip(lossless, geometry.sample_rate)
+        codec = setup.teachers[self.trained.labels["teacher"]].codec
+        coded = codec.roundtrip(lossless, geometry.sample_rate)
         if isinstance(network, WaveUNet):
             geometry = replace(setup.mm19.geometry, sample_rate=geometry.sample_rate)
         return geometry, lossless, coded, emulation(setup, network, geometry, lossless, coded)
