@@ -14,7 +14,7 @@ from nblib.audio import Geometry
 from nblib.entries import BASELINE, CODEC, SPEECH, VOCALS
 from nblib.evaluation.intervals import USABLE, summary
 from nblib.experiments import autoencoding, codecs, preferences
-from nblib.listening import dont_know_matrix, dont_know_triangle, preference_rates
+from nblib.listening import LABEL, dont_know_matrix, dont_know_triangle, preference_rates
 from nblib.networks import count_parameters
 from nblib.networks.autoencoder import KERNEL as AUTOENCODER_KERNEL
 from nblib.networks.waveunet import DOWN_KERNEL, UP_KERNEL
@@ -211,9 +211,19 @@ def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFr
         As in `nblib.listening.votes`, with a column ``judge``.
     names : dict
         Label per system, in the order of the rows.
+
+    Returns
+    -------
+    DataFrame
+        A row per system; per judge a column of text, for people with the 95 % interval (bootstrap over participants);
+        of a model listener's that would say how many participants we chose.
     """
     rates = preference_rates(votes, ["judge"])
-    text = [f"{row.preferred_rate:.2f} ± {row.preferred_std:.2f}" for row in rates.itertuples()]
+    text = [
+        f"{row.preferred_rate:.2f} ± {row.preferred_std:.2f}"
+        + ("" if LABEL in str(row.judge) else f" [{row.preferred_low:.2f}, {row.preferred_high:.2f}]")
+        for row in rates.itertuples()
+    ]
     table = rates.assign(text=text).pivot(index="system", columns="judge", values="text")
     return table.reindex(list(names)).rename(index=names).rename_axis(index="system", columns=None)
 
