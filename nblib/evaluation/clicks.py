@@ -54,9 +54,8 @@ def click_times(samples: np.ndarray, sample_rate: int, limit_hz: float) -> np.nd
 def clicks_per_second(samples: np.ndarray, sample_rate: int, limit_hz: float) -> float:
     """How many clicks a second there are (MM'19 Section 8.1), at most 200; parameters as for `click_times`.
 
-    Ordinary music in a band of 5 kHz has a median of 0, one piece in ten over 0.2, noise none; percussion and music
-    made of clicks have a few, and so has more music in a band of 3 kHz, where a pulse is hard to tell from an attack. A
-    tone under some 150 Hz with its harmonics in phase, such as a sawtooth, is a train of pulses and counts as one.
+    Ordinary music in a band of 5 kHz has a median of 0, one piece in ten over 0.2, noise none; percussion has a few, so
+    has music in a band of 3 kHz. A tone under some 150 Hz with harmonics in phase is a train of pulses and counts so.
     """
     return len(click_times(samples, sample_rate, limit_hz)) * sample_rate / len(samples)
 

@@ -1,12 +1,11 @@
 """The FFT-based ear model of PEAQ's basic version (ITU-R BS.1387-1, Annex 2, Section 2.1), batched.
 
-DFTs are float32, whose rounding lies 40 dB under that of 16-bit samples; all from the critical bands on is float64.
-
 Followed where the standard is ambiguous: P. Kabal, "An Examination and Interpretation of ITU-R BS.1387: Perceptual
 Evaluation of Audio Quality", McGill University, 2002; numbers of equations are his.
 
-Shapes: everything over time stands as [frames, batch, bins or bands]. Powers are such that 10 log10 of a band's power
-is its level in dB SPL, with a full-scale sine at 92 dB.
+Everything over time stands as [frames, batch, bins or bands]; 10 log10 of a band's power is its level in dB SPL, with a
+full-scale sine at 92 dB. DFTs are float32, whose rounding lies 40 dB under that of 16-bit samples; all from the
+critical bands on is float64.
 """
 
 from __future__ import annotations
@@ -50,10 +49,7 @@ def time_constants(at_100_hz: float, least: float) -> np.ndarray:
 
 
 def _weights() -> tuple[np.ndarray, np.ndarray, slice]:
-    """What passes the outer and middle ear of each bin's power (equation 7), what of it lies in each band (18), where.
-
-    Shapes (bins,) and (bins, bands); the slice holds the bins that lie in any band.
-    """
+    """What passes the outer and middle ear of each bin's power (equation 7), what lies in each band (18), which do."""
     width = SAMPLE_RATE / WINDOW
     centre = np.arange(WINDOW // 2 + 1) * width
     kilohertz = np.maximum(centre, 1e-3) / 1000

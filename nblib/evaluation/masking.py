@@ -17,8 +17,6 @@ from nblib.errors import AudioError
 from nblib.evaluation import ear_model
 from nblib.evaluation.waveform import check_pair
 
-BANDS_PER_BARK = round(1 / ear_model.BAND_WIDTH)
-
 
 @dataclass(frozen=True)
 class Residual:
@@ -40,8 +38,7 @@ class Residual:
 def residual(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> Residual:
     """The error of `estimate` against `reference` [shape=(n,)], split by the masking threshold of `reference`.
 
-    Levels are left as they are: an estimate that is too soft misses something. `AudioError` where shapes differ, a
-    signal is not finite, the reference is silent, or there is less than one window of 43 ms.
+    Levels are left as they are: an estimate that is too soft misses something. At least 43 ms, one window, are needed.
     """
     check_pair(reference, estimate)
     pair = resample(np.stack([reference, estimate]), sample_rate, ear_model.SAMPLE_RATE)
@@ -55,6 +52,6 @@ def residual(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> R
     target = ear_model.grouped(powers[:, 0]).sum(0)
     energies = [target, *((part * chosen).sum(0) for part in (added, missing) for chosen in (above, ~above))]
     count = int((sample_rate / 2 > ear_model.LOWER_HZ).sum())
-    starts = np.arange(0, count, BANDS_PER_BARK)
+    starts = np.arange(0, count, round(1 / ear_model.BAND_WIDTH))  # one Bark each
     centre = np.add.reduceat(ear_model.CENTRE_HZ[:count], starts) / np.diff([*starts, count])
     return Residual(centre, *(np.add.reduceat((energy / target.sum()).numpy()[:count], starts) for energy in energies))

@@ -28,14 +28,12 @@ except ImportError:  # source-only package: set-up adds it where a C compiler is
 
 SHORTEST_ESTOI_SECONDS, SHORTEST_PESQ_SECONDS, SHORTEST_VISQOL_SECONDS = 0.384, 0.25, 0.96
 DEFAULT_MEASURES = ("estoi", "pesq_wb", "si_sdr_db")
-NEED_INTERFERENCE = ("sir_db", "sar_db")
 
 
 def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """Extended short-time objective intelligibility (Jensen and Taal 2016) by pystoi, about 0 to 1.
 
-    NaN where less than 384 ms of the reference are speech, which pystoi needs. `AudioError` unless `reference` and
-    `estimate` [shape=(n,), full scale 1] are finite and the reference is not silent.
+    Of signals [shape=(n,), full scale 1], see `check_pair`; NaN where less than 384 ms of the reference are speech.
     """
     check_pair(reference, estimate)
     if len(reference) < SHORTEST_ESTOI_SECONDS * sample_rate:
@@ -90,10 +88,11 @@ def _visqol() -> Any:
     return api
 
 
-def _at_rate(pair: Sequence[np.ndarray], sample_rate: int, rate: int, least_seconds: float) -> list[np.ndarray] | None:
-    """The pair at the measure's own rate (Hz), checked; None where it is too short, or the estimate silent."""
-    check_pair(*pair)
-    if len(pair[0]) < least_seconds * sample_rate or np.abs(pair[1]).max() < SILENCE:
+def _at_rate(pair: tuple[np.ndarray, ...], sample_rate: int, rate: int, least: float) -> list[np.ndarray] | None:
+    """The pair at the measure's own rate (Hz), checked; None under `least` seconds, or where the estimate is silent."""
+    reference, estimate = pair
+    check_pair(reference, estimate)
+    if len(reference) < least * sample_rate or np.abs(estimate).max() < SILENCE:
         return None
     return [resample(samples, sample_rate, rate) for samples in pair]
 
@@ -165,7 +164,7 @@ def score(
     """
     for name in measures:
         check_choice("measure", name, MEASURES)
-        if name in NEED_INTERFERENCE and interference is None:
+        if name in ("sir_db", "sar_db") and interference is None:
             raise ParameterError(f"measure={name!r} needs interference=, the other true sources of the mixture")
     check_pair(reference, estimate)
     pair = Pair(reference, estimate, sample_rate, interference)

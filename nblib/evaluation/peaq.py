@@ -17,8 +17,8 @@ from torch import Tensor
 
 from nblib.audio import check_alignment, check_signal, resample
 from nblib.errors import AudioError
-from nblib.evaluation import peaq_variables as variables
 from nblib.evaluation.ear_model import FULL_SCALE, HOP, SAMPLE_RATE, WINDOW
+from nblib.evaluation.peaq_variables import START_FRAMES, WINDOW_FRAMES, model_output_variables
 
 # The standard's names of the model output variables, in the order of its neural network's inputs.
 VARIABLES = (
@@ -26,7 +26,7 @@ VARIABLES = (
     *("AvgModDiff1B", "AvgModDiff2B", "RmsNoiseLoudB", "MFPDB", "RelDistFramesB"),
 )
 PAIRS_AT_ONCE = 8  # what stays in the processor's cache and in a small GPU's memory
-SHORTEST_FRAMES = variables.START_FRAMES + variables.WINDOW_FRAMES  # the modulation filters' settling and one window
+SHORTEST_FRAMES = START_FRAMES + WINDOW_FRAMES  # the modulation filters' settling and one window
 ALIGNED_SECONDS = 0.0005
 CLEARLY_ALIKE = 0.5  # least correlation at which a gain means anything
 CLEARLY_IN_LINE = 0.9  # a correlation from which on no lag need be looked for
@@ -97,7 +97,7 @@ def peaq_basic(
         raise AudioError(f"{shapes}: mono signals of equal shape are needed")
     pairs = [np.atleast_2d(resample(samples, sample_rate, SAMPLE_RATE)) for samples in (reference, estimate)]
     measured = [
-        _measure(*(torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs), first)
+        _measure([torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs], first)
         for first in range(0, len(pairs[0]), PAIRS_AT_ONCE)
     ]
     table, reasons = np.concatenate([values for values, _ in measured]), [why for _, each in measured for why in each]
@@ -107,8 +107,9 @@ def peaq_basic(
     return columns | {"reason": reasons}
 
 
-def _measure(reference: Tensor, estimate: Tensor, first: int) -> tuple[np.ndarray, list[str]]:
+def _measure(pairs: list[Tensor], first: int) -> tuple[np.ndarray, list[str]]:
     """Variables and gain in dB [shape=(batch, 12)] of pairs at 48 kHz, numbered from `first`, and why one has none."""
+    reference, estimate = pairs
     energy, other = reference.square().sum(-1), estimate.square().sum(-1)
     if (energy == 0).any():
         raise AudioError(f"reference {first + int((energy == 0).int().argmax())}: silent; leave this pair out")
@@ -117,7 +118,7 @@ def _measure(reference: Tensor, estimate: Tensor, first: int) -> tuple[np.ndarra
     product = (reference * estimate).sum(-1)
     correlation = product / (energy * other).sqrt().clamp(min=1e-30)
     for pair in torch.nonzero(correlation < CLEARLY_IN_LINE).flatten().tolist():
-        late, early = (samples[pair].cpu().numpy() for samples in (estimate, reference))
+        early, late = (samples[pair].cpu().numpy() for samples in pairs)
         check_alignment(f"estimate of pair {first + pair}", late, early, SAMPLE_RATE, ALIGNED_SECONDS)
     gain = torch.where(correlation >= CLEARLY_ALIKE, energy / product, 1.0)
     gain = torch.where(20 * gain.log10().abs() > LEVEL_TOLERANCE_DB, gain, 1.0)
@@ -133,8 +134,7 @@ def _measure(reference: Tensor, estimate: Tensor, first: int) -> tuple[np.ndarra
     usable = [not reason for reason in reasons]
     measured = np.full((len(reasons), len(VARIABLES)), np.nan)
     if any(usable):
-        found = variables.model_output_variables(reference[usable], estimate[usable], valid[:, usable])
-        measured[usable] = found.cpu().numpy()
+        measured[usable] = model_output_variables(reference[usable], estimate[usable], valid[:, usable]).cpu().numpy()
     return np.column_stack([measured, 20 * gain.log10().cpu().numpy()]), reasons
 
 

@@ -57,8 +57,8 @@ def recovered_bandwidth(
 
     There, Model A recovers "only a fraction of the spectrum width", and Models B and C fill the rest with what has the
     right magnitude and the wrong phase. So the width is measured twice: where the level is right, and where the
-    waveform is. Signals are [shape=(n,)] at the geometry's rate, n >= its window, which must have a bin in each band;
-    only bands under `limit_hz` count, a multiple of 250 to half the sample rate.
+    waveform is. Signals are [shape=(n,)] at the geometry's rate, n >= its window; only bands under `limit_hz` count, a
+    multiple of 250 to half the sample rate.
 
     In Hz, ``level_bandwidth_hz``: the long-term power is within 6 dB of the original's. ``waveform_bandwidth_hz``:
     besides, the power of the error, of complex spectra, is under the original's (SNR > 0 dB).
@@ -72,8 +72,7 @@ def recovered_bandwidth(
     power = np.stack([np.square(np.abs(part)).sum(-1) for part in (spectra[0], spectra[1] - spectra[0], spectra[1])])
     # Whole numbers, so that a bin on an edge falls into the band above it whatever the sample rate.
     band = np.arange(geometry.bins) * rate // (geometry.window * BAND_HZ)
-    starts = np.searchsorted(band, np.arange(limit_hz // BAND_HZ))
-    wanted, error, found = np.add.reduceat(power[:, band < limit_hz // BAND_HZ], starts, axis=1)
+    wanted, error, found = power @ (band[:, np.newaxis] == np.arange(limit_hz // BAND_HZ))
     offered = (wanted > 0) & (wanted >= 10 ** (-OFFERED_RANGE_DB / 10) * wanted.max())
     tolerance = 10 ** (LEVEL_TOLERANCE_DB / 10)
     level = offered & (found <= tolerance * wanted) & (tolerance * found >= wanted)

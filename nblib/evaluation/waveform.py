@@ -94,20 +94,13 @@ def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = F
     """
     check_pair(original, estimate, allow_silence=True)
     size = min(frame_samples, len(original))
-    frames, found = (
-        track[: len(track) // size * size].reshape(-1, size).astype(np.float64) for track in (original, estimate)
-    )
+    used = len(original) // size * size
+    frames, found = (track[:used].reshape(-1, size).astype(np.float64) for track in (original, estimate))
     energy, squared_error = np.square(frames).sum(1), np.square(frames - found).sum(1)
     heard = energy > 0
     with np.errstate(divide="ignore"):
         snr_db = 10 * np.log10(energy[heard] / squared_error[heard])
         psnr_db = -10 * np.log10(squared_error[heard] / size)
-    mean_db = float(snr_db.mean()) if heard.any() else math.nan
-    return {
-        "snr_db": mean_db,
-        "snr_20log_db": 2 * mean_db,
-        "psnr_db": float(psnr_db.mean()) if heard.any() else math.nan,
-        "snr_10ln": math.log(10) * mean_db,
-        "frames": int(heard.sum()),
-        "frames_left_out": int((~heard).sum()),
-    }
+    snr, psnr = (float(values.mean()) if heard.any() else math.nan for values in (snr_db, psnr_db))
+    readings = {"snr_db": snr, "snr_20log_db": 2 * snr, "psnr_db": psnr, "snr_10ln": math.log(10) * snr}
+    return readings | {"frames": int(heard.sum()), "frames_left_out": int((~heard).sum())}
