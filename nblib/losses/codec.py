@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from nblib import tensors
+from nblib.audio import Geometry
 from nblib.errors import ParameterError, StorageError, check_choice
-from nblib.losses.weighted import WeightedLoss
+from nblib.losses.weighted import LossSpec, WeightedLoss, loss
 from nblib.networks import MaskUNet, WaveUNet, configuration_layers
 
 ALL = "all"
 
 
+@loss("codec", "codec network")
 class CodecLoss(WeightedLoss):
     """Weighted l1 distance of a codec network's layer outputs, by default configuration F of IJCNN'20 Figure 2.
 
@@ -67,6 +70,11 @@ class CodecLoss(WeightedLoss):
         self.prediction = prediction
         self.network = network.first_layers(self.layers).fuse().requires_grad_(False)
 
+    @classmethod
+    def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
+        """As for any loss."""
+        return cls(teacher, spec.layers, spec.prediction, spec.unit_epochs)
+
     def train(self, mode: bool = True) -> CodecLoss:
         """As for any module, but the network stays in evaluation mode: batch norm and dropout must not move."""
         super().train(mode)
@@ -107,11 +115,11 @@ class CodecLoss(WeightedLoss):
         try:
             with torch.device("meta"):
                 network = kinds[header["kind"]](*header["settings"])
-                loss = cls(network, header["layers"], header["prediction"], header["unit_epochs"])
-            loss.load_state_dict(values, assign=True)
+                made = cls(network, header["layers"], header["prediction"], header["unit_epochs"])
+            made.load_state_dict(values, assign=True)
         except (KeyError, TypeError, RuntimeError) as error:
             raise StorageError(f"{path}: holds no codec loss ({error}); write it by CodecLoss.save") from error
-        return loss.requires_grad_(False)
+        return made.requires_grad_(False)
 
 
 def _layers(layers: str | Iterable[str], num_layers: int, known: tuple[str, ...]) -> Iterable[str]:

@@ -1,14 +1,36 @@
-"""What all losses share, a weighted sum of l1 terms with the papers' weight schedule, and the plain l1 baseline."""
+"""What all losses share: a weighted sum of named terms with the papers' weight schedule, and an entry by name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
-from nblib.errors import ParameterError
+from nblib.audio import Geometry
+from nblib.errors import ParameterError, check_choice
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """What a network is trained with: a name of `LOSSES`, and what that loss is made from.
+
+    `teacher` is the hash of the run of the loss network, for losses that have one; `layers`, `prediction` and
+    `unit_epochs` as for `CodecLoss`.
+    """
+
+    kind: str = "l1"
+    teacher: str = ""
+    layers: str | tuple[str, ...] = "F"
+    prediction: bool = False
+    unit_epochs: int = 10
+
+    def build(self, geometry: Geometry, domain: str, teacher: Any = None) -> WeightedLoss:
+        """The loss, around the network `teacher` where it has one; `geometry` and `domain` are those of its patches."""
+        check_choice("loss", self.kind, LOSSES)
+        return LOSSES[self.kind].build(self, geometry, domain, teacher)
 
 
 class WeightedLoss(nn.Module):
@@ -30,6 +52,11 @@ class WeightedLoss(nn.Module):
         is then set by the same rule.
     """
 
+    title: ClassVar[str]
+    contender: ClassVar[bool]
+    on_samples: ClassVar[bool] = False
+    """Whether it compares sound: a network on magnitudes is then heard with the phase of its input."""
+
     def __init__(self, names: tuple[str, ...], unit_epochs: int = 10, shares: Sequence[float] | None = None) -> None:
         super().__init__()
         self.names, self.unit_epochs = names, unit_epochs
@@ -42,6 +69,11 @@ class WeightedLoss(nn.Module):
         self.sums: Tensor
         self.batches: Tensor
         self.epochs: Tensor
+
+    @classmethod
+    def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
+        """The loss of a `LossSpec`; see there."""
+        return cls()  # type: ignore[call-arg]  # a loss that needs more says so by a build of its own
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """One scalar per name."""
@@ -85,12 +117,16 @@ class WeightedLoss(nn.Module):
         return True
 
 
-class L1Loss(WeightedLoss):
-    """Mean absolute difference of magnitudes (the baseline of IJCNN'20, equation 1) or samples (MM'19 equation 1)."""
+LOSSES: dict[str, type[WeightedLoss]] = {}
+Loss = TypeVar("Loss", bound=type[WeightedLoss])
 
-    def __init__(self) -> None:
-        super().__init__(("l1",))
 
-    def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
-        """The one term."""
-        return [l1_loss(estimate, target)]
+def loss(name: str, title: str, contender: bool = False) -> Callable[[Loss], Loss]:
+    """Enter a class in `LOSSES` by `name`; as a `contender` it is trained and compared wherever contenders are."""
+
+    def enter(kind: Loss) -> Loss:
+        kind.title, kind.contender = title, contender
+        LOSSES[name] = kind
+        return kind
+
+    return enter

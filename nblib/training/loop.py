@@ -18,11 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from nblib import tensors
-from nblib.audio import scale
 from nblib.errors import TrainingDiverged
 from nblib.losses import WeightedLoss
-from nblib.patches import PatchPairs
 from nblib.provenance import seed_everything
+from nblib.training.store import PatchPairs, View
 
 LOGGED_EPOCHS = (1, 5, 20, 80, 320)
 NAMED_ITEMS = 32  # in a message about a batch: the papers' largest batch
@@ -39,9 +38,7 @@ class Training:
     patience: int = 10  # epochs without improvement that end the run: the papers say "early stopping" and no number
     min_improvement: float = 1e-3  # relative; less does not count as an improvement
     gain_db: tuple[float, float] = (0.0, 0.0)  # range of a random gain per patch
-    epoch_share: float = (
-        1.0  # of the training patches that an epoch draws anew, and of the validation patches it looks at
-    )
+    epoch_share: float = 1.0  # of the training patches that an epoch draws anew, and of the validation patches
     checkpoint_seconds: float = 20.0  # at least so long between checkpoints; never changes a result
 
 
@@ -81,7 +78,7 @@ def train(
     validation: PatchPairs,
     config: Training,
     *,
-    domain: str | None,
+    view: View,
     seed: int,
     checkpoint: Path,
     log: Callable[[str], None],
@@ -93,9 +90,9 @@ def train(
     network, loss : nn.Module
         On the device to train on; the patches are moved there once.
     training, validation : PatchPairs
-        Linear magnitudes, scaled to `domain` batch by batch, after the random gain; or samples.
-    domain : str or None
-        Of the network's magnitudes; None for a network on samples.
+        Samples; the random gain comes first, then the view.
+    view : View
+        What the network sees of them.
     checkpoint : Path
         Where the state is kept while training; a run resumes from it. The caller removes it.
     log : callable
@@ -117,9 +114,9 @@ def train(
     while state.epoch < config.max_epochs and not _on_plateau(loss, config, state):
         state.epoch += 1
         seed_everything(seed, "epoch", state.epoch)
-        training_loss = _train_epoch(network, loss, optimiser, training, config, domain, state)
+        training_loss = _train_epoch(network, loss, optimiser, training, config, view, state)
         reweighted = loss.end_epoch()
-        validation_loss, validation_l1 = evaluate(network, loss, validation, config.batch_size, domain)
+        validation_loss, validation_l1 = evaluate(network, loss, validation, config.batch_size, view)
         if not math.isfinite(validation_loss):
             names = _suspects(validation, torch.arange(len(validation)))
             raise TrainingDiverged(f"epoch {state.epoch}: the validation loss is {validation_loss}; items {names}")
@@ -153,7 +150,7 @@ def _train_epoch(
     optimiser: torch.optim.Adam,
     pairs: PatchPairs,
     config: Training,
-    domain: str | None,
+    view: View,
     state: _State,
 ) -> float:
     network.train()
@@ -164,11 +161,11 @@ def _train_epoch(
     stopwatch = _Stopwatch(losses.device)
     for number, indices in enumerate(order):
         optimiser.param_groups[0]["lr"] = config.learning_rate / (1 + config.decay * state.step)
-        inputs, targets = _batch(pairs, indices, config.gain_db, domain)
-        estimate = network(inputs)
+        inputs, targets = _batch(pairs, indices, config.gain_db)
+        estimate = network(view(inputs))
         heard = estimate.detach().requires_grad_()
         with stopwatch:
-            value = loss(heard, targets)
+            value = loss(*_compared(loss, view, heard, inputs, targets))
             value.backward()
         optimiser.zero_grad(set_to_none=True)
         estimate.backward(heard.grad)
@@ -198,16 +195,23 @@ def _suspects(pairs: PatchPairs, indices: Tensor) -> str:
     )
 
 
-def _batch(
-    pairs: PatchPairs, indices: Tensor, gain_db: tuple[float, float], domain: str | None
-) -> tuple[Tensor, Tensor]:
+def _batch(pairs: PatchPairs, indices: Tensor, gain_db: tuple[float, float] = (0.0, 0.0)) -> tuple[Tensor, Tensor]:
     indices = indices.to(pairs.inputs.device)
     inputs, targets = pairs.inputs[indices], pairs.targets[indices]
-    if gain_db != (0.0, 0.0):
-        decibels = torch.empty(len(indices), *[1] * (inputs.ndim - 1)).uniform_(*gain_db).to(inputs.device)
-        gain = 10 ** (decibels / 20)
+    if tuple(gain_db) != (0.0, 0.0):
+        gain = 10 ** (torch.empty(len(indices), 1, 1).uniform_(*gain_db).to(inputs.device) / 20)
         inputs, targets = (inputs * gain).clamp(-1, 1), (targets * gain).clamp(-1, 1)
-    return (inputs, targets) if domain is None else (scale(inputs, domain), scale(targets, domain))
+    return inputs, targets
+
+
+def _compared(
+    loss: WeightedLoss, view: View, estimate: Tensor, inputs: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Estimate and target as the loss compares them; both go the same way, so that equal ones compare as equal."""
+    target = view(targets)
+    if not loss.on_samples or view.on_samples:
+        return estimate, target
+    return view.sound(estimate, inputs), view.sound(target, targets)
 
 
 class _Stopwatch:
@@ -240,16 +244,17 @@ class _Stopwatch:
 
 @torch.no_grad()
 def evaluate(
-    network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_size: int, domain: str | None
+    network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_size: int, view: View
 ) -> tuple[float, float]:
-    """Mean loss and mean l1 of scaled magnitudes or samples over `pairs`, without gain; no gradient, no dropout."""
+    """Mean loss and mean l1 of what the network sees over `pairs`, without gain; no gradient, no dropout."""
     network.eval()
     loss.eval()
     total = torch.zeros(2, dtype=torch.float64, device=pairs.inputs.device)
     for indices in torch.arange(len(pairs)).split(batch_size):
-        inputs, targets = _batch(pairs, indices, (0.0, 0.0), domain)
-        estimate = network(inputs)
-        total += len(indices) * torch.stack([loss(estimate, targets), (estimate - targets).abs().mean()]).double()
+        inputs, targets = _batch(pairs, indices)
+        estimate = network(view(inputs))
+        error = (estimate - view(targets)).abs().mean()
+        total += len(indices) * torch.stack([loss(*_compared(loss, view, estimate, inputs, targets)), error]).double()
     mean_loss, mean_l1 = (total / len(pairs)).tolist()
     return mean_loss, mean_l1
 

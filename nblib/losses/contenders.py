@@ -1,39 +1,59 @@
-"""The losses of MM'19 Section 6 for a network that puts out samples, where they look at its spectrogram.
+"""The losses that a network can be trained with, each an entry by name; those marked so are contenders.
 
-Model A is `L1Loss` on samples (equation 1) and Model D `CodecLoss` with a network on samples (equation 4); here are
-Models B and C. S(t, f) is the scaled magnitude that the codec network was trained on. Norms are means over elements,
-and the weights that the paper does not give, lambda_a, lambda_b, lambda_c and lambda_m, are all set by `WeightedLoss`.
+A further contender is one class here: it is then trained, scored, judged, drawn and claimed beside the others.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from nblib.audio import Geometry, scale, stft
 from nblib.losses.codec import ALL, CodecLoss
-from nblib.losses.weighted import WeightedLoss
+from nblib.losses.weighted import LossSpec, WeightedLoss, loss
 from nblib.networks import MaskUNet
 
 SAMPLES, MAGNITUDE = "samples", "magnitude"
 
 
+@loss("l1", "l1", contender=True)
+class L1Loss(WeightedLoss):
+    """Mean absolute difference of magnitudes (the baseline of IJCNN'20, equation 1) or samples (MM'19 equation 1)."""
+
+    def __init__(self) -> None:
+        super().__init__(("l1",))
+
+    def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
+        """The one term."""
+        return [l1_loss(estimate, target)]
+
+
+@loss("spectrogram", "samples and spectrogram")
 class SpectrogramLoss(WeightedLoss):
     """lambda_a || x - x_p ||_1 + lambda_b || S - S_p ||_1: MM'19 equation (2), Model B.
 
     Parameters
     ----------
     geometry : Geometry
-        Of the spectrogram; estimates are as long as its patches, or at least one window.
+        Of the spectrogram; estimates [shape=(batch, 1, n)] are at least one window long.
     domain : str
         Of the magnitudes, see `nblib.audio.scale`.
     unit_epochs : int >= 1
         Epochs with weights 1.
     """
 
+    on_samples = True
+
     def __init__(self, geometry: Geometry, domain: str, unit_epochs: int = 10) -> None:
         super().__init__((SAMPLES, MAGNITUDE), unit_epochs)
         self.geometry, self.domain = geometry, domain
+
+    @classmethod
+    def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
+        """As for any loss."""
+        return cls(geometry, domain, spec.unit_epochs)
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """The errors of samples and of scaled magnitudes."""
@@ -41,6 +61,7 @@ class SpectrogramLoss(WeightedLoss):
         return [l1_loss(estimate, target), l1_loss(heard, meant)]
 
 
+@loss("spectral_codec", "samples and codec network on the spectrogram")
 class SpectralCodecLoss(CodecLoss):
     """The error of samples, and equation (4) on the spectrogram: MM'19 equation (3), Model C.
 
@@ -57,10 +78,16 @@ class SpectralCodecLoss(CodecLoss):
     """
 
     before = (SAMPLES,)
+    on_samples = True
 
     def __init__(self, network: MaskUNet, geometry: Geometry, domain: str, unit_epochs: int = 10) -> None:
         super().__init__(network, ALL, prediction=True, unit_epochs=unit_epochs)
         self.geometry, self.domain = geometry, domain
+
+    @classmethod
+    def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
+        """As for any loss."""
+        return cls(teacher, geometry, domain, spec.unit_epochs)
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """The error of samples, then those of the network's layers and of its prediction."""
