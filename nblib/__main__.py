@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import difflib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nblib import suite
 from nblib.errors import NblibError, ParameterError
 from nblib.listening.server.command import add_listen
-from nblib.settings import PROFILES, Settings, settings
+from nblib.notebook import checked
+
+if TYPE_CHECKING:
+    from nblib.settings import Settings
 
 BAD_PARAMETERS = 2
 SEPARATE = """\
@@ -60,9 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     separate.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: beside FILE)")
     for each, command in ((run, _run), (shown, _list), (compare, _compare), (separate, _separate)):
         each.set_defaults(command=command)
-        each.add_argument("--profile", default="quick", metavar="P", help=f"{', '.join(PROFILES)} (default: quick)")
+        each.add_argument("--profile", default="quick", metavar="P", help="smoke, quick (default) or paper")
         each.add_argument("--corpus", default="embedded", metavar="C", help="embedded (the default) or real")
-        each.add_argument("--data-root", default="", metavar="DIR", help="folder of real recordings")
+        each.add_argument("--data-root", type=_folder, default="", metavar="DIR", help="of real recordings")
         each.add_argument("--seed", type=int, default=0, metavar="N", help="of everything drawn (default: 0)")
         each.add_argument(
             "--set", nargs="+", default=[], action="extend", metavar="NAME=VALUE", help="any setting, as list shows"
@@ -71,24 +74,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _folder(text: str) -> str:
+    return str(Path(text).expanduser().resolve())  # notebooks run in another folder
+
+
 def _settings(options: argparse.Namespace) -> Settings:
-    root = str(Path(options.data_root).expanduser().resolve()) if options.data_root else ""
-    return settings(
-        options.profile, options.corpus, data_root=root, seed=options.seed, changes=options.set, source="run"
-    )
+    return checked(options.profile, options.corpus, options.data_root, options.seed, "run", options.set)
 
 
 def _run(options: argparse.Namespace) -> int:
-    planned = suite.plan(
-        options.profile, options.corpus, options.data_root, options.seed, options.only, options.set
+    return suite.run(
+        *suite.plan(options.profile, options.corpus, options.data_root, options.seed, options.only, options.set)
     )
-    return suite.run(*planned)
 
 
 def _list(options: argparse.Namespace) -> int:
     """A notebook that cannot be read is named, and the others are shown."""
     if options.settings:
-        print("\n".join(f"{name} = {value!r}" for name, value in _flat(_settings(options))))
+        from nblib.settings import values
+
+        print("\n".join(f"{path} = {value!r}" for path, value in values(_settings(options)).items()))
         return suite.OK
     code = suite.OK
     for notebook in suite.SUITE:
@@ -103,21 +108,10 @@ def _list(options: argparse.Namespace) -> int:
     return code
 
 
-def _flat(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Every setting by its path, as ``--set`` takes it."""
-    if dataclasses.is_dataclass(value):
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if not isinstance(value, Mapping):
-        yield path, value
-        return
-    for name, inner in value.items():
-        yield from _flat(inner, f"{path}.{name}" if path else str(name))
-
-
 def _compare(options: argparse.Namespace) -> int:
     from nblib.compare import compare
 
-    return compare(_settings(options), html=options.html)
+    return compare(_settings(options), options.html)
 
 
 def _separate(options: argparse.Namespace) -> int:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
+import contextlib
 import difflib
 import os
 import platform
-import shlex
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nblib import __version__, paths
 from nblib.errors import ParameterError
-from nblib.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from nblib.settings import Settings
 
 STANDARD = ("profile", "corpus", "data_root", "seed", "source", "changes")
 
@@ -20,60 +24,52 @@ STANDARD = ("profile", "corpus", "data_root", "seed", "source", "changes")
 def start(profile: str, corpus: str, data_root: str, seed: int, source: str, changes: str) -> Settings:
     """Check a notebook's parameters, set the figure style, and say in one line what runs and from where.
 
-    The line starts with ``Environment:``, so that nbval can sanitise it. `changes` holds any settings as
-    ``path=value``, spaces between them; all others are as in `nblib.settings.settings`.
-
-    Raises
-    ------
-    ParameterError
-        A value is out of range, or papermill injected a parameter that the notebook does not declare or of another
-        type; the near miss is named.
+    The line starts with ``Environment:``, so that nbval can sanitise it. Raises `ParameterError` as `checked`, and
+    where papermill injected a parameter that the notebook does not declare, or of another type; it names the near miss.
     """
-    _refuse_undeclared()
-    try:
-        parts = shlex.split(changes)
-    except (ValueError, AttributeError) as error:  # an open quotation mark; no text
-        form = "write settings as text, 'path=value path=value'"
-        raise ParameterError(f"changes={changes!r}: {form} ({error})") from error
-    setup = settings(profile, corpus, data_root=data_root, seed=seed, changes=parts, source=source)
-    setup = dataclasses.replace(setup, device=choose_device())
+    import torch
+
     from nblib.figures import use_style
 
+    _refuse_undeclared()
+    setup = checked(profile, corpus, data_root, seed, source, changes, choose_device())
     use_style()
-    print(_environment_line(setup, changes))
+    said = f"profile {profile}, corpus {corpus}, seed {seed}" + (f", {changes}" if changes else "")
+    results = setup.results
+    shown = results.relative_to(paths.home()) if results.is_relative_to(paths.home()) else results
+    print(
+        f"Environment: nblib {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
+        f"{setup.device}; {said}; results {'read from' if source == 'record' else 'written to'} {shown.as_posix()}"
+    )
+    return setup
+
+
+def checked(
+    profile: str, corpus: str, data_root: str, seed: int, source: str, changes: str | Sequence[str], device: str = "cpu"
+) -> Settings:
+    """`nblib.settings.settings`, with a folder of recordings that is there; `ParameterError` where it is not."""
+    from nblib.settings import settings  # takes seconds, which those who list notebooks need not wait for
+
+    setup = settings(profile, corpus, data_root=data_root, seed=seed, source=source, changes=changes, device=device)
+    if corpus == "real" and not (data_root and Path(data_root).is_dir()):
+        raise ParameterError(
+            f"corpus='real' needs data_root, and {data_root!r} is not a folder: name that of recordings"
+        )
+    if data_root and corpus != "real":
+        raise ParameterError(f"data_root={data_root!r} is only read with corpus='real': set that, or leave it out")
     return setup
 
 
 def choose_device() -> str:
-    """``NBLIB_DEVICE`` (``cpu``, ``cuda`` or ``cuda:N``), or ``cuda`` where torch has it, else ``cpu``.
-
-    Raises
-    ------
-    ParameterError
-        ``NBLIB_DEVICE`` names something else, or a GPU that is not there.
-    """
+    """``NBLIB_DEVICE`` (``cpu``, ``cuda`` or ``cuda:N``; `ParameterError` if not there), or ``cuda`` where torch has it."""
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    known = ["cpu", *(["cuda"] if count else []), *(f"cuda:{index}" for index in range(count))]
-    wanted = os.environ.get("NBLIB_DEVICE") or known[min(count, 1)]
+    known = [*(["cuda"] if count else []), "cpu", *(f"cuda:{index}" for index in range(count))]
+    wanted = os.environ.get("NBLIB_DEVICE") or known[0]
     if wanted not in known:
         raise ParameterError(f"NBLIB_DEVICE={wanted!r}: this machine has {', '.join(known)}; choose one, or unset it")
     return wanted
-
-
-def _environment_line(setup: Settings, changes: str) -> str:
-    import torch
-
-    values = f"profile {setup.profile}, corpus {setup.corpus}, seed {setup.seed}" + (f", {changes}" if changes else "")
-    results = setup.results
-    if results.is_relative_to(paths.home()):
-        results = results.relative_to(paths.home())
-    return (
-        f"Environment: nblib {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
-        f"{setup.device}; {values}; results {'read from' if setup.source == 'record' else 'written to'} "
-        f"{results.as_posix()}"
-    )
 
 
 def check_type(name: str, default: object, value: object, where: str) -> None:
@@ -94,13 +90,13 @@ def _refuse_undeclared() -> None:
     # The first time that the cell ran, it followed the parameters cell, however often cells were run again later.
     before = [source for source in history[: history.index(injected[-1])] if not _is_injected(source)]
     declared = {name: value for source in before for name, value in _literals(source).items()}
+    names = declared or STANDARD  # the injected cell alone, run by hand, is all that can be known
     for name, value in _literals(injected[-1]).items():
-        if name in declared:
-            check_type(name, declared[name], value, "this notebook")
-        elif declared or name not in STANDARD:  # the injected cell alone, run by hand, is all that can be known
-            near = difflib.get_close_matches(name, declared or STANDARD, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(declared or STANDARD)}"
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
             raise ParameterError(f"parameter {name!r} is not declared in this notebook's parameters cell: {hint}")
+        check_type(name, declared.get(name, value), value, "this notebook")
 
 
 def _is_injected(source: str) -> bool:
@@ -114,8 +110,6 @@ def _literals(source: str) -> dict[str, object]:
     found = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            try:
+            with contextlib.suppress(ValueError):
                 found[node.targets[0].id] = ast.literal_eval(node.value)
-            except ValueError:
-                continue
     return found

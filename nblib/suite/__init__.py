@@ -8,17 +8,18 @@ import dataclasses
 import difflib
 import json
 import math
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nblib import paths
 from nblib.errors import ParameterError, check_choice
-from nblib.notebook import STANDARD, check_type
-from nblib.settings import Settings, settings
+from nblib.notebook import STANDARD, check_type, checked
 from nblib.suite.progress import Job, clock, display
+
+if TYPE_CHECKING:
+    from nblib.settings import Settings
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -85,19 +86,16 @@ def plan(
     """
     texts = _split(changes)
     source = texts.pop("source", "run")
-    if data_root and corpus != "real":
-        raise ParameterError(f"--data-root {data_root} is only read with --corpus real: add that, or leave it out")
-    data_root = str(Path(data_root).expanduser().resolve()) if data_root else ""  # notebooks run in another folder
     declared = {notebook: parameters(notebook) for notebook in _choose(only)}
     own = {name for found in declared.values() for name in found if name not in STANDARD}
-    further = [f"{name}={text}" for name, text in texts.items() if name not in own]
+    further = ["".join(f"{name}={text}".split()) for name, text in texts.items() if name not in own]
     try:
-        setup = settings(profile, corpus, data_root=data_root, seed=seed, changes=further, source=source)
+        setup = checked(profile, corpus, data_root, seed, source, further)
     except ParameterError as error:
         near = [match for name in texts.keys() - own for match in difflib.get_close_matches(name, own, n=1)]
         raise ParameterError(f"{error}; or did you mean the notebooks' {near[0]!r}?") if near else error from None
-    shared = dict(zip(STANDARD, (profile, corpus, data_root, seed, source, shlex.join(further)), strict=True))
-    copies = paths.data().resolve() / "executed" / setup.name
+    shared = dict(zip(STANDARD, (profile, corpus, data_root, seed, source, " ".join(further)), strict=True))
+    copies = paths.executed(setup.name).resolve()
     jobs = []
     for notebook, found in declared.items():
         special = {name: _value(found[name], texts[name], notebook.name) for name in found.keys() & texts.keys()}
@@ -193,7 +191,7 @@ def _report(jobs: Sequence[Job]) -> None:
 
 def _compare(setup: Settings) -> None:
     if not dataclasses.replace(setup, source="record").results.is_dir():
-        print(f"nothing to compare with: there is no record of {setup.name}")
+        print(f"nothing to compare with: there is no record of {setup.record_name}")
         return
     from nblib.compare import compare
 
