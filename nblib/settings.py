@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nblib import paths
-from nblib.audio import Codec, Geometry
+from nblib.audio import DOMAINS, Codec, Geometry
 from nblib.entries import (
     BASELINE,
     CODEC,
@@ -33,7 +33,8 @@ from nblib.entries import (
 )
 from nblib.errors import ParameterError, check_choice, check_whole
 from nblib.listening import PUBLISHED_TESTS
-from nblib.losses import LOSSES
+from nblib.losses import ALL, LOSSES
+from nblib.networks import CONFIGURATIONS
 from nblib.provenance import config_hash
 from nblib.training import NetworkSpec, Training
 
@@ -77,6 +78,14 @@ class Settings:
     participants: int = PUBLISHED_TESTS["IJCNN'20 Figure 5"].participants
     listening_items: int = PUBLISHED_TESTS["IJCNN'20 Figure 5"].items
     mm19: Autoencoding = Autoencoding()
+
+    def __post_init__(self) -> None:
+        check_choice("domain", self.domain, DOMAINS)
+        check_choice("loss_layers", self.loss_layers, (*CONFIGURATIONS, ALL))
+        for teacher in self.teachers.values():
+            check_choice("loss_network", teacher.loss_network, self.loss_networks)
+        for name in self.only_capacities:
+            check_choice("only_capacities", name, {each for own in self.capacities.values() for each in own})
 
     @property
     def codec(self) -> Codec:
@@ -227,12 +236,27 @@ def _read(path: str, text: str, default: Any) -> Any:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = text
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and (default is None or isinstance(default, float)):
         value = float(value)
-    optional = default is None and isinstance(value, (int, float))
-    if not optional and (type(value) is not type(default)):
+    if not (number and default is None) and not _alike(value, default):
         kind, example = type(default).__name__, f"like {default!r}"
         raise ParameterError(f"setting {path}={text}: must be of type {kind}, {example}, not {type(value).__name__}")
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not 0 < value < float("inf"):
-        raise ParameterError(f"setting {path}={text}: must be more than 0, like {default!r}")
+    if isinstance(value, int) and number and value < 1:
+        raise ParameterError(f"setting {path}={text}: must be at least 1, like {default!r}")
+    if isinstance(value, float) and not 0 <= value < float("inf"):
+        raise ParameterError(f"setting {path}={text}: must be at least 0 and finite, like {default!r}")
     return value
+
+
+def _alike(value: Any, default: Any) -> bool:
+    """Whether `value` can stand where `default` does; numbers in pairs, names in any number."""
+    if not isinstance(default, tuple):
+        return type(value) is type(default)
+    numbers = bool(default) and isinstance(default[0], float)
+    kinds = (int, float) if numbers else (str,)
+    return (
+        isinstance(value, tuple)
+        and all(type(each) in kinds for each in value)
+        and len(value) == (len(default) if numbers else len(value))
+    )
