@@ -57,7 +57,7 @@ class Recording(NamedTuple):
     file: str
     split: str
     group: str
-    info: Mapping[str, str | float]
+    info: Mapping[str, Any]
     sounds: tuple[str, ...]
     plan: Any
 

@@ -32,25 +32,21 @@ def write_music(folder: str | Path, *, pieces: int, seconds: float, sample_rate:
 
     Ensemble, tempo, transposition, excerpt, velocities, human timing, room and level (peak -12 to -1 dBFS) are drawn
     from the seed. Pieces are split by work, 70/20/10 (MM'19, Section 3); no piece's sound depends on their number.
+    Where items.csv is there already, nothing is done.
 
     Parameters
     ----------
-    folder : str or Path
-        Where items.csv is there already, nothing is done.
     pieces : int >= 3
         With more than there are works (some 3,000) a work comes again in another arrangement, in the same split.
     seconds : float >= 1
         Length of each piece. A work that is shorter starts again from its beginning.
     sample_rate : int
         Hz, 8,000 to 48,000.
-    seed : int
 
     Raises
     ------
-    ParameterError
-        A setting is out of range.
-    CorpusError
-        The packages that bring scores or instruments are missing, or the pieces come from fewer than 3 works.
+    ParameterError, CorpusError
+        A setting is out of range; scores or instruments are missing, or the pieces come from fewer than 3 works.
     """
     check_whole("pieces", pieces, 3)
     check_settings(sample_rate, seconds, 1, {"pieces": pieces})
@@ -66,14 +62,10 @@ def plan_music(pieces: int, seed: int) -> list[Recording]:
     recordings = []
     for piece, work in enumerate(works):
         ensemble = ENSEMBLES[turn(len(ENSEMBLES), piece, seed, "ensembles")]
-        name = f"{piece:05d}-{_slug(work.path.rsplit('.', 1)[0])}-{_slug(ensemble.name)}"
+        name = re.sub(r"[^A-Za-z0-9]+", "-", f"{piece:05d} {work.path.rsplit('.', 1)[0]} {ensemble.name}")
         info = {"title": work.title, **ensemble.info, "kind": work.shelf}
         recordings.append(Recording(name, splits[work.group], work.group, info, (f"{name}.wav",), (work, ensemble)))
     return recordings
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
 
 
 def _play_piece(seconds: float, sample_rate: int, seed: int, recording: Recording) -> tuple[np.ndarray]:
