@@ -38,8 +38,7 @@ def arrange(
     quarters = seconds * quarters_per_second + beat
     excerpts = [_excerpt(score, quarters, generator) for _ in range(EXCERPTS if singer else 1)]
     voices = max(excerpts, key=lambda cut: sung_time(cut[leader(cut)])) if singer else excerpts[0]
-    slots = int(np.ceil(quarters / (SLOT_BEATS * beat)))
-    chords = harmony(voices, slots, SLOT_BEATS * beat)
+    chords = harmony(voices, int(np.ceil(quarters / (SLOT_BEATS * beat))), SLOT_BEATS * beat)
     melody, played = split_melody(voices) if singer else (None, voices)
     if len(played) < 3:
         played = played + _filling_voices(voices, chords, SLOT_BEATS * beat)
@@ -77,8 +76,7 @@ def harmony(voices: list[np.ndarray], slots: int, slot: float) -> list[tuple[int
     triads = [(root, minor) for root in range(12) for minor in (False, True)]
     table = np.full((24, 12), -0.5)
     for row, chord in enumerate(triads):
-        table[row, _tones(chord)] = 1.0
-        table[row, chord[0]] = 1.5
+        table[row, _tones(chord)] = 1.5, 1.0, 1.0
     chosen: list[tuple[int, bool]] = []
     for fits in weights @ table.T:
         if chosen:
@@ -120,12 +118,8 @@ class _Clock:
 def _tempo(score: Score, ensemble: Ensemble, generator: np.random.Generator) -> tuple[float, float]:
     onsets = np.unique(np.concatenate([notes[:, 0] for notes in score.voices]))
     rate = float(generator.uniform(*ensemble.onsets)) * max(score.length, 1.0) / len(onsets)
-    beat = score.beat
-    while rate / beat < 75 / 60:
-        beat /= 2
-    while rate / beat >= 150 / 60:
-        beat *= 2
-    return rate, beat
+    octaves = np.floor(np.log2(rate / score.beat / (75 / 60)))  # so that a beat lasts as in 75 to 150 a minute
+    return rate, float(score.beat * 2**octaves)
 
 
 def _excerpt(score: Score, quarters: float, generator: np.random.Generator) -> list[np.ndarray]:

@@ -10,16 +10,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Comp:
-    """An accompanist on the harmony; `low` is the lowest MIDI key of its chords.
-
-    `style`: ``pad`` (held chords), ``chord``, ``strum`` (one string after the other), ``arpeggio``, ``bass`` (roots) or
-    ``walk`` (chord tones as a bass).
-    """
+    """An accompanist on the harmony."""
 
     program: str
-    style: str
+    style: str  # pad (held), chord, strum (one string after the other), arpeggio, bass (roots) or walk (chord tones)
     rhythm: str = "x.......x......."
-    low: int = 48
+    low: int = 48  # the lowest MIDI key of its chords
 
 
 @dataclass(frozen=True)
@@ -37,11 +33,6 @@ class Ensemble:
     room: tuple[float, float] = (0.3, 0.9)  # reverberation time RT60, seconds
     drive: float = 0.0  # 1: the loudest passages are compressed to about half, as a produced record is
     pedal: bool = False  # notes are held until the harmony changes
-
-    @property
-    def info(self) -> dict[str, str]:
-        """What a listing says of it."""
-        return {"ensemble": self.name, "character": self.character}
 
 
 # Tables read best in rows.

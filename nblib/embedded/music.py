@@ -63,7 +63,8 @@ def plan_music(pieces: int, seed: int) -> list[Recording]:
     for piece, work in enumerate(works):
         ensemble = ENSEMBLES[turn(len(ENSEMBLES), piece, seed, "ensembles")]
         name = re.sub(r"[^A-Za-z0-9]+", "-", f"{piece:05d} {work.path.rsplit('.', 1)[0]} {ensemble.name}")
-        info = {"title": work.title, **ensemble.info, "kind": work.shelf}
+        played = {"ensemble": ensemble.name, "character": ensemble.character}
+        info = {"title": work.title, **played, "kind": work.shelf}
         recordings.append(Recording(name, splits[work.group], work.group, info, (f"{name}.wav",), (work, ensemble)))
     return recordings
 
@@ -81,10 +82,7 @@ def _play_piece(seconds: float, sample_rate: int, seed: int, recording: Recordin
 def perform(
     performance: Performance, ensemble: Ensemble, seconds: float, sample_rate: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """What `ensemble` plays in its room [shape=(round(seconds * sample_rate),)], of no fixed level, its ends cut off.
-
-    `generator` draws the room.
-    """
+    """What `ensemble` plays in a drawn room [shape=(round(seconds * sample_rate),)], of no fixed level, not faded."""
     rate = render_rate(sample_rate)
     samples = play(performance.notes, performance.channels, seconds, rate)
     if ensemble.drive:  # compress what is louder than most, as amplifiers and records do

@@ -6,7 +6,6 @@ goes past music21's cache of pickled scores: nothing hangs on an earlier run, an
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import warnings
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nblib.embedded.layouts import turn
+from nblib.embedded.layouts import package_path, turn
 from nblib.errors import CorpusError
 from nblib.provenance import random_generator
 
@@ -63,15 +62,8 @@ class Score:
 
 
 def corpus_folder() -> Path:
-    """The folder of music21's bundled scores, found without importing music21; `CorpusError` if it is not there."""
-    found = importlib.util.find_spec("music21")
-    folder = Path(found.origin).parent / "corpus" if found and found.origin else Path("music21/corpus")
-    if not (folder / "bach").is_dir():
-        raise CorpusError(
-            f"{folder}: music21's corpus of scores is not there; run `pip install music21` (not the"
-            " distribution without corpus)"
-        )
-    return folder
+    """The folder of music21's bundled scores (there is a distribution without), found without importing music21."""
+    return package_path("music21", "corpus/bach").parent
 
 
 def _work(path: str, shelf: str) -> Work:

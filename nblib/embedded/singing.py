@@ -12,7 +12,7 @@ breath in the voice; effort changes loudness and a little brightness, not the gl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 import parselmouth
@@ -39,15 +39,8 @@ PITCH_HZ = (70.0, 500.0)  # that espeak-ng's voices speak at
 FINE = 4  # times the rate at which periods are laid beside one another: PSOLA rounds them to samples, a hiss otherwise
 EVENNESS = 0.7  # of the differences in level between syllables are taken out: singers and records have fewer
 FADE_SECONDS = 0.02
+Placed: TypeAlias = tuple[tuple[float, float], Note]  # where in the song a syllable's vowel lies, and its first note
 PRESENCE_DB, AIR_DB, BREATH_DB = (3.0, 9.0), (-36.0, -26.0), (-34.0, -22.0)  # the last two under the voice
-
-
-class Placed(NamedTuple):
-    """One syllable: its vowel in the spoken samples and in the song, both in seconds, and its notes."""
-
-    spoken: tuple[float, float]
-    sung: tuple[float, float]
-    notes: list[Note]
 
 
 def sing(
@@ -90,8 +83,8 @@ def align(phonemes: Sequence[Phoneme], groups: Sequence[list[Note]], free: float
     """Lay a phrase's sounds, the pause after it among them, on notes: each vowel on its own, consonants before it.
 
     `groups` are the notes of each syllable; they are made as many as the vowels. The first consonants should not begin
-    before `free` seconds. Also the knots [shape=(k, 2)] of spoken and song seconds, both ascending, between which both
-    run evenly.
+    before `free` seconds. Returns the vowels, and knots [shape=(k, 2)] of spoken and song seconds, both ascending,
+    between which both run evenly.
     """
     starts = np.asarray([phoneme.start for phoneme in phonemes]) / SAMPLE_RATE
     vowels = [place for place, phoneme in enumerate(phonemes[:-1]) if phoneme.name[:1] in VOWELS]
@@ -100,14 +93,14 @@ def align(phonemes: Sequence[Phoneme], groups: Sequence[list[Note]], free: float
     begins = [group[0].start for group in notes] + [notes[-1][-1].end]
     lead = min(CONSONANTS * starts[vowels[0]], max(0.03, begins[0] - free))
     knots = [(0.0, begins[0] - lead)]
-    placed = []
+    placed: list[Placed] = []
     for index, place in enumerate(vowels):
         spoken = (float(starts[place]), float(starts[place + 1]))
         after = float(starts[vowels[index + 1]] if index + 1 < len(vowels) else end) - spoken[1]
         room = begins[index + 1] - begins[index]
         sung = (begins[index], begins[index + 1] - min(CONSONANTS * after, MOST_CONSONANTS * room))
         knots += _vowel_knots(phonemes[place].name, spoken, sung)
-        placed.append(Placed(spoken, sung, notes[index]))
+        placed.append((sung, notes[index][0]))
     knots.append((end, begins[-1]))
     table = np.asarray(knots)
     return placed, table[np.append(np.diff(table[:, 0]) > 1e-4, True)]
@@ -165,10 +158,10 @@ def _loudness(
 ) -> np.ndarray:
     """A gain in dB for every sample: syllables more alike, an arch over the phrase, high and stressed notes louder."""
     points: list[tuple[float, float]] = []
-    first, last = placed[0].sung[0], placed[-1].sung[1]
-    vowels = [slice(*(max(0, round((time - start) * SAMPLE_RATE)) for time in each.sung)) for each in placed]
+    first, last = placed[0][0][0], placed[-1][0][1]
+    vowels = [slice(*(max(0, round((time - start) * SAMPLE_RATE)) for time in sung)) for sung, _ in placed]
     levels = [10 * np.log10(np.mean(samples[vowel] ** 2) + 1e-9) for vowel in vowels]
-    for (_, (begin, end), (note, *_)), level in zip(placed, levels, strict=True):
+    for ((begin, end), note), level in zip(placed, levels, strict=True):
         wanted = 0.12 * (note.velocity - 80) + 0.25 * (note.key - (singer.low + singer.high) / 2)
         gain = wanted - EVENNESS * (level - float(np.mean(levels)))
         for part, swell in ((0.1, -1.0), (0.45, 0.5), (0.9, -1.5)):

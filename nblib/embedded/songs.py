@@ -46,8 +46,6 @@ NOTE_SECONDS = (0.32, 0.62)
 ACCOMPANISTS = tuple(each for each in ENSEMBLES if not {"choir", "voices"} & set(", ".join(each.layers).split(", ")))
 """Ensembles without sampled voices: these would be vocals among what is to be taken away from vocals."""
 
-SOUNDS = ("mixture", "vocals", "other")
-
 
 class Plan(NamedTuple):
     """What is known of a song before its score is opened."""
@@ -102,13 +100,14 @@ def plan_songs(sizes: dict[str, int], seconds: float, seed: int) -> list[Recordi
             info = {
                 "title": work.title,
                 "snr_db": plan.snr_db,
-                **plan.ensemble.info,
+                "ensemble": plan.ensemble.name,
+                "character": plan.ensemble.character,
                 "singer": plan.voice.name,
                 "range": plan.singer.name,
                 "lyrics": " ".join(words.text for words in plan.verse),
             }
             file = f"{'test' if split == 'test' else 'train'}/{split}-{index:05d}"
-            sounds = tuple(f"{file}/{sound}.wav" for sound in SOUNDS)
+            sounds = (f"{file}/mixture.wav", f"{file}/vocals.wav", f"{file}/other.wav")
             recordings.append(Recording(file, split, work.group, info, sounds, plan))
     return recordings
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from nblib.errors import CorpusError
+from nblib.embedded.layouts import package_path
 
 
 class Channel(NamedTuple):
@@ -76,11 +74,7 @@ def render_rate(sample_rate: int) -> int:
 
 @cache
 def _soundfont() -> bytes:
-    found = importlib.util.find_spec("pretty_midi")
-    path = Path(found.origin).with_name("TimGM6mb.sf2") if found and found.origin else Path("TimGM6mb.sf2")
-    if not path.is_file():
-        raise CorpusError(f"{path}: the soundfont inside pretty_midi is missing; run `pip install pretty_midi`")
-    return path.read_bytes()
+    return package_path("pretty_midi", "TimGM6mb.sf2").read_bytes()
 
 
 def _events(notes: Sequence[Note], sample_rate: int) -> list[tuple[int, int, int, int]]:
