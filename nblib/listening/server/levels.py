@@ -42,54 +42,41 @@ def fade(samples: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def comparable(item: str, sounds: Mapping[str, np.ndarray], reference: str, sample_rate: int) -> dict[str, np.ndarray]:
-    """The systems of one item in equal length, in line with the reference, faded at both ends.
+    """The systems of one item cut to the shortest, in line with the reference, faded at both ends.
 
-    Parameters
-    ----------
-    sounds : mapping
-        System to samples [shape=(n,) or (n, 2)], floating point. Lengths may differ by `PADDING_SECONDS`: all are cut
-        to the shortest.
-    reference : str
-        The system that the others must be in line with: `nblib.audio.check_alignment`.
-
-    Raises
-    ------
-    AudioError
-        Samples that are no signal (empty, not finite, silent), under `SHORTEST_SECONDS`, of another number of channels
-        or length than the reference, or out of line; the message names item and system.
+    `sounds` are samples [shape=(n,) or (n, 2)] by system. `AudioError`, with item and system, for samples that are no
+    signal (empty, not finite, silent), under `SHORTEST_SECONDS`, of another number of channels than the reference, over
+    `PADDING_SECONDS` longer than the shortest, or more than `ALIGNED_SECONDS` out of line.
     """
-    signals = {system: np.asarray(samples) for system, samples in sounds.items()}
-    for system, samples in signals.items():
-        name = f"item {item!r}, system {system!r}"
+    names = {system: f"item {item!r}, system {system!r}" for system in sounds}
+    for system, samples in sounds.items():
         if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] != 2):
-            raise AudioError(f"{name}: samples of shape {samples.shape}; (n,) or (n, 2) is needed: down-mix first")
-        check_signal(samples.T, name, minimum_samples=round(SHORTEST_SECONDS * sample_rate))
-        if samples.ndim != signals[reference].ndim:
-            raise AudioError(f"{name}: mono beside stereo (system {reference!r}); give all one or two channels")
-    shortest = min(signals, key=lambda system: len(signals[system]))
-    longest = max(signals, key=lambda system: len(signals[system]))
-    length = len(signals[shortest])
-    if len(signals[longest]) - length > round(PADDING_SECONDS * sample_rate):
+            raise AudioError(
+                f"{names[system]}: samples of shape {samples.shape}; (n,) or (n, 2) needed: down-mix first"
+            )
+        check_signal(samples.T, names[system], minimum_samples=round(SHORTEST_SECONDS * sample_rate))
+        if samples.ndim != sounds[reference].ndim:
+            raise AudioError(
+                f"{names[system]}: mono beside stereo (system {reference!r}); give all one or two channels"
+            )
+    shortest, *_, longest = sorted(sounds, key=lambda system: len(sounds[system]))
+    length = len(sounds[shortest])
+    if len(sounds[longest]) - length > round(PADDING_SECONDS * sample_rate):
         raise AudioError(
-            f"item {item!r}: system {longest!r} has {len(signals[longest])} samples, system {shortest!r} {length}: "
+            f"item {item!r}: system {longest!r} has {len(sounds[longest])} samples, system {shortest!r} {length}: "
             f"more than {1000 * PADDING_SECONDS:g} ms apart; cut them to the same passage"
         )
-    cut = {system: samples[:length].astype(np.float64) for system, samples in signals.items()}
+    cut = {system: samples[:length].astype(np.float64) for system, samples in sounds.items()}
     for system, samples in cut.items():
-        check_alignment(f"item {item!r}, system {system!r}", samples, cut[reference], sample_rate, ALIGNED_SECONDS)
+        check_alignment(names[system], samples, cut[reference], sample_rate, ALIGNED_SECONDS)
     return {system: fade(samples, sample_rate) for system, samples in cut.items()}
 
 
 def matched(item: str, sounds: Mapping[str, np.ndarray], reference: str, sample_rate: int) -> dict[str, np.ndarray]:
     """All systems of one item at the reference's loudness, peaks within -1 dBFS.
 
-    Where the highest peak would exceed -1 dBFS, all systems of the item are lowered by the same gain, so that they stay
-    matched; an item is never raised.
-
-    Raises
-    ------
-    AudioError
-        A system has no block over the gate of -70 LUFS, so that its loudness cannot be measured.
+    Where the highest peak would exceed that, all are lowered by the same gain, so that they stay matched; none is ever
+    raised. `AudioError` where a system has no block over the gate, so that its loudness cannot be measured.
     """
     levels = {system: loudness(samples, sample_rate) for system, samples in sounds.items()}
     for system, level in levels.items():

@@ -8,14 +8,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from nblib import paths
 from nblib.errors import ParameterError, check_choice
-from nblib.listening.votes import KINDS
 
-FILE = "test.json"
-SOUNDS = "sounds"
+FILE, SOUNDS = "test.json", "sounds"
 VOTES = "votes.sqlite"  # the server's, unless it is told another database
 VERSION = 1
 # MM'19 Section 7.2; IJCNN'20 Section IV, speech and vocals.
@@ -24,42 +19,24 @@ QUESTIONS = {
     "intelligible": "Which one is more intelligible?",
     "vocals": "In which one are the vocals more distinct and stronger compared to the background track?",
 }
-_SOUND_NAME = re.compile(r"[0-9a-f]{16}\.flac")
 
 
 @dataclass(frozen=True)
 class HeadphoneTrial:
-    """Three tones in one file, one of them quieter: told apart on headphones only (Woods et al. 2017)."""
+    """Three tones in one file; the `quietest` (1, 2 or 3) is told on headphones only (Woods et al. 2017)."""
 
     sound: str
-    quietest: int  # 1, 2 or 3
+    quietest: int
 
 
 @dataclass(frozen=True)
 class ListeningTest:
     """A test of paired comparisons.
 
-    Parameters
-    ----------
-    name : str
-        Title that participants see.
-    question : str
-        A key of `QUESTIONS`.
-    reference : str
-        The system that participants can hear beside A and B ("the original").
-    sounds : dict
-        ``sounds[item][system]``: file name under ``sounds/``, the digest of its content and ".flac", so that it tells
-        nothing of the system.
-    pairs : list of tuple
-        (item, system_a, system_b, kind), with kind as in `nblib.listening.votes`.
-    headphone_trials : list of HeadphoneTrial
-        May be empty.
-    seed : int
-        Of the orders and sides that are drawn per participant.
-    sample_rate : int
-        In Hz, of all sounds.
-    minimum_heard_seconds : float
-        How long A and B must each have sounded before a choice is taken.
+    ``name`` is its title; ``question`` a key of `QUESTIONS`; ``reference`` the system that can be heard beside A and B;
+    ``sounds[item][system]`` a file under ``sounds/``, named by its content's digest, so that it tells nothing of the
+    system; ``pairs`` are (item, system_a, system_b, kind); ``seed`` is of what is drawn per participant;
+    ``sample_rate`` in Hz; A and B must each have sounded for ``minimum_heard_seconds`` before a choice is taken.
     """
 
     name: str
@@ -72,28 +49,13 @@ class ListeningTest:
     sample_rate: int
     minimum_heard_seconds: float = 1.0
 
-    def pair_table(self, kind: str) -> pd.DataFrame:
-        """Its pairs of one kind: columns item, system_a, system_b, kind."""
-        check_choice("kind", kind, KINDS)
-        rows = [pair for pair in self.pairs if pair[3] == kind]
-        return pd.DataFrame(rows, columns=["item", "system_a", "system_b", "kind"])
-
-
-def save(test: ListeningTest, folder: Path) -> None:
-    """Write ``test.json``, whole. The sounds must lie there before, so that what can be loaded is complete."""
-    text = json.dumps({"version": VERSION} | dataclasses.asdict(test), indent=1, ensure_ascii=False)
-    with paths.whole(folder / FILE) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    def as_text(self) -> str:
+        """The content of ``test.json``."""
+        return json.dumps({"version": VERSION} | dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
 
 
 def load(folder: Path) -> ListeningTest:
-    """Read a test's folder.
-
-    Raises
-    ------
-    ParameterError
-        It is missing, no listening test, of another version, or lacks a sound; the message names what and where.
-    """
+    """Read a test's folder; `ParameterError` where it is no listening test, of another version, or lacks a sound."""
     path = folder / FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -112,6 +74,6 @@ def load(folder: Path) -> ListeningTest:
     except (KeyError, TypeError, ValueError) as error:
         raise ParameterError(f"{path}: {type(error).__name__} {error}; build the test again") from error
     for name in [*names, *(trial.sound for trial in test.headphone_trials)]:
-        if not _SOUND_NAME.fullmatch(str(name)) or not (folder / SOUNDS / name).is_file():
+        if not re.fullmatch(r"[0-9a-f]{16}\.flac", str(name)) or not (folder / SOUNDS / name).is_file():
             raise ParameterError(f"{folder / SOUNDS}: sound {name!r} of {FILE} is not there; build the test again")
     return test

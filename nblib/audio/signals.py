@@ -1,17 +1,21 @@
-"""Are two signals in line?"""
+"""Are two signals in line? The loudest stretch, a zero-phase band limit (MM'19 Section 6.1), noise of a spectrum."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy.fft import irfft, next_fast_len, rfft
+from torchaudio.functional import resample
 
-from nblib.errors import AudioError
+from nblib.errors import AudioError, ParameterError
+from nblib.provenance import random_generator
 
 SEARCH_SECONDS = 1.0
 CLEAR = 2.0
 CORRELATED = 0.05  # what the same sound keeps of its correlation in noise 26 dB stronger
 _PEAK_SECONDS = 0.002  # how far around a peak its own flanks reach
 _FLOOR = 1e-8  # cross-power under which phases are rounding, relative to the strongest bin
+ZERO_CROSSINGS = 64  # of the band limit's sinc on each side; tones up to 93 % of the cut-off pass within 0.2 %
 
 
 def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | None:
@@ -24,12 +28,7 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     unrelated ones attain, and the samples themselves are correlated there by at least `CORRELATED`. (A network that
     learnt nothing and puts out a click and a hum has such a peak, at any lag, and no such correlation.)
 
-    Parameters
-    ----------
-    samples, reference : np.ndarray [shape=(n,) or (n, 2)]
-        Equal shapes; stereo is down-mixed by the mean.
-    sample_rate : int
-        Hz.
+    `samples` and `reference` have equal shapes, (n,) or (n, 2); stereo is down-mixed by the mean.
     """
     late, early = (signal.mean(-1) if signal.ndim == 2 else signal for signal in (samples, reference))
     size = next_fast_len(2 * len(late), real=True)
@@ -67,3 +66,34 @@ def check_alignment(
     raise AudioError(
         f"{name}: {abs(found)} samples ({1000 * abs(found) / sample_rate:.1f} ms) {side} than the reference; {remedy}"
     )
+
+
+def loudest(samples: np.ndarray, length: int) -> slice:
+    """The `length` samples of `samples` [shape=(n,)] with the most energy, all where there are fewer: no pause."""
+    length = min(length, len(samples))
+    energy = np.concatenate([[0.0], np.square(samples, dtype=np.float64).cumsum()])
+    start = int(np.argmax(energy[length:] - energy[: len(energy) - length]))
+    return slice(start, start + length)
+
+
+def band_limit(samples: np.ndarray, sample_rate: int, cutoff_hz: int) -> np.ndarray:
+    """`samples` [shape=(n,)] without what lies above `cutoff_hz`, same length, zero phase, float32.
+
+    Resampled to ``2 * cutoff_hz`` and back, a sinc low-pass; `ParameterError` unless 0 < cutoff_hz < sample_rate / 2.
+    """
+    if not 0 < cutoff_hz < sample_rate / 2:
+        raise ParameterError(f"cutoff_hz={cutoff_hz!r}: between 0 and {sample_rate / 2:g} Hz is needed")
+    limited = torch.from_numpy(np.array(samples, np.float32))
+    for rates in ((sample_rate, 2 * cutoff_hz), (2 * cutoff_hz, sample_rate)):
+        limited = resample(limited, *rates, lowpass_filter_width=ZERO_CROSSINGS)
+    # Both steps round the length up, so there are always enough samples to cut the original length from.
+    return limited[: len(samples)].numpy()
+
+
+def noise_like(samples: np.ndarray, *seed: str | int) -> np.ndarray:
+    """Stationary noise [shape=(n,), float64] of the long-term spectrum and energy of `samples`: with random phases."""
+    spectrum = np.fft.rfft(samples)
+    phases = random_generator("noise like", *seed).random(len(spectrum))
+    noise = np.fft.irfft(spectrum * np.exp(2j * np.pi * phases), len(samples))
+    wanted, found = (float(np.square(each, dtype=np.float64).sum()) for each in (samples, noise))
+    return noise * np.sqrt(wanted / max(found, np.finfo(float).tiny))
