@@ -81,6 +81,7 @@ def look(wanted: Wanted, row: Row) -> Row | str | float:
     if row.problem or row.digest:
         return row.problem or row
     try:
+        row = replace(row, seconds=row.seconds or wanted.seconds) if wanted.kind == "music" else row
         parts, rate = sounds(row)
         check_signal(parts[-1], row.file, minimum_samples=rate if wanted.kind != "speech" else 1)
         examine = _song if wanted.kind == "vocals" else _pair if row.mixture else _recording
