@@ -33,11 +33,6 @@ def choose(rows: Sequence[Row], survey: Survey) -> list[Row]:
 
     A row's own split decides, else its group is dealt out by the seed. Within a split groups take turns in an order
     drawn from the seed, beginnings of recordings first and silent vocals last; a larger size only adds items.
-
-    Raises
-    ------
-    CorpusError
-        Fewer than three groups, a group in two splits, or nothing usable for a split that is wanted.
     """
     wanted, limits = survey.wanted, survey.wanted.sizes
     found = [part for row in joined(rows, survey.skipped) for part in cut(row)]
@@ -91,9 +86,8 @@ def dealt_anew(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:
     if all(is_sung.values()) or not any(row.movable for row in rows):
         return list(rows)
     warnings.warn(f"too few songs with vocals to keep the list's split ({is_sung}): dealt out anew", stacklevel=5)
-    return [
-        replace(row, split="train" if row.info["vocals"] == "silent" else None) if row.movable else row for row in rows
-    ]
+    splits_of = {True: "train", False: None}
+    return [replace(row, split=splits_of[row.info["vocals"] == "silent"]) if row.movable else row for row in rows]
 
 
 def deal(rows: Sequence[Row], wanted: Wanted) -> dict[str, list[Row]]:
@@ -137,8 +131,7 @@ def with_noise(rows: list[Row], split: str, survey: Survey) -> list[Row]:
         raise CorpusError(f"{pool}: no usable recording for {split}")
     mixed = []
     for row, noise in zip(rows, cycle(heard), strict=False):
-        info = {**row.info, "noise_source": noise.group, "noise": noise.file}
-        digest = row.digest + noise.digest
+        info, digest = {**row.info, "noise_source": noise.group, "noise": noise.file}, row.digest + noise.digest
         mixed.append(replace(row, noise=noise.sound, digest=digest, snr_db=wanted.snr_db, info=info))
     return mixed
 

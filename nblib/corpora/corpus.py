@@ -22,7 +22,7 @@ from nblib.errors import CorpusError, ParameterError, check_choice, check_whole
 from nblib.provenance import config_hash, random_generator
 
 VERSION = 2  # raised with any change that changes a sample
-LICENCES = pd.read_csv(Path(__file__).with_name("licences.csv"), index_col="layout").to_dict("index")
+LICENCES = pd.read_csv(Path(__file__).with_name("licences.csv"), index_col="layout").T.to_dict()
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,16 @@ class Corpus:
     def items(self, split: str | None = None) -> list[Item]:
         """The items of one split, or all; a larger size only adds items at a split's end.
 
-        `info` holds ``file``, ``start`` and ``seconds`` of the part in use and, where they apply, ``title``, ``speaker``,
-        ``noise_kind`` or ``noise_source``, ``snr_db``, a song's ``vocals`` ("present", "very quiet", "silent": a score
-        against silence is not defined), and the further columns of ``items.csv``.
+        `info` holds ``file``, ``start`` and ``seconds`` of the part in use, where they apply ``title``, ``speaker``,
+        ``noise_kind`` or ``noise_source``, ``snr_db``, ``vocals`` ("present", "very quiet", "silent": a score against
+        silence is not defined), and further columns of ``items.csv``.
         """
         if split is not None:
             check_choice("split", split, SPLITS)
         return [row.item() for row in self.rows.values() if split in (None, row.split)]
 
     def load(self, item: Item) -> Any:
-        """Music: mono samples [shape=(n,)], float32 in [-1, 1]; else a `Mixture`. A function of files, settings and name.
+        """Music: mono samples [shape=(n,)], float32 in [-1, 1]; else a `Mixture`. The same at every call.
 
         A peak over full scale (in mixtures over 0.99) makes the whole quieter. Raises `CorpusError` for an item of
         another corpus, `AudioError` where a file has changed since and cannot be read.
@@ -86,14 +86,13 @@ def open_corpus(
 ) -> Corpus:
     """The recordings of a kind below `root`, by the first of `LAYOUTS` that is there and can be used.
 
-    Warnings name what is skipped, what to know of recordings in use, and a layout that could not be used.
+    Warnings name what is skipped, what to know of recordings in use, and a layout that could not be used; `CorpusError`
+    says what was looked for where none could.
 
     Parameters
     ----------
     kind : {"music", "speech", "vocals"}
         Lossless music; clean speech with noise; vocals with their accompaniment.
-    root : str or Path
-        The folder that holds the layouts' folders.
     sample_rate, seed : int
         Hz; the seed deals groups to splits, draws the order, and what is mixed with what.
     sizes : mapping of str to int
@@ -103,11 +102,6 @@ def open_corpus(
         (where silent: the accompaniment) have most energy. By default all.
     snr_db : float
         Of speech: mixed at this, or only pairs at this.
-
-    Raises
-    ------
-    ParameterError, CorpusError
-        A parameter is out of range; no layout is there or can be used: the message says what was looked for.
     """
     check_choice("kind", kind, LAYOUTS)
     check_whole("sample_rate", sample_rate, 1)
@@ -122,7 +116,8 @@ def open_corpus(
     problems: list[str] = []
     for looks_for, find in LAYOUTS[kind].items():
         try:
-            corpus = None if (rows := find(Path(root))) is None else _corpus(find.__name__, rows, wanted)
+            rows = find(Path(root))
+            corpus = None if rows is None else _corpus(find.__name__, rows, wanted)
         except CorpusError as error:
             problems.append(str(error))
             continue
@@ -143,7 +138,7 @@ def _corpus(name: str, rows: list[Row], wanted: Wanted) -> Corpus:
             lines = "".join(f"\n  {file}: {reason}" for file, reason in list(reasons.items())[:10])
             more = f"\n  and {len(reasons) - 10} more" * (len(reasons) > 10)
             warnings.warn(f"{name}: {len(reasons)} {what}{lines}{more}", stacklevel=3)
-    texts = {"licence": "that of the recordings", "citation": ""} | LICENCES.get(name, {})
+    texts: dict[str, str] = {"licence": "that of the recordings", "citation": ""} | LICENCES.get(name, {})
     for text, file in (("licence", "LICENCE.txt"), ("citation", "CITATION.bib")):
         if (path := rows[0].folder / file).is_file():
             texts[text] = path.read_text(encoding="utf-8").strip()

@@ -37,19 +37,19 @@ def music_folder(root: Path) -> list[Row] | None:
     if not folder.is_dir():
         return None
     paths = sound_files(folder, LOSSLESS + LOSSY)
-    songs = {
-        path.parent: path for path in paths if path.stem.casefold() == "mixture" and path.suffix.lower() in LOSSLESS
-    }
-    files = [path.relative_to(folder).as_posix() for path in paths if songs.get(path.parent, path) == path]
-    titles = {file: Path(file).parent.name if folder / file in songs.values() else Path(file).stem for file in files}
-    pieces = {file: titles[file] if folder / file in songs.values() else piece_name(file) for file in files}
-    if len(set(pieces.values())) < 3 <= len(files):
-        names = ", ".join(sorted(set(pieces.values())))
-        warnings.warn(
-            f"{folder}: pieces by name ({names}) are too few to split; each file is taken for one", stacklevel=3
-        )
-        pieces = {file: file for file in files}
-    return [Row(folder, file, pieces[file], folder / file, info={"title": titles[file]}) for file in files]
+    songs = {path.parent: path for path in sound_files(folder) if path.stem.casefold() == "mixture"}
+    rows = []
+    for path in paths:
+        file, song = path.relative_to(folder).as_posix(), songs.get(path.parent)
+        group, title = (path.parent.name,) * 2 if song else (piece_name(file), path.stem)
+        if song in (None, path):
+            rows.append(Row(folder, file, group, path, info={"title": title}))
+    if len(pieces := {row.group for row in rows}) < 3 <= len(rows):
+        names = ", ".join(sorted(pieces))
+        text = f"pieces by name ({names}) are too few to split; each file is taken for one"
+        warnings.warn(f"{folder}: {text}", stacklevel=3)
+        rows = [replace(row, group=row.file) for row in rows]
+    return rows
 
 
 def piece_name(file: str) -> str:
@@ -74,9 +74,7 @@ def voicebank_demand(root: Path) -> list[Row] | None:
     if _has_splits(folder) and (folder / "clean_testset_wav").is_dir():
         sets.append("testset")
     if not sets:
-        raise CorpusError(
-            f"{folder} has no training set (clean_trainset_56spk_wav or 28spk): unpack doi 10.7488/ds/2117"
-        )
+        raise CorpusError(f"{folder} has no training set (clean_trainset_56spk_wav): unpack doi 10.7488/ds/2117")
     return [row for each in sets for row in _pairs(folder, each)]
 
 
@@ -91,13 +89,10 @@ def _pairs(folder: Path, which: str) -> list[Row]:
     rows = []
     for name in sorted(clean.keys() | noisy.keys()):
         noise, snr_db = log.get(name, ("unknown", None))
-        speaker, absent = (
-            name.split("_")[0],
-            [side.name for side in sides if name not in (clean, noisy)[sides.index(side)]],
-        )
+        speaker, sound, mixture = name.split("_")[0], clean.get(name, folder), noisy.get(name)
         info = {"speaker": speaker, "noise_kind": noise} | ({"snr_from": "log"} if name in log else {})
+        absent = [side.name for side, there in zip(sides, (clean, noisy), strict=True) if name not in there]
         problem = f"no {name} in {absent[0]}" if absent else ""
-        sound, mixture = clean.get(name, folder), noisy.get(name)
         rows.append(Row(folder, name, speaker, sound, mixture, snr_db=snr_db, info=info, problem=problem))
     return rows
 
@@ -134,10 +129,9 @@ def split_list() -> Mapping[str, Mapping[str, str]]:
     """MUSDB18's 150 tracks by their names' letters and digits: ``track``, MUSDB18's own ``set``, our ``split``.
 
     IJCNN'20 Section IV has 100, 25 and 25 tracks and does not publish which. The rule here: MUSDB18's training tracks
-    are train; its 50 test tracks, sorted by name without regard to case, go alternately to validation and test. Artists
-    are not kept apart: MUSDB18's own sets share some (Hollow Ground, Skelpolu, The Long Wait, Triviul), and five have one
-    track in validation and one in test (BKS, PR, Secretariat, Speak Softly, The Easton Ellises). Names are MUSDB18-HQ's
-    folders', as in the authors' list (sigsep/website, tracklist.csv, but for two misspelt there) and in SiSEC 2018's.
+    are train; its 50 test tracks, by name without regard to case, go alternately to validation and test. MUSDB18's own
+    sets share artists (Hollow Ground, Skelpolu, The Long Wait, Triviul); five have one track in validation and one in
+    test (BKS, PR, Secretariat, Speak Softly, The Easton Ellises). Names are as in sigsep/website, tracklist.csv.
     """
     with Path(__file__).with_name("musdb18_split.csv").open(encoding="utf-8", newline="") as file:
         return {_spelt(line["track"]): line for line in csv.DictReader(file)}
@@ -151,10 +145,10 @@ def _spelt(name: str) -> str:
 def musdb18(root: Path) -> list[Row] | None:
     """Songs of MUSDB18 or MUSDB18-HQ, or of any part of it, in folders of stems and in stem files, also side by side.
 
-    The accompaniment is mixture - vocals: drums, bass and other sum up to it but for rounding in MUSDB18-HQ (66 to 78 dB
-    below the mixture in eight songs), apart from "PR - Oh No", whose left channel does not add up, and but for the coding
-    error in MUSDB18 (34 to 44 dB below). Listed tracks are split by `split_list`; others follow their folder, those in
-    test/ alternately to validation and test. Of a song that is there twice, a folder comes before a stem file.
+    The accompaniment is mixture - vocals: the other stems sum up to it but for rounding in MUSDB18-HQ (66 to 78 dB
+    below the mixture in eight songs; not in "PR - Oh No", whose left channel does not add up) and for the coding error in
+    MUSDB18 (34 to 44 dB below). Listed tracks are split by `split_list`; others follow their folder, those in test/
+    alternately to validation and test. Of a song that is there twice, a folder comes before a stem file.
     """
     folder = next((root / name for name in ("musdb18hq", "musdb18") if (root / name).is_dir()), root)
     sets = [folder / each for each in ("train", "test") if (folder / each).is_dir()]

@@ -48,10 +48,9 @@ class Row:
 
     def item(self) -> Item:
         """What `Corpus.items` gives."""
-        info = {**self.info, "file": self.file, "start": round(self.start, 3), "seconds": round(self.seconds or 0.0, 3)}
-        return Item(
-            self.name, self.group, str(self.split), info | ({} if self.snr_db is None else {"snr_db": self.snr_db})
-        )
+        snr_db = {} if self.snr_db is None else {"snr_db": self.snr_db}
+        part = {"start": round(self.start, 3), "seconds": round(self.seconds or 0.0, 3)}
+        return Item(self.name, self.group, str(self.split), {**self.info, "file": self.file, **part, **snr_db})
 
 
 def sound_files(folder: Path, suffixes: Sequence[str] = LOSSLESS) -> list[Path]:
@@ -77,7 +76,7 @@ def _completed(row: Row, line: dict[str, Any]) -> Row:
 
 
 def read_table(folder: Path) -> dict[str, dict[str, Any]]:
-    """The lines of ``items.csv`` in a layout's folder by their `file`, empty fields left out; `CorpusError` if faulty."""
+    """The lines of ``items.csv`` in a layout's folder by their `file`, empty fields left out."""
     path = folder / "items.csv"
     if not path.is_file():
         return {}
@@ -92,7 +91,7 @@ def read_table(folder: Path) -> dict[str, dict[str, Any]]:
     except (KeyError, ValueError) as error:
         needed = "needed are UTF-8, a column file that names no recording twice, and numbers as snr_db"
         raise CorpusError(f"{path}: {error}; {needed}") from error
-    known = {str(key): {name: value for name, value in line.items() if value == value} for key, line in lines.items()}
+    known = {str(key): {str(name): cell for name, cell in line.items() if cell == cell} for key, line in lines.items()}
     for key, line in known.items():
         if (split := line.get("split", "train")) not in SPLITS:
             near = difflib.get_close_matches(split, SPLITS, n=1) or SPLITS

@@ -30,7 +30,6 @@ VERY_QUIET_DB = -15.0  # energy of vocals over accompaniment in a whole track
 SNR_LIMIT_DB = 120.0  # a silent song keeps a finite SNR in CSV and JSON; 16-bit sound spans 96 dB
 CLIFF_DB = 20.0  # a fall by so much within 1 kHz is a filter's edge (resampling, a lossy codec), not an instrument's
 
-
 Found = dict[str, Any] | str | float
 
 
@@ -59,9 +58,7 @@ class Survey:
         """The first `limit` that can be used, with what was found of them; read no further than needed."""
         kept: list[Row] = []
         rest = list(rows)
-        limit = len(rest) if limit is None else limit
-        while rest and len(kept) < limit:
-            missing = limit - len(kept)
+        while rest and (missing := (len(rest) if limit is None else limit) - len(kept)) > 0:
             batch, rest = rest[:missing], rest[missing:]
             with ThreadPoolExecutor(cores()) as pool:
                 results = list(pool.map(partial(look, self.wanted), batch))
@@ -156,9 +153,8 @@ def sounds(row: Row) -> tuple[list[np.ndarray], int]:
         parts = ", ".join(f"{part} {len(samples)} at {rate} Hz" for part, (samples, rate) in found.items())
         raise AudioError(f"{row.file}: target and mixture do not match in samples ({parts}); copy both again")
     rate = rates.pop()
-    first = round(row.start * rate)
     last = min(lengths) if row.seconds is None else min([*lengths, round((row.start + row.seconds) * rate)])
-    return [samples[first:last] for samples, _ in found.values()], rate
+    return [samples[round(row.start * rate) : last] for samples, _ in found.values()], rate
 
 
 def _read(path: Path, start: float, seconds: float | None) -> tuple[np.ndarray, int]:
@@ -181,9 +177,8 @@ def read_stem(path: Path, stem: str) -> tuple[np.ndarray, int]:
         with av.open(str(path)) as container:
             streams = container.streams.audio
             if len(streams) != len(STREAMS):
-                wanted = ", ".join(STREAMS)
                 raise AudioError(
-                    f"{path}: {len(streams)} sound stream(s) instead of {len(STREAMS)} ({wanted}); copy it again"
+                    f"{path}: {len(streams)} sound stream(s) instead of 5 ({', '.join(STREAMS)}); copy it again"
                 )
             stream = streams[STREAMS.index(stem)]
             rate = stream.codec_context.sample_rate
@@ -200,7 +195,7 @@ def read_stem(path: Path, stem: str) -> tuple[np.ndarray, int]:
 
 
 def filter_edge(samples: np.ndarray, sample_rate: int) -> float:
-    """Where the spectrum of `samples` [shape=(n,)] falls by `CLIFF_DB` within 1 kHz and stays down, in Hz; or half the rate.
+    """Where the spectrum of samples [shape=(n,)] falls by `CLIFF_DB` within 1 kHz and stays down, Hz; or half the rate.
 
     Medians over 250 Hz, so that neither a single tone nor a pilot counts as an edge; the top tenth of the band belongs
     to the file's own anti-aliasing filter.

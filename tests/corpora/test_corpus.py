@@ -42,7 +42,9 @@ def test_a_table_decides_and_adds(kind: str, tmp_path: Path, recwarn: pytest.War
     folder = put_kind(kind, tmp_path)
     key = KEYS[kind].format
     header = "\ufefffile,split,group,title,snr_db,voice,range\n"  # as a spreadsheet saves it
-    lines = [f'{key(n)},{split},g{n},"{1999 + n}",0,alto,{n}' for n, split in enumerate(("test", "train", "validation"))]
+    lines = [
+        f'{key(n)},{split},g{n},"{1999 + n}",0,alto,{n}' for n, split in enumerate(("test", "train", "validation"))
+    ]
     write_table(folder, header + "\n".join([*lines, f"{key(3)},train,g1,,0,,"]))
     (folder / "LICENCE.txt").write_text("CC0\n")
     (folder / "CITATION.bib").write_text("@misc{own}\n")
@@ -143,7 +145,12 @@ def test_a_layout_is_one_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     put(tmp_path, *(f"LibriSpeech/dev-clean/{n}/1/{n}-1-0000.flac" for n in (84, 174, 251, 422)))
     put(tmp_path, *(f"noise/{name}.wav" for name in ("fan", "street", "water")))
     corpus = opened("speech", tmp_path)
-    assert corpus.name == "librispeech" and {item.info["speaker"] for item in corpus.items()} == {"84", "174", "251", "422"}
+    assert corpus.name == "librispeech" and {item.info["speaker"] for item in corpus.items()} == {
+        "84",
+        "174",
+        "251",
+        "422",
+    }
     assert len(corpus.load(corpus.items()[0]).mixture) == round(1.5 * RATE)
 
 

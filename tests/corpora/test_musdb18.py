@@ -96,11 +96,13 @@ def test_a_part_of_it_keeps_the_split_and_says_what_is_missing(root: Path, tmp_p
             shutil.move(root / "musdb18hq" / folder, root / folder)
     if place != "musdb18hq":
         (root / "musdb18hq").rename(root / place) if place != "." else (root / "musdb18hq").rmdir()
-    with pytest.warns(UserWarning, match=r"142 of MUSDB18's 150 .*train 96, validation 23, test 23\): A Classic.* \.\.\."):
+    with pytest.warns(
+        UserWarning, match=r"142 of MUSDB18's 150 .*train 96, validation 23, test 23\): A Classic.* \.\.\."
+    ):
         corpus = loud(tmp_path)
     assert groups(corpus) == {"train": set(TRAIN), "validation": {TEST[0], TEST[2]}, "test": {TEST[1], TEST[3]}}
     assert all(item.info["vocals"] == "present" and item.info["title"] == item.group for item in corpus.items())
-    assert corpus.name == "musdb18" and "MedleyDB" in corpus.licence and "St{\\\"o}ter" in corpus.citation
+    assert corpus.name == "musdb18" and "MedleyDB" in corpus.licence and 'St{\\"o}ter' in corpus.citation
 
 
 def test_a_track_is_loaded_as_it_is(root: Path) -> None:
@@ -150,7 +152,9 @@ def test_silent_and_very_quiet_vocals_are_used_and_named(root: Path) -> None:
     put_song(root / "musdb18hq/train/Hardly Sung", vocals=0.002)
     with pytest.warns(UserWarning, match="Instrumental: not in MUSDB18's list, .*; silent vocals") as caught:
         corpus = loud(root)
-    assert "Hardly Sung: not in MUSDB18's list, so put where its folder says; very quiet vocals" in str(caught[-1].message)
+    assert "Hardly Sung: not in MUSDB18's list, so put where its folder says; very quiet vocals" in str(
+        caught[-1].message
+    )
     items = {item.group: item for item in corpus.items("train")}
     assert not corpus.skipped and items["Hardly Sung"].info["vocals"] == "very quiet"
     assert items["Instrumental"].info["vocals"] == "silent"
@@ -224,7 +228,9 @@ def test_too_few_tracks_and_wrong_folders(tmp_path: Path) -> None:
     (tmp_path / "musdb18hq/train/.hidden").mkdir()
     for name in TRAIN[:2]:
         put_song(tmp_path / "musdb18hq/train" / name)
-    with pytest.raises(CorpusError, match=r"songs: 2 group\(s\).*Actions - Devil's Words, Giselle - Moss\), at least 3"):
+    with pytest.raises(
+        CorpusError, match=r"songs: 2 group\(s\).*Actions - Devil's Words, Giselle - Moss\), at least 3"
+    ):
         opened("vocals", tmp_path)
     shutil.rmtree(tmp_path / "musdb18hq/train")
     with pytest.raises(CorpusError, match=r"neither train/ nor test/; unpack MUSDB18 \(doi"):
@@ -249,7 +255,10 @@ def test_a_stem_file_gives_its_streams_in_order_at_level_and_in_time(tmp_path: P
 
 def test_stem_files_make_a_corpus(tmp_path: Path) -> None:
     for place, name in enumerate([*TRAIN[:2], *TEST[:2]]):
-        parts = [burst(f"{name} {stem}", 1.5, level, 44_100) for stem, level in zip("dbov", (0.05, 0.05, 0.05, 0.1), strict=True)]
+        parts = [
+            burst(f"{name} {stem}", 1.5, level, 44_100)
+            for stem, level in zip("dbov", (0.05, 0.05, 0.05, 0.1), strict=True)
+        ]
         streams = [np.stack([part, part], axis=1) for part in (np.sum(parts, axis=0), *parts)]
         put_stem_file(tmp_path / ("train" if place < 2 else "test") / f"{name}.stem.mp4", streams)
     corpus = opened("vocals", tmp_path)
@@ -271,8 +280,12 @@ def test_spoilt_stem_files(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="cut.stem.mp4: mixture cannot be read .*copy the file again"):
         read_stem(tmp_path / "cut.stem.mp4", "mixture")
     for number, name in enumerate(TRAIN):
-        put_stem_file(tmp_path / f"train/{name}.stem.mp4", [*[(1 + number) / 5 * noise] * 4, noise[: -6000 * number or None] / 3])
-    with pytest.raises(CorpusError, match=r"(?s)do not match in samples \(vocals 3\d+ at 44100 Hz, mixture 4\d+ at 44100"):
+        put_stem_file(
+            tmp_path / f"train/{name}.stem.mp4", [*[(1 + number) / 5 * noise] * 4, noise[: -6000 * number or None] / 3]
+        )
+    with pytest.raises(
+        CorpusError, match=r"(?s)do not match in samples \(vocals 3\d+ at 44100 Hz, mixture 4\d+ at 44100"
+    ):
         opened("vocals", tmp_path)
 
 

@@ -116,7 +116,9 @@ def test_unusable_files_are_skipped_by_name_and_reason(tmp_path: Path) -> None:
 
 def test_nothing_usable_is_an_error_that_says_why(tmp_path: Path) -> None:
     put(tmp_path / "lossless_music", "lossy.ogg")
-    with pytest.raises(CorpusError, match=r"looked for lossless_music/(.|\n)*0 group\(s\)(.|\n)*lossy.ogg: coded lossily"):
+    with pytest.raises(
+        CorpusError, match=r"looked for lossless_music/(.|\n)*0 group\(s\)(.|\n)*lossy.ogg: coded lossily"
+    ):
         opened("music", tmp_path)
     put(tmp_path / "lossless_music", "a.wav", "b.wav")
     with pytest.raises(CorpusError, match=r"2 group\(s\) found \(a, b\), at least 3"):

@@ -64,7 +64,9 @@ def test_a_pair_is_loaded_as_it_is(root: Path) -> None:
         folders = [root / "voicebank_demand" / f"{kind}_trainset_56spk_wav" for kind in ("clean", "noisy")]
         clean, noisy = (soundfile.read(folder / f"{item.name}.wav", dtype="float32")[0] for folder in folders)
         gain = min(1.0, 0.99 / max(np.abs(part).max() for part in (clean, noisy, noisy - clean)))
-        assert np.allclose(mixed.target, gain * clean, atol=1e-6) and np.allclose(mixed.mixture, gain * noisy, atol=1e-6)
+        assert np.allclose(mixed.target, gain * clean, atol=1e-6) and np.allclose(
+            mixed.mixture, gain * noisy, atol=1e-6
+        )
         assert np.array_equal(mixed.mixture, mixed.target + mixed.noise)
     assert len(resampled.load(item).target) == -(-len(clean) * 22_050 // RATE)
 
@@ -111,7 +113,9 @@ def test_spoilt_pairs_are_skipped_by_name(root: Path) -> None:
 
 
 def test_no_pair_at_the_snr_lists_those_that_are_there(root: Path) -> None:
-    with pytest.raises(CorpusError, match=r"for train \(wanted -7.5 dB, found 0 dB: \d, 5 dB: \d, 10 dB: \d, 15 dB: \d\)"):
+    with pytest.raises(
+        CorpusError, match=r"for train \(wanted -7.5 dB, found 0 dB: \d, 5 dB: \d, 10 dB: \d, 15 dB: \d\)"
+    ):
         opened("speech", root, snr_db=-7.5)
     write_log(root)
     with pytest.raises(CorpusError, match=r"wanted 1 dB, found 0 dB: 10, 5 dB: 10, 10 dB: 10, 15 dB: 10"):
@@ -149,6 +153,8 @@ def test_pairs_come_before_folders_and_what_stands_in_is_said(tmp_path: Path) ->
         put(tmp_path, f"speech/s{number}/a.flac", f"noise/{'abcd'[number]}-1.flac")
         put_pair(tmp_path, f"p{number}_001")
     assert opened("speech", tmp_path).name == "voicebank_demand"
-    with pytest.warns(UserWarning, match=r"wanted 15 dB, found 0 dB: \d(.|\n)*taking speech/<speaker>/ with noise/ instead"):
+    with pytest.warns(
+        UserWarning, match=r"wanted 15 dB, found 0 dB: \d(.|\n)*taking speech/<speaker>/ with noise/ instead"
+    ):
         found = open_corpus("speech", tmp_path, sample_rate=RATE, seed=0, sizes={}, snr_db=15.0)
     assert found.name == "speech_and_noise" and sizes_of(found) == [2, 1, 1]
