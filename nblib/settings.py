@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -20,7 +21,6 @@ from nblib.entries import (
     BASELINE,
     CODEC,
     LOSS_NETWORKS,
-    PROFILES,
     SPEECH,
     SPEECH_CAPACITIES,
     TEACHERS,
@@ -38,6 +38,7 @@ from nblib.networks import CONFIGURATIONS
 from nblib.provenance import config_hash
 from nblib.training import NetworkSpec, Training
 
+PROFILES: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "profiles.toml").read_text("utf-8"))
 CORPORA = ("embedded", "real")
 SOURCES = ("record", "run")
 
@@ -188,8 +189,8 @@ def settings(
     check_choice("source", source, SOURCES)
     check_whole("seed", seed)
     made = Settings(profile, corpus, str(data_root or ""), seed, source, device)
-    for path, value in PROFILES[profile].items():
-        made = _replaced(made, path, path.split("."), value)
+    for path, value in _leaves(PROFILES[profile], ""):
+        made = _replaced(made, path, path.split("."), tuple(value) if isinstance(value, list) else value)
     for change in changes.split() if isinstance(changes, str) else changes:
         path, equals, text = change.partition("=")
         check_choice("setting", path, values(made))
@@ -236,27 +237,15 @@ def _read(path: str, text: str, default: Any) -> Any:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = text
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and (default is None or isinstance(default, float)):
+    if type(value) is int and (default is None or isinstance(default, float)):
         value = float(value)
-    if not (number and default is None) and not _alike(value, default):
-        kind, example = type(default).__name__, f"like {default!r}"
-        raise ParameterError(f"setting {path}={text}: must be of type {kind}, {example}, not {type(value).__name__}")
-    if isinstance(value, int) and number and value < 1:
-        raise ParameterError(f"setting {path}={text}: must be at least 1, like {default!r}")
-    if isinstance(value, float) and not 0 <= value < float("inf"):
-        raise ParameterError(f"setting {path}={text}: must be at least 0 and finite, like {default!r}")
+    fits = type(value) is (float if default is None else type(default))
+    if isinstance(default, tuple) and fits:
+        kinds, lengths = ((int, float), (2,)) if default and isinstance(default[0], float) else ((str,), range(99))
+        fits = len(value) in lengths and all(type(each) in kinds for each in value)
+    if not fits:
+        kind, like = type(default).__name__, f"like {default!r}"
+        raise ParameterError(f"setting {path}={text}: must be of type {kind}, {like}, not {type(value).__name__}")
+    if type(value) in (int, float) and not (1 if type(value) is int else 0) <= value < float("inf"):
+        raise ParameterError(f"setting {path}={text}: must be at least {int(type(value) is int)} and finite")
     return value
-
-
-def _alike(value: Any, default: Any) -> bool:
-    """Whether `value` can stand where `default` does; numbers in pairs, names in any number."""
-    if not isinstance(default, tuple):
-        return type(value) is type(default)
-    numbers = bool(default) and isinstance(default[0], float)
-    kinds = (int, float) if numbers else (str,)
-    return (
-        isinstance(value, tuple)
-        and all(type(each) in kinds for each in value)
-        and len(value) == (len(default) if numbers else len(value))
-    )
