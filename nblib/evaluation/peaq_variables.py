@@ -15,7 +15,6 @@ from nblib.evaluation.ear_model import BANDS, CENTRE_HZ, FRAME_RATE, HOP, Patter
 
 MASKED = 10 ** (1.5 / 10)  # a frame whose noise-to-mask ratio goes over this in any band is disturbed
 LEAST_ENERGY = 8000.0  # of half a frame, in squared 16-bit steps: under it there is no harmonic structure to look at
-LEAST_BIN_POWER = 1e-12  # keeps logarithms of digital silence finite
 LAGS = 256
 HIGHEST_BIN = 921  # of 21.6 kHz: above it lies what counts as the estimate's noise floor
 # Bin of 8.1 kHz, under which no bandwidth is looked for. The standard leaves open what a reference without any sound
@@ -119,7 +118,7 @@ def harmonic_structure(reference: Patterns, estimate: Patterns) -> Tensor:
     """Highest peak of the error's cepstrum-like spectrum, and -1 for frames that are too weak (equations 93 to 103)."""
     pair = (reference, estimate)
     strong = torch.stack([signal.frames[..., HOP:].square().sum(-1) >= LEAST_ENERGY for signal in pair]).any(0)
-    powers = [signal.bin_power[..., : 2 * LAGS - 1].clamp(min=LEAST_BIN_POWER) for signal in pair]
+    powers = [signal.bin_power[..., : 2 * LAGS - 1].clamp(min=ear_model.LEAST_POWER) for signal in pair]
     difference = (powers[1] / powers[0]).log().double()
     start = torch.fft.rfft(difference[..., :LAGS], n=2 * LAGS)
     correlation = torch.fft.irfft(start.conj() * torch.fft.rfft(difference, n=2 * LAGS), n=2 * LAGS)[..., :LAGS]
