@@ -1,4 +1,4 @@
-"""The entries that studies are made of: loss networks, teachers, capacities, and what each profile changes.
+"""The entries that studies are made of: loss networks, teachers and capacities.
 
 A further teacher (a codec and who learns it) or capacity is one entry here; a further loss is a class in
 `nblib.losses.contenders`, a further folder layout a function in `nblib.corpora.layouts`.
@@ -7,7 +7,6 @@ A further teacher (a codec and who learns it) or capacity is one entry here; a f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from nblib.audio import Codec, Geometry
 from nblib.training import NetworkSpec, Training
@@ -103,71 +102,3 @@ class Autoencoding:
     broadband_limit_hz: int = 5000  # Section 8.1: "limited to a sample rate of 10000Hz instead of the 6000Hz"
     replicates: int = 3  # the paper trains one of each model
     broadband_replicates: int = 1
-
-
-# What each profile changes. Narrower loss networks and less material let "quick" train on two cores in minutes, with
-# learning rates and batches to match. Pieces of 21 s are cut into whole patches at both rates.
-PROFILES: dict[str, dict[str, Any]] = {
-    "paper": {},
-    "quick": {
-        "music": Size(42, 12, 6, seconds=21.0),
-        "speech": Size(160, 32, 16),
-        "songs": Size(40, 8, 6, seconds=12.0),
-        "loss_networks.ijcnn20.network.base_filters": 8,
-        "loss_networks.ijcnn20.training": Training(
-            learning_rate=2e-3, decay=6e-3, batch_size=2, max_epochs=3, gain_db=ANY_LEVEL_DB, epoch_share=0.75
-        ),
-        "loss_networks.mm19_spectral.network.base_filters": 8,
-        "loss_networks.mm19_spectral.training": Training(
-            learning_rate=1e-3, batch_size=8, max_epochs=8, patience=3, min_improvement=0.01, gain_db=ANY_LEVEL_DB
-        ),
-        "loss_networks.mm19_time_domain.network.base_filters": 4,
-        "loss_networks.mm19_time_domain.training": Training(learning_rate=1e-3, decay=5e-4, batch_size=1, max_epochs=3),
-        "mm19.training": Training(learning_rate=5e-4, decay=5e-4, batch_size=1, max_epochs=4, epoch_share=0.22),
-        "mm19.unit_epochs": 1,
-        "mm19.replicates": 2,
-        "separation_training": Training(
-            learning_rate=5e-3,
-            decay=3e-3,
-            batch_size=2,
-            max_epochs=7,
-            patience=5,
-            min_improvement=2e-3,
-            epoch_share=0.5,
-        ),
-        "unit_epochs": 2,
-        "replicates": 2,
-        "cost_batch": 4,
-    },
-    "smoke": {
-        "geometry.frames": 64,
-        "music": Size(4, 1, 1, seconds=8.0),
-        "speech": Size(12, 4, 5),
-        "songs": Size(6, 3, 3, seconds=4.0),
-        "loss_networks.ijcnn20.network": NetworkSpec(3, 2),
-        "loss_networks.ijcnn20.geometry.frames": 64,
-        "loss_networks.ijcnn20.training": Training(
-            learning_rate=3e-3, batch_size=4, max_epochs=3, gain_db=ANY_LEVEL_DB
-        ),
-        "loss_networks.mm19_spectral.network": NetworkSpec(3, 2),
-        "loss_networks.mm19_spectral.geometry.frames": 32,
-        "loss_networks.mm19_spectral.training": Training(
-            learning_rate=3e-3, batch_size=4, max_epochs=2, gain_db=ANY_LEVEL_DB
-        ),
-        "loss_networks.mm19_time_domain.network.base_filters": 2,
-        "loss_networks.mm19_time_domain.training": Training(learning_rate=2e-3, batch_size=4, max_epochs=1),
-        "mm19.geometry.frames": 32,
-        "mm19.autoencoder.base_filters": 4,
-        "mm19.training": Training(learning_rate=2e-3, batch_size=4, max_epochs=2),
-        "mm19.unit_epochs": 1,
-        "mm19.replicates": 1,
-        "only_capacities": ("P1", "P5"),
-        "separation_training": Training(learning_rate=5e-3, batch_size=1, max_epochs=6),
-        "unit_epochs": 1,
-        "replicates": 1,
-        "configuration_participants": 4,
-        "cost_network": NetworkSpec(4, 2),
-        "cost_batch": 2,
-        "participants": 4,
-    },
-}

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nblib import paths
-from nblib.audio import Codec, Geometry
+from nblib.audio import DOMAINS, Codec, Geometry
 from nblib.entries import (
     BASELINE,
     CODEC,
     LOSS_NETWORKS,
-    PROFILES,
     SPEECH,
     SPEECH_CAPACITIES,
     TEACHERS,
@@ -33,10 +33,12 @@ from nblib.entries import (
 )
 from nblib.errors import ParameterError, check_choice, check_whole
 from nblib.listening import PUBLISHED_TESTS
-from nblib.losses import LOSSES
+from nblib.losses import ALL, LOSSES
+from nblib.networks import CONFIGURATIONS
 from nblib.provenance import config_hash
 from nblib.training import NetworkSpec, Training
 
+PROFILES: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "profiles.toml").read_text("utf-8"))
 CORPORA = ("embedded", "real")
 SOURCES = ("record", "run")
 
@@ -77,6 +79,14 @@ class Settings:
     participants: int = PUBLISHED_TESTS["IJCNN'20 Figure 5"].participants
     listening_items: int = PUBLISHED_TESTS["IJCNN'20 Figure 5"].items
     mm19: Autoencoding = Autoencoding()
+
+    def __post_init__(self) -> None:
+        check_choice("domain", self.domain, DOMAINS)
+        check_choice("loss_layers", self.loss_layers, (*CONFIGURATIONS, ALL))
+        for teacher in self.teachers.values():
+            check_choice("loss_network", teacher.loss_network, self.loss_networks)
+        for name in self.only_capacities:
+            check_choice("only_capacities", name, {each for own in self.capacities.values() for each in own})
 
     @property
     def codec(self) -> Codec:
@@ -179,8 +189,8 @@ def settings(
     check_choice("source", source, SOURCES)
     check_whole("seed", seed)
     made = Settings(profile, corpus, str(data_root or ""), seed, source, device)
-    for path, value in PROFILES[profile].items():
-        made = _replaced(made, path, path.split("."), value)
+    for path, value in _leaves(PROFILES[profile], ""):
+        made = _replaced(made, path, path.split("."), tuple(value) if isinstance(value, list) else value)
     for change in changes.split() if isinstance(changes, str) else changes:
         path, equals, text = change.partition("=")
         check_choice("setting", path, values(made))
@@ -227,12 +237,15 @@ def _read(path: str, text: str, default: Any) -> Any:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = text
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int and (default is None or isinstance(default, float)):
         value = float(value)
-    optional = default is None and isinstance(value, (int, float))
-    if not optional and (type(value) is not type(default)):
-        kind, example = type(default).__name__, f"like {default!r}"
-        raise ParameterError(f"setting {path}={text}: must be of type {kind}, {example}, not {type(value).__name__}")
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not 0 < value < float("inf"):
-        raise ParameterError(f"setting {path}={text}: must be more than 0, like {default!r}")
+    fits = type(value) is (float if default is None else type(default))
+    if isinstance(default, tuple) and fits:
+        kinds, lengths = ((int, float), (2,)) if default and isinstance(default[0], float) else ((str,), range(99))
+        fits = len(value) in lengths and all(type(each) in kinds for each in value)
+    if not fits:
+        kind, like = type(default).__name__, f"like {default!r}"
+        raise ParameterError(f"setting {path}={text}: must be of type {kind}, {like}, not {type(value).__name__}")
+    if type(value) in (int, float) and not (1 if type(value) is int else 0) <= value < float("inf"):
+        raise ParameterError(f"setting {path}={text}: must be at least {int(type(value) is int)} and finite")
     return value

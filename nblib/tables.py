@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -12,8 +13,8 @@ from nblib import paths
 from nblib.audio import Geometry
 from nblib.entries import BASELINE, CODEC, SPEECH, VOCALS
 from nblib.evaluation.intervals import USABLE, summary
-from nblib.experiments import autoencoding, preferences
-from nblib.listening import dont_know_matrix, dont_know_triangle, preference_rates
+from nblib.experiments import autoencoding, codecs, preferences
+from nblib.listening import LABEL, dont_know_matrix, dont_know_triangle, preference_rates
 from nblib.networks import count_parameters
 from nblib.networks.autoencoder import KERNEL as AUTOENCODER_KERNEL
 from nblib.networks.waveunet import DOWN_KERNEL, UP_KERNEL
@@ -63,56 +64,54 @@ def _network_column(network: NetworkSpec, training: Training, geometry: Geometry
 
 
 def loss_network_table(setup: Settings) -> pd.DataFrame:
-    """MM'19 Table 1 and IJCNN'20 Table I (loss network) from the configuration, beside this profile's networks."""
+    """MM'19 Table 1 and IJCNN'20 Table I (loss network) from the configuration, then every teacher's network here."""
     columns: dict[str, dict[str, str]] = {}
-    for where, own in (("", PAPER), (f"here ({setup.profile}): ", setup)):
-        mm19 = own.mm19
-        columns |= {
-            f"{where}MM'19 spectral": _network_column(mm19.spectral, mm19.spectral_training, mm19.geometry),
-            f"{where}MM'19 time domain": _network_column(
-                mm19.time_domain, mm19.time_domain_training, mm19.time_geometry
-            ),
-            f"{where}IJCNN'20": _network_column(own.loss_network, own.loss_training, own.geometry),
-        }
+    for where, own in (("", Settings()), (f"here ({setup.profile}): ", setup)):
+        for teacher in own.teachers.values():
+            network = own.loss_networks[teacher.loss_network]
+            column = _network_column(network.network, network.training, network.geometry)
+            if where or teacher.codec == own.codec:  # the papers' is one codec
+                columns[where + teacher.title] = {"Codec": codecs.title(teacher.codec)} | column
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
 def autoencoder_table(setup: Settings) -> pd.DataFrame:
     """MM'19 Table 2 from the configuration, beside this profile's; the bottleneck is counted on the network itself."""
     columns = {}
-    for where, own in (("MM'19 Table 2", PAPER), (f"here ({setup.profile})", setup)):
-        mm19 = own.mm19
-        sizes = (mm19.geometry.patch_samples, mm19.time_geometry.patch_samples)
-        network: Any = mm19.autoencoder.build()
+    for where, own in (("MM'19 Table 2", Settings().mm19), (f"here ({setup.profile})", setup.mm19)):
+        sizes = (own.geometry.patch_samples, own.time_geometry.patch_samples)
+        network: Any = own.autoencoder.build()
         held = network.encode(torch.zeros(1, 1, sizes[0]))
         columns[where] = {
-            "Number of layers": str(mm19.autoencoder.num_layers),
+            "Number of layers": str(own.autoencoder.num_layers),
             "Input size": f"{sizes[0]} (A, B, C), {sizes[1]} (D)",
-            "Number of filters (first level)": str(mm19.autoencoder.base_filters),
+            "Number of filters (first level)": str(own.autoencoder.base_filters),
             "Bottleneck, channels x steps": f"{held.shape[1]} x {held.shape[2]}",
             "Variables in the bottleneck": f"{held.numel() / sizes[0]:.2%} of the input",
             "Kernel, down": f"{AUTOENCODER_KERNEL}, stride 1, decimation by 2",
             "Kernel, up": f"{AUTOENCODER_KERNEL}, stride 1 after zeros between samples",
             "Activation": "ReLU, tanh in the final layer",
-        } | _training_rows(mm19.training, mm19.geometry.sample_rate, mm19.autoencoder)
+        } | _training_rows(own.training, own.geometry.sample_rate, own.autoencoder)
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
 def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """MM'19 Table 3: per system the mean of each measure with its 95 % interval over seeds and pieces, and the paper's.
+    """MM'19 Table 3: per system the mean of each measure, its 95 % interval over seeds, and the paper's SNR.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        As `experiments.autoencoding.results_table`.
+    `rows` are the study's ("snr"); of one seed, or of a system without training, there is no interval.
     """
-    found = pd.concat([autoencoding.intervals(rows, measure) for measure in autoencoding.MEASURES], ignore_index=True)
-    text = [f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in found.itertuples()]
-    table = found.assign(text=text).pivot(index="system", columns="measure", values="text")
+    columns = {}
+    for measure in autoencoding.MEASURES:
+        found = summary(rows, measure, ["system"]).set_index("system")
+        columns[measure] = found.apply(lambda row: _interval(row["mean"], row["low"], row["high"]), axis=1)
     names = autoencoding.MODELS | {autoencoding.HALF_RATE: "half the rate, no network"}
-    table = table.reindex(list(names))[list(autoencoding.MEASURES)]
+    table = pd.DataFrame(columns).reindex(list(names))
     table.insert(0, "paper's SNR (dB)", published("mm19", "table3").set_index("system")["value"])
-    return table.rename(index=names).rename_axis(index="system", columns=None)
+    return table.rename(index=names).rename_axis(index="system")
+
+
+def _interval(mean: float, low: float, high: float) -> str:
+    return f"{mean:.2f}" if np.isnan(low) else f"{mean:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def separation_network_table(setup: Settings) -> pd.DataFrame:
@@ -216,11 +215,13 @@ def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFr
     Returns
     -------
     DataFrame
-        A row per system; per judge a column of text with the 95 % interval (bootstrap over participants) in brackets.
+        A row per system; per judge a column of text, for people with the 95 % interval (bootstrap over participants);
+        of a model listener's that would say how many participants we chose.
     """
     rates = preference_rates(votes, ["judge"])
     text = [
-        f"{row.preferred_rate:.2f} ± {row.preferred_std:.2f} [{row.preferred_low:.2f}, {row.preferred_high:.2f}]"
+        f"{row.preferred_rate:.2f} ± {row.preferred_std:.2f}"
+        + ("" if LABEL in str(row.judge) else f" [{row.preferred_low:.2f}, {row.preferred_high:.2f}]")
         for row in rates.itertuples()
     ]
     table = rates.assign(text=text).pivot(index="system", columns="judge", values="text")

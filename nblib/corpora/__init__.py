@@ -7,16 +7,5 @@ from nblib.corpora.items import SPLITS, Item, Mixture, measured_snr_db, mix, spl
 from nblib.corpora.layouts import LAYOUTS, layout
 from nblib.corpora.rows import Row
 
-__all__ = [
-    "LAYOUTS",
-    "SPLITS",
-    "Corpus",
-    "Item",
-    "Mixture",
-    "Row",
-    "layout",
-    "measured_snr_db",
-    "mix",
-    "open_corpus",
-    "split_groups",
-]
+__all__ = ["LAYOUTS", "SPLITS", "Corpus", "Item", "Mixture", "Row"]
+__all__ += ["layout", "measured_snr_db", "mix", "open_corpus", "split_groups"]

@@ -10,70 +10,54 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from nblib.audio import read, resample
 from nblib.corpora.choosing import choose
 from nblib.corpora.items import SPLITS, Item, limited, mix
-from nblib.corpora.layouts import LAYOUTS, Layout
-from nblib.corpora.reading import sounds
+from nblib.corpora.layouts import LAYOUTS
 from nblib.corpora.rows import Row
-from nblib.corpora.survey import SHORTEST, Wanted
+from nblib.corpora.survey import Survey, Wanted, sounds
 from nblib.errors import CorpusError, ParameterError, check_choice, check_whole
 from nblib.provenance import config_hash, random_generator
 
-VERSION = 2
-"""Raised with any change that changes a sample."""
+VERSION = 2  # raised with any change that changes a sample
+LICENCES = pd.read_csv(Path(__file__).with_name("licences.csv"), index_col="layout").T.to_dict()
 
 
 @dataclass(frozen=True)
 class Corpus:
     """Recordings of one kind, split so that no group is in two splits; made by `open_corpus`.
 
-    Attributes
-    ----------
-    name, licence, citation : str
-        The layout's, or what ``LICENCE.txt`` and ``CITATION.bib`` in its folder say.
-    sample_rate : int
-        In Hz, of what `load` gives.
-    fingerprint : str
-        Twelve hexadecimal digits; changes with the settings and with any sample in use, not with the place.
-    skipped : mapping of str to str
-        What was met and not used, with the reason; a pair at another SNR is no reason to be listed.
+    `fingerprint` has twelve hexadecimal digits and changes with the settings and with any sample in use, not with the
+    place. `skipped` has what was met and cannot be used, with the reason. `sample_rate` is in Hz.
     """
 
     name: str
-    licence: str
-    citation: str
     sample_rate: int
     seed: int
     fingerprint: str
     skipped: Mapping[str, str] = field(repr=False)
     rows: Mapping[str, Row] = field(repr=False)
+    licence: str
+    citation: str
 
     def items(self, split: str | None = None) -> list[Item]:
         """The items of one split, or all; a larger size only adds items at a split's end.
 
-        An item's `info` holds ``file``, ``start`` and ``seconds`` of the part in use, where it applies ``title``,
-        ``speaker``, ``noise_kind`` or ``noise_source``, ``snr_db`` (see `labelled_snr_db` for pairs, else
-        `measured_snr_db`), a song's ``vocals`` ("present", "very quiet", "silent"), and further columns of
-        ``items.csv``. A score against silent vocals is not defined.
+        `info` holds ``file``, ``start`` and ``seconds`` of the part in use, where they apply ``title``, ``speaker``,
+        ``noise_kind`` or ``noise_source``, ``snr_db``, ``vocals`` ("present", "very quiet", "silent": a score against
+        silence is not defined), and further columns of ``items.csv``.
         """
         if split is not None:
             check_choice("split", split, SPLITS)
-        return [_item(row) for row in self.rows.values() if split in (None, row.split)]
+        return [row.item() for row in self.rows.values() if split in (None, row.split)]
 
     def load(self, item: Item) -> Any:
-        """Music: mono samples [shape=(n,)], float32 in [-1, 1]; else a `Mixture`. At `sample_rate`.
+        """Music: mono samples [shape=(n,)], float32 in [-1, 1]; else a `Mixture`. The same at every call.
 
-        A pure function of files, settings and the item's name. A peak over full scale (in mixtures: over 0.99) makes
-        the whole quieter.
-
-        Raises
-        ------
-        AudioError
-            A file changed since the corpus was opened and cannot be read any more.
-        CorpusError
-            The item is not of this corpus.
+        A peak over full scale (in mixtures over 0.99) makes the whole quieter. Raises `CorpusError` for an item of
+        another corpus, `AudioError` where a file has changed since and cannot be read.
         """
         if item.name not in self.rows:
             raise CorpusError(f"{item.name!r} is no item of {self.name}: take one from items()")
@@ -86,7 +70,7 @@ class Corpus:
             return target / np.float32(max(1.0, float(np.abs(target).max())))
         recorded, own_rate = read(row.noise)
         length = -(-len(target) * own_rate // self.sample_rate)
-        segment = noise_segment(recorded, length, random_generator(self.seed, "noise segment", row.label))
+        segment = noise_segment(recorded, length, random_generator(self.seed, "noise segment", row.file))
         return mix(target, resample(segment, own_rate, self.sample_rate)[: len(target)], row.snr_db or 0.0)
 
 
@@ -102,19 +86,15 @@ def open_corpus(
 ) -> Corpus:
     """The recordings of a kind below `root`, by the first of `LAYOUTS` that is there and can be used.
 
-    What is in use is read once. Warnings name what is skipped, what to know of a recording in use (a filter's edge,
-    silent vocals), and a layout that was there and could not be used.
+    Warnings name what is skipped, what to know of recordings in use, and a layout that could not be used; `CorpusError`
+    says what was looked for where none could.
 
     Parameters
     ----------
     kind : {"music", "speech", "vocals"}
         Lossless music; clean speech with noise; vocals with their accompaniment.
-    root : str or Path
-        The folder that holds the recordings, see `nblib.corpora.layouts`.
-    sample_rate : int
-        In Hz.
-    seed : int
-        Deals groups to splits, draws the order, and what is mixed with what.
+    sample_rate, seed : int
+        Hz; the seed deals groups to splits, draws the order, and what is mixed with what.
     sizes : mapping of str to int
         Most items in a split; all of a split that it does not name.
     seconds : float >= 1, optional
@@ -122,73 +102,51 @@ def open_corpus(
         (where silent: the accompaniment) have most energy. By default all.
     snr_db : float
         Of speech: mixed at this, or only pairs at this.
-
-    Raises
-    ------
-    ParameterError
-        A parameter is out of range.
-    CorpusError
-        No layout is there or can be used; the message says what was looked for.
     """
     check_choice("kind", kind, LAYOUTS)
     check_whole("sample_rate", sample_rate, 1)
     for split, size in sizes.items():
         check_choice("sizes", split, SPLITS)
         check_whole(f"sizes[{split!r}]", size)
-    if seconds is not None and not seconds >= SHORTEST:
-        raise ParameterError(f"seconds={seconds!r}: at least {SHORTEST:g} s are needed, or None for all")
-    if not str(root) or not Path(root).is_dir():
-        raise CorpusError(f"{str(root)!r}: no such folder; give the one that holds the recordings (--data-root)")
+    if seconds is not None and not seconds >= 1:
+        raise ParameterError(f"seconds={seconds!r}: at least 1 s is needed, or None for all")
+    if not Path(root).is_dir():
+        raise CorpusError(f"{root}: no such folder; give the one that holds the recordings (--data-root)")
     wanted = Wanted(kind, sample_rate, seed, sizes, seconds, snr_db)
     problems: list[str] = []
-    for layout in LAYOUTS[kind]:
+    for looks_for, find in LAYOUTS[kind].items():
         try:
-            rows = layout.find(Path(root))
-            if rows is None:
-                continue
-            corpus = _corpus(layout, rows, wanted)
+            rows = find(Path(root))
+            corpus = None if rows is None else _corpus(find.__name__, rows, wanted)
         except CorpusError as error:
-            problems.append(f"{layout.name}: {error}")
+            problems.append(str(error))
             continue
-        if problems:
-            warnings.warn(f"{'; '.join(problems)}\n taking {layout.name} instead", stacklevel=2)
-        return corpus
-    looked_for = "; ".join(layout.looks_for for layout in LAYOUTS[kind])
-    raise CorpusError("\n".join([f"{root}: no {kind} that can be used; looked for {looked_for}", *problems]))
+        if corpus and problems:
+            warnings.warn(f"{problems[-1]}\ntaking {looks_for} instead", stacklevel=2)
+        if corpus:
+            return corpus
+    looked_for = f"{root}: no {kind} that can be used; looked for {'; '.join(LAYOUTS[kind])}"
+    raise CorpusError("\n".join([looked_for, *problems]))
 
 
-def _corpus(layout: Layout, rows: list[Row], wanted: Wanted) -> Corpus:
-    chosen, skipped = choose(rows, wanted)
-    used = [row for split in SPLITS for row in chosen[split]]
-    _warn(layout.name, "skipped", skipped)
-    _warn(layout.name, "to be looked at, though used", {row.label: row.note for row in used if row.note})
-    content = [(row.name, row.group, row.split, row.digest, row.start, row.seconds, row.snr_db) for row in used]
+def _corpus(name: str, rows: list[Row], wanted: Wanted) -> Corpus:
+    survey = Survey(wanted)
+    used = choose(rows, survey)
+    notes = {row.file: row.note for row in used if row.note}
+    for what, reasons in (("skipped", survey.skipped), ("used, but", notes)):
+        if reasons:
+            lines = "".join(f"\n  {file}: {reason}" for file, reason in list(reasons.items())[:10])
+            more = f"\n  and {len(reasons) - 10} more" * (len(reasons) > 10)
+            warnings.warn(f"{name}: {len(reasons)} {what}{lines}{more}", stacklevel=3)
+    texts: dict[str, str] = {"licence": "that of the recordings", "citation": ""} | LICENCES.get(name, {})
+    for text, file in (("licence", "LICENCE.txt"), ("citation", "CITATION.bib")):
+        if (path := rows[0].folder / file).is_file():
+            texts[text] = path.read_text(encoding="utf-8").strip()
     settings = [VERSION, wanted.kind, wanted.sample_rate, wanted.seed, importlib.metadata.version("soxr")]
-    beside = {name: rows[0].folder / name for name in ("LICENCE.txt", "CITATION.bib")}
-    texts = {name: path.read_text(encoding="utf-8").strip() for name, path in beside.items() if path.is_file()}
-    return Corpus(
-        name=layout.name,
-        licence=texts.get("LICENCE.txt", layout.licence),
-        citation=texts.get("CITATION.bib", layout.citation),
-        sample_rate=wanted.sample_rate,
-        seed=wanted.seed,
-        fingerprint=config_hash([settings, content]),
-        skipped=skipped,
-        rows={row.name: row for row in used},
-    )
-
-
-def _item(row: Row) -> Item:
-    part = {"file": row.file, "start": round(row.start, 3), "seconds": round(row.seconds or 0.0, 3)}
-    snr_db = {} if row.snr_db is None else {"snr_db": row.snr_db}
-    return Item(row.name, row.group, str(row.split), {**row.info, **part, **snr_db})
-
-
-def _warn(name: str, what: str, reasons: Mapping[str, str]) -> None:
-    if reasons:
-        lines = [f"\n  {label}: {reason}" for label, reason in list(reasons.items())[:10]]
-        more = f"\n  and {len(reasons) - 10} more" * (len(reasons) > 10)
-        warnings.warn(f"{name}: {len(reasons)} {what}{''.join(lines)}{more}", stacklevel=4)
+    content = [(row.name, row.group, row.split, row.digest, row.start, row.seconds, row.snr_db) for row in used]
+    fingerprint = config_hash([settings, content])
+    by_name = {row.name: row for row in used}
+    return Corpus(name, wanted.sample_rate, wanted.seed, fingerprint, survey.skipped, by_name, **texts)
 
 
 def noise_segment(samples: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:

@@ -1,8 +1,4 @@
-"""What every corpus offers: named items with a group and a split; mixing at a signal-to-noise ratio; dealing groups.
-
-Nothing that shares a group (a piece, a speaker, a noise source) lies in two splits, so that nothing heard in training
-is tested.
-"""
+"""Named items with a group and a split, mixtures at a signal-to-noise ratio, and how groups are dealt out to splits."""
 
 from __future__ import annotations
 
@@ -15,7 +11,6 @@ from nblib.errors import CorpusError, ParameterError
 from nblib.provenance import random_generator
 
 SPLITS = ("train", "validation", "test")
-
 PEAK = 0.99
 
 
@@ -41,10 +36,7 @@ class Mixture:
 def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], seed: int, what: str) -> dict[str, str]:
     """Deal `groups` out to train, validation and test in about `fractions`, at least one each, the order by `seed`.
 
-    Raises
-    ------
-    CorpusError
-        Fewer than three different groups: they cannot be split without hearing one twice.
+    Raises `CorpusError` for fewer than three different groups: they cannot be split without hearing one twice.
     """
     different = sorted(set(groups))
     if len(different) < 3:
@@ -53,13 +45,10 @@ def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], s
             "train, validation and test; add recordings of further pieces, speakers or sources"
         )
     order = [different[index] for index in random_generator(seed, "split", what).permutation(len(different))]
-    test = max(1, round(fractions[2] * len(order)))
-    validation = max(1, round(fractions[1] * len(order)))
-    test, validation = (1, 1) if test + validation >= len(order) else (test, validation)
-    return {
-        group: "test" if rank < test else "validation" if rank < test + validation else "train"
-        for rank, group in enumerate(order)
-    }
+    validation, test = (max(1, round(fraction * len(order))) for fraction in fractions[1:])
+    validation, test = (1, 1) if test + validation >= len(order) else (validation, test)
+    splits = ["test"] * test + ["validation"] * validation + ["train"] * (len(order) - test - validation)
+    return dict(zip(order, splits, strict=True))
 
 
 def measured_snr_db(target: np.ndarray, noise: np.ndarray) -> float:
@@ -77,10 +66,7 @@ def measured_snr_db(target: np.ndarray, noise: np.ndarray) -> float:
 def mix(target: np.ndarray, noise: np.ndarray, snr_db: float) -> Mixture:
     """`target` plus `noise`, both [shape=(n,)], the noise scaled to `snr_db` (`measured_snr_db`); see `limited`.
 
-    Raises
-    ------
-    ParameterError
-        Lengths differ, a part is silent or not finite, or `snr_db` is not finite.
+    Raises `ParameterError` where lengths differ, a part is silent or not finite, or `snr_db` is not finite.
     """
     if target.shape != noise.shape or target.ndim != 1:
         raise ParameterError(f"target {target.shape} and noise {noise.shape} must have one equal dimension: cut one")

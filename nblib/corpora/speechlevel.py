@@ -13,8 +13,9 @@ def active_level_db(samples: np.ndarray, sample_rate: int) -> float:
     pauses up to 0.2 s included.
     """
     decay = np.exp(-1 / (0.03 * sample_rate))
-    envelope = lfilter([1 - decay], [1, -decay], np.abs(samples, dtype=np.float64))
-    envelope = lfilter([1 - decay], [1, -decay], envelope)
+    envelope = np.abs(samples, dtype=np.float64)
+    for _ in range(2):
+        envelope = lfilter([1 - decay], [1, -decay], envelope)
     energy, place = np.sum(np.square(samples, dtype=np.float64)), np.arange(len(samples))
     previous: tuple[float, float] | None = None
     for threshold in 2.0 ** np.arange(-15, 1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,14 +17,12 @@ SLOT_BEATS = 2  # beats that share one chord
 EXCERPTS = 8  # drawn for a singer, who takes the one with the most to sing
 
 
-@dataclass(frozen=True)
-class Performance:
-    """What the synthesiser plays; `bpm` is that of the beat the drums count; `sung` is not played."""
+class Performance(NamedTuple):
+    """What the synthesiser plays, and what is sung by the same clock."""
 
-    notes: tuple[Note, ...]
-    channels: tuple[Channel, ...]
-    bpm: float
-    sung: tuple[Note, ...] = ()
+    notes: list[Note]
+    channels: list[Channel]
+    sung: list[Note]
 
 
 def arrange(
@@ -33,28 +31,25 @@ def arrange(
     """Play an excerpt of `score` on `ensemble` for `seconds`.
 
     The excerpt begins at a bar line; a score that is too short starts again from its first bar, as dances are played.
-    Where one or two voices are left to play, three more follow the harmony.
-
-    `generator` decides tempo, transposition, excerpt, volumes, velocities and timing. With a `singer` the melody is in
-    `sung`, by the same clock; no instrument plays it, and the band's key is the singer's.
+    Where one or two voices are left to play, three more follow the harmony. `generator` draws what is not written. With
+    a `singer` the melody is in `sung`, by the same clock; no instrument plays it, and the band's key is the singer's.
     """
     quarters_per_second, beat = _tempo(score, ensemble, generator)
     quarters = seconds * quarters_per_second + beat
     excerpts = [_excerpt(score, quarters, generator) for _ in range(EXCERPTS if singer else 1)]
     voices = max(excerpts, key=lambda cut: sung_time(cut[leader(cut)])) if singer else excerpts[0]
-    slots = int(np.ceil(quarters / (SLOT_BEATS * beat)))
-    chords = harmony(voices, slots, SLOT_BEATS * beat)
+    chords = harmony(voices, int(np.ceil(quarters / (SLOT_BEATS * beat))), SLOT_BEATS * beat)
     melody, played = split_melody(voices) if singer else (None, voices)
     if len(played) < 3:
         played = played + _filling_voices(voices, chords, SLOT_BEATS * beat)
     clock = _Clock(beat, quarters_per_second, ensemble, generator)
     transposition = int(generator.integers(-3, 4))
-    sung: tuple[Note, ...] = ()
-    if singer and melody is not None:
-        melody, transposition = into_range(melody, singer, transposition)
-        sung = tuple(clock.note(onset, length, 0, int(pitch), 80) for onset, length, pitch in melody)
     channels: list[Channel] = []
     notes: list[Note] = []
+    sung: list[Note] = []
+    if singer and melody is not None:
+        melody, transposition = into_range(melody, singer, transposition)
+        sung = [clock.note(onset, length, 0, int(pitch), 80) for onset, length, pitch in melody]
     for layer in ensemble.layers:
         notes += _play_layer(layer, played, transposition, channels, clock, ensemble.pedal)
     for comp in ensemble.comps:
@@ -64,7 +59,7 @@ def arrange(
         kit, pattern = ensemble.drums[generator.integers(len(ensemble.drums))]
         channels.append(Channel(KITS[kit], int(generator.integers(80, 116)), drums=True))
         notes += _play_drums(DRUMS[pattern], score.beats, quarters, len(channels) - 1, clock)
-    return Performance(tuple(notes), tuple(channels), 60 * quarters_per_second / beat, sung)
+    return Performance(notes, channels, sung)
 
 
 def harmony(voices: list[np.ndarray], slots: int, slot: float) -> list[tuple[int, bool]]:
@@ -81,8 +76,7 @@ def harmony(voices: list[np.ndarray], slots: int, slot: float) -> list[tuple[int
     triads = [(root, minor) for root in range(12) for minor in (False, True)]
     table = np.full((24, 12), -0.5)
     for row, chord in enumerate(triads):
-        table[row, _tones(chord)] = 1.0
-        table[row, chord[0]] = 1.5
+        table[row, _tones(chord)] = 1.5, 1.0, 1.0
     chosen: list[tuple[int, bool]] = []
     for fits in weights @ table.T:
         if chosen:
@@ -124,12 +118,8 @@ class _Clock:
 def _tempo(score: Score, ensemble: Ensemble, generator: np.random.Generator) -> tuple[float, float]:
     onsets = np.unique(np.concatenate([notes[:, 0] for notes in score.voices]))
     rate = float(generator.uniform(*ensemble.onsets)) * max(score.length, 1.0) / len(onsets)
-    beat = score.beat
-    while rate / beat < 75 / 60:
-        beat /= 2
-    while rate / beat >= 150 / 60:
-        beat *= 2
-    return rate, beat
+    octaves = np.floor(np.log2(rate / score.beat / (75 / 60)))  # so that a beat lasts as in 75 to 150 a minute
+    return rate, float(score.beat * 2**octaves)
 
 
 def _excerpt(score: Score, quarters: float, generator: np.random.Generator) -> list[np.ndarray]:
@@ -160,15 +150,10 @@ def _voicing(chord: tuple[int, bool], low: int) -> list[int]:
 
 
 def _filling_voices(voices: list[np.ndarray], chords: list[tuple[int, bool]], slot: float) -> list[np.ndarray]:
-    lowest = min(float(notes[:, 2].min()) for notes in voices)
-    low = int(max(45, lowest - 12))
-    filled: list[list[list[float]]] = [[], [], []]
-    for index, chord in enumerate(chords):
-        upper = _voicing(chord, low)
-        bass = 36 + (chord[0] - 36) % 12
-        for voice, pitch in zip(filled, (upper[2], upper[1], bass), strict=True):
-            voice.append([index * slot, slot, pitch])
-    return [np.asarray(voice, dtype=float) for voice in filled]
+    low = int(max(45, min(float(notes[:, 2].min()) for notes in voices) - 12))
+    pitches = [[*_voicing(chord, low)[:0:-1], 36 + (chord[0] - 36) % 12] for chord in chords]
+    onsets = np.arange(len(chords)) * slot
+    return [np.column_stack([onsets, np.full(len(chords), slot), voice]) for voice in zip(*pitches, strict=True)]
 
 
 def _within_range(key: int) -> int:
@@ -181,12 +166,7 @@ def _channel(program: str, volume: int, generator: np.random.Generator) -> Chann
 
 
 def _play_layer(
-    layer: str,
-    voices: list[np.ndarray],
-    transposition: int,
-    channels: list[Channel],
-    clock: _Clock,
-    pedal: bool,
+    layer: str, voices: list[np.ndarray], transposition: int, channels: list[Channel], clock: _Clock, pedal: bool
 ) -> Iterator[Note]:
     first = len(channels)
     instruments = [part.partition(" +") for part in layer.split(", ")]
@@ -204,9 +184,8 @@ def _play_layer(
 
 def _struck(rhythm: str, beats: int, quarters: float, beat: float) -> Iterator[tuple[float, float]]:
     """Onsets in quarter notes and their strength; a bar of three beats plays the first three quarters of a rhythm."""
-    steps = 3 * STEPS if beats == 3 else 4 * STEPS
     for step in range(int(quarters / beat * STEPS)):
-        sign = rhythm[step % steps]
+        sign = rhythm[step % (STEPS * (3 if beats == 3 else 4))]
         if sign != ".":
             yield step * beat / STEPS, 1.0 if sign == "x" else 0.6
 
@@ -216,11 +195,7 @@ def _play_comp(
 ) -> Iterator[Note]:
     slot = SLOT_BEATS * clock.beat
     total = len(chords) * slot
-    if comp.style == "pad":
-        for index, chord in enumerate(chords):
-            for key in _voicing(chord, comp.low):
-                yield clock.note(index * slot, slot * 0.99, channel, key + transposition, 78)
-        return
+    held, loudness = (0.99, 78) if comp.style == "pad" else (0.9, 92)
     struck = list(_struck(comp.rhythm, 4, total, clock.beat))
     for count, (onset, strength) in enumerate(struck):
         chord = chords[min(len(chords) - 1, int(onset // slot))]
@@ -236,7 +211,7 @@ def _play_comp(
         elif comp.style == "walk":
             keys = [comp.low + (_tones(chord)[(0, 2, 1, 2)[count % 4]] - comp.low) % 12]
         for order, key in enumerate(keys):
-            note = clock.note(onset, length * 0.9, channel, key + transposition, 92 * strength)
+            note = clock.note(onset, length * held, channel, key + transposition, loudness * strength)
             late = 0.011 * order if comp.style == "strum" else 0.0
             yield note._replace(start=note.start + late, end=note.end + late)
 

@@ -10,58 +10,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Comp:
-    """An accompanist on the harmony; `low` is the lowest MIDI key of its chords.
-
-    `style`: ``pad`` (held chords), ``chord``, ``strum`` (one string after the other), ``arpeggio``, ``bass`` (roots) or
-    ``walk`` (chord tones as a bass).
-    """
+    """An accompanist on the harmony."""
 
     program: str
-    style: str
+    style: str  # pad (held), chord, strum (one string after the other), arpeggio, bass (roots) or walk (chord tones)
     rhythm: str = "x.......x......."
-    low: int = 48
+    low: int = 48  # the lowest MIDI key of its chords
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """An ensemble and its manner of playing.
-
-    Parameters
-    ----------
-    layers : tuple of str
-        Each layer plays all voices of the score, its instruments from the high voice to the low, ``+1`` an octave up.
-    drums : tuple of (kit, pattern)
-        One is drawn; empty: none.
-    onsets : (low, high)
-        Note onsets a second, all voices of the score together: the tempo is drawn to meet it.
-    swing : float
-        Where the off-beat falls within a beat: 0.5 straight, 0.66 triplets.
-    looseness : float
-        Standard deviation of a note's start, seconds.
-    room : (low, high)
-        Reverberation time RT60, seconds.
-    drive : float
-        0: clean; 1: the loudest passages are compressed to about half, as a produced record is.
-    pedal : bool
-        Notes are held until the harmony changes.
-    """
+    """An ensemble and its manner of playing."""
 
     name: str
     character: str
-    layers: tuple[str, ...]
+    layers: tuple[str, ...]  # each plays all voices of the score, its instruments from high to low; +1: an octave up
     comps: tuple[Comp, ...] = ()
-    drums: tuple[tuple[str, str], ...] = ()
-    onsets: tuple[float, float] = (3.0, 6.0)
-    swing: float = 0.5
-    looseness: float = 0.008
-    room: tuple[float, float] = (0.3, 0.9)
-    drive: float = 0.0
-    pedal: bool = False
-
-    @property
-    def info(self) -> dict[str, str]:
-        """What a listing says of it."""
-        return {"ensemble": self.name, "character": self.character}
+    drums: tuple[tuple[str, str], ...] = ()  # kit and pattern, of which one is drawn
+    onsets: tuple[float, float] = (3.0, 6.0)  # notes a second, all voices together: the tempo is drawn to meet it
+    swing: float = 0.5  # where the off-beat falls within a beat: 0.5 straight, 0.66 triplets
+    looseness: float = 0.008  # standard deviation of a note's start, seconds
+    room: tuple[float, float] = (0.3, 0.9)  # reverberation time RT60, seconds
+    drive: float = 0.0  # 1: the loudest passages are compressed to about half, as a produced record is
+    pedal: bool = False  # notes are held until the harmony changes
 
 
 # Tables read best in rows.

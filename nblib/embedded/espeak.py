@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,13 +32,13 @@ LOW_VARIANTS = (
     "Lee marcelo Mario max Michael Mike pablo quincy sandro victor"
 ).split()
 LANGUAGES = "en en-US en-GB-x-rp en-GB-scotland en-GB-x-gbclan en-029 en-US-nyc en-GB-x-gbcwmd".split()
+AUDIBLE = 1e-3
 SPLIT_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)
 """Train, validation and test in the proportions of IJCNN'20 Section IV."""
 
 _RATE, _PITCH, _RANGE, _WORD_GAP = 1, 3, 4, 7  # espeak_PARAMETER of speak_lib.h
 _SYNCHRONOUS, _DO_NOT_EXIT, _TELL_PHONEMES, _UTF8 = 2, 0x8000, 1, 1
 _LIST_ENDS, _PHONEME = 0, 7  # espeak_EVENT_TYPE of speak_lib.h
-_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -69,18 +68,14 @@ def voices(seed: int) -> tuple[Voice, ...]:
     High and low voices are dealt out apart, so that each split hears both.
     """
     table = []
-    dealt: dict[str, str] = {}
-    languages = {
-        variant: LANGUAGES[number % len(LANGUAGES)] for number, variant in enumerate(HIGH_VARIANTS + LOW_VARIANTS)
-    }
-    for what, variants in (("high voices", HIGH_VARIANTS), ("low voices", LOW_VARIANTS)):
-        names = {variant: f"{variant}-{languages[variant]}".lower() for variant in variants}
-        dealt = split_groups(list(names.values()), SPLIT_FRACTIONS, seed, what)
-        for variant, name in names.items():
+    for high, variants in ((True, HIGH_VARIANTS), (False, LOW_VARIANTS)):
+        accents = [LANGUAGES[number % len(LANGUAGES)] for number in range(len(variants))]
+        names = [f"{variant}-{accent}".lower() for variant, accent in zip(variants, accents, strict=True)]
+        dealt = split_groups(names, SPLIT_FRACTIONS, seed, "high voices" if high else "low voices")
+        for name, variant, accent in zip(names, variants, accents, strict=True):
             random = random_generator(seed, "voice", variant)
             pitch, rate = int(random.integers(35, 66)), int(random.integers(155, 196))
-            high = variants is HIGH_VARIANTS
-            table.append(Voice(name, dealt[name], high, f"gmw/{languages[variant]}", variant, pitch, rate))
+            table.append(Voice(name, dealt[name], high, f"gmw/{accent}", variant, pitch, rate))
     return tuple(table)
 
 
@@ -98,7 +93,7 @@ def speak(voice: Voice, text: str, seed: int, pace: float = 1.0) -> np.ndarray:
         _WORD_GAP: int(random.integers(0, 3)),
     }
     samples, _ = _spoken(voice, text, settings, int(random.integers(1, 2**31)))
-    heard = np.flatnonzero(np.abs(samples) > 1e-3)
+    heard = np.flatnonzero(np.abs(samples) > AUDIBLE)
     return samples[heard[0] : heard[-1] + 1]
 
 
@@ -129,8 +124,8 @@ def _spoken(
 ) -> tuple[np.ndarray, list[Phoneme]]:
     with _fresh_library(options) as library:
         pieces, phonemes = _synthesise(library, voice, text, settings, seed)
-    samples = np.concatenate(pieces or [np.zeros(1, np.int16)]).astype(np.float32) / 32768
-    if np.abs(samples).max() <= 1e-3:
+    samples = np.concatenate([np.zeros(1, np.int16), *pieces])[1:].astype(np.float32) / 32768
+    if not np.any(np.abs(samples) > AUDIBLE):
         raise CorpusError(f"espeak-ng spoke nothing for {text!r} in voice {voice.name}: give it words")
     return samples, phonemes
 
@@ -171,34 +166,22 @@ def _synthesise(
 @contextmanager
 def _fresh_library(options: int) -> Iterator[ctypes.CDLL]:
     path, data = espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
-    with _LOCK:
-        _refuse_loaded(path)
-        library = ctypes.CDLL(path)
-        try:
-            if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DO_NOT_EXIT | options) != SAMPLE_RATE:
-                raise CorpusError(
-                    f"espeak-ng could not open its data in {data}: reinstall espeakng-loader, or make the "
-                    "environment in a folder with a shorter path (espeak-ng holds 160 characters)"
-                )
-            yield library
-            library.espeak_Terminate()
-        finally:
-            _unload(library)
-
-
-def _unload(library: ctypes.CDLL) -> None:
-    close = ctypes.CDLL(None).dlclose
-    close.argtypes = [ctypes.c_void_p]
-    close(library._handle)
-
-
-def _refuse_loaded(path: str) -> None:
+    unload = ctypes.CDLL(None).dlclose
+    unload.argtypes = [ctypes.c_void_p]
+    with suppress(OSError):  # which says that nobody has loaded it
+        unload(ctypes.CDLL(path, mode=os.RTLD_NOLOAD)._handle)  # our own hold on it, taken by asking
+        raise CorpusError(
+            f"{path} is held by other code in this process, so that what it said would change our samples: "
+            "make the corpus in a process of its own"
+        )
+    library = ctypes.CDLL(path)
     try:
-        held = ctypes.CDLL(path, mode=os.RTLD_NOLOAD)
-    except OSError:
-        return
-    _unload(held)  # our own hold on it, taken by asking
-    raise CorpusError(
-        f"{path} is held by other code in this process, so that what it said would change our samples: "
-        "make the corpus in a process of its own"
-    )
+        if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DO_NOT_EXIT | options) != SAMPLE_RATE:
+            raise CorpusError(
+                f"espeak-ng could not open its data in {data}: reinstall espeakng-loader, or make the "
+                "environment in a folder with a shorter path (espeak-ng holds 160 characters)"
+            )
+        yield library
+        library.espeak_Terminate()
+    finally:
+        unload(library._handle)

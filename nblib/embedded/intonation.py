@@ -7,8 +7,8 @@ less.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -20,8 +20,7 @@ ARRIVED_SECONDS = 0.02  # of a glide lies after the note's beginning, the rest b
 SHORTEST_VIBRATO = 0.35  # seconds of a note, below which no singer vibrates
 
 
-@dataclass(frozen=True)
-class Manner:
+class Manner(NamedTuple):
     """A singer's habits: vibrato rate (Hz) and depth (cents up and down), its onset (s), glides (s), scoops (0-1)."""
 
     rate: float
@@ -33,13 +32,8 @@ class Manner:
     @classmethod
     def drawn(cls, random: np.random.Generator) -> Manner:
         """The habits of one performance, from straight pop voices to operatic ones."""
-        return cls(
-            rate=float(random.uniform(5.1, 6.2)),
-            depth=float(random.uniform(30, 90)),
-            delay=float(random.uniform(0.12, 0.3)),
-            glide=float(random.uniform(0.05, 0.12)),
-            scoops=float(random.uniform(0.1, 0.4)),
-        )
+        ranges = ((5.1, 6.2), (30, 90), (0.12, 0.3), (0.05, 0.12), (0.1, 0.4))
+        return cls(*(float(random.uniform(low, high)) for low, high in ranges))
 
 
 def contour(

@@ -5,6 +5,7 @@ Every sound file is written whole and skipped where it is there already, so that
 
 from __future__ import annotations
 
+import importlib.util
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,7 +17,7 @@ import pandas as pd
 
 from nblib.audio import write
 from nblib.corpora.items import Mixture
-from nblib.errors import ParameterError, check_whole
+from nblib.errors import CorpusError, ParameterError, check_whole
 from nblib.parallel import parallel_map
 from nblib.paths import whole
 from nblib.provenance import random_generator
@@ -57,7 +58,7 @@ class Recording(NamedTuple):
     file: str
     split: str
     group: str
-    info: Mapping[str, str | float]
+    info: Mapping[str, Any]
     sounds: tuple[str, ...]
     plan: Any
 
@@ -102,6 +103,15 @@ def turn(count: int, index: int, *parts: str | int) -> int:
     """A number below `count`, its order drawn from `parts`: every `count` indices in turn draw each number once."""
     turns, place = divmod(index, count)
     return int(random_generator(*parts, turns).permutation(count)[place])
+
+
+def package_path(package: str, name: str) -> Path:
+    """A file or folder that comes with an installed package, found without importing it; `CorpusError` if missing."""
+    found = importlib.util.find_spec(package)
+    path = (Path(found.origin).parent if found and found.origin else Path(package)) / name
+    if not path.exists():
+        raise CorpusError(f"{path} is missing, a part of {package}: run `pip install --force-reinstall {package}`")
+    return path
 
 
 def check_settings(sample_rate: int, seconds: float, least: float, sizes: Mapping[str, int]) -> None:

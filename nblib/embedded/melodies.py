@@ -33,10 +33,7 @@ PHRASE_SECONDS = ((2.5, 0.6), (5.0, 0.3), (7.0, 0.0))
 
 
 def leader(voices: Sequence[np.ndarray]) -> int:
-    """The part that is sung: the highest one that sounds nearly as long as the one that sounds longest.
-
-    `voices` are arrays [shape=(n, 3)] of onset and duration in quarter notes and MIDI pitch, from high to low.
-    """
+    """The part that is sung, of a score's voices: the highest one that sounds nearly as long as the longest."""
     sounding = [sung_time(notes) for notes in voices]
     return next(index for index, time in enumerate(sounding) if time >= 0.8 * max(sounding))
 

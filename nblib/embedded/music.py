@@ -32,25 +32,21 @@ def write_music(folder: str | Path, *, pieces: int, seconds: float, sample_rate:
 
     Ensemble, tempo, transposition, excerpt, velocities, human timing, room and level (peak -12 to -1 dBFS) are drawn
     from the seed. Pieces are split by work, 70/20/10 (MM'19, Section 3); no piece's sound depends on their number.
+    Where items.csv is there already, nothing is done.
 
     Parameters
     ----------
-    folder : str or Path
-        Where items.csv is there already, nothing is done.
     pieces : int >= 3
         With more than there are works (some 3,000) a work comes again in another arrangement, in the same split.
     seconds : float >= 1
         Length of each piece. A work that is shorter starts again from its beginning.
     sample_rate : int
         Hz, 8,000 to 48,000.
-    seed : int
 
     Raises
     ------
-    ParameterError
-        A setting is out of range.
-    CorpusError
-        The packages that bring scores or instruments are missing, or the pieces come from fewer than 3 works.
+    ParameterError, CorpusError
+        A setting is out of range; scores or instruments are missing, or the pieces come from fewer than 3 works.
     """
     check_whole("pieces", pieces, 3)
     check_settings(sample_rate, seconds, 1, {"pieces": pieces})
@@ -66,14 +62,11 @@ def plan_music(pieces: int, seed: int) -> list[Recording]:
     recordings = []
     for piece, work in enumerate(works):
         ensemble = ENSEMBLES[turn(len(ENSEMBLES), piece, seed, "ensembles")]
-        name = f"{piece:05d}-{_slug(work.path.rsplit('.', 1)[0])}-{_slug(ensemble.name)}"
-        info = {"title": work.title, **ensemble.info, "kind": work.shelf}
+        name = re.sub(r"[^A-Za-z0-9]+", "-", f"{piece:05d} {work.path.rsplit('.', 1)[0]} {ensemble.name}")
+        played = {"ensemble": ensemble.name, "character": ensemble.character}
+        info = {"title": work.title, **played, "kind": work.shelf}
         recordings.append(Recording(name, splits[work.group], work.group, info, (f"{name}.wav",), (work, ensemble)))
     return recordings
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
 
 
 def _play_piece(seconds: float, sample_rate: int, seed: int, recording: Recording) -> tuple[np.ndarray]:
@@ -89,10 +82,7 @@ def _play_piece(seconds: float, sample_rate: int, seed: int, recording: Recordin
 def perform(
     performance: Performance, ensemble: Ensemble, seconds: float, sample_rate: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """What `ensemble` plays in its room [shape=(round(seconds * sample_rate),)], of no fixed level, its ends cut off.
-
-    `generator` draws the room.
-    """
+    """What `ensemble` plays in a drawn room [shape=(round(seconds * sample_rate),)], of no fixed level, not faded."""
     rate = render_rate(sample_rate)
     samples = play(performance.notes, performance.channels, seconds, rate)
     if ensemble.drive:  # compress what is louder than most, as amplifiers and records do

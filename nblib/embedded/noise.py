@@ -22,21 +22,12 @@ from nblib.provenance import random_generator
 SOURCES_PER_KIND = 16
 HUM_TABLE = 8192  # samples of one period; linear interpolation errs by less than -60 dB at 150 harmonics
 
-MAIN_RANGE = {
-    "coloured": (0.0, 2.4),  # exponent a of a power spectrum 1 / f^a: white, pink (1), brown (2)
-    "band_modulated": (0.7, 24.0),  # rate of the bands' envelopes in Hz
-    "hum": (38.0, 260.0),  # fundamental in Hz
-    "babble": (3.0, 8.0),  # talkers, rounded down
-    "impulsive": (2.5, 30.0),  # impulses a second
-    "crowd": (0.25, 1.4),  # reverberation time RT60 in seconds
-}
-KINDS = tuple(MAIN_RANGE)
 Talkers: TypeAlias = Sequence[np.ndarray]
 
 
 @dataclass(frozen=True)
 class NoiseSource:
-    """One source of one split: its kind, its main parameter (see `MAIN_RANGE`), the seed of its further parameters."""
+    """One source of one split: its kind, its main parameter (see `MAKERS`), the seed of its further parameters."""
 
     name: str
     split: str
@@ -57,7 +48,7 @@ class NoiseSource:
 @lru_cache
 def sources(kind: str, seed: int) -> tuple[NoiseSource, ...]:
     """The 16 sources of `kind`: the main parameter is drawn inside 16 equal strata (of its logarithm, if above 0)."""
-    low, high = MAIN_RANGE[kind]
+    _, low, high = MAKERS[kind]
     names = [f"{kind}-{number:02d}" for number in range(SOURCES_PER_KIND)]
     dealt = split_groups(names, SPLIT_FRACTIONS, seed, f"{kind} noise")
     found = []
@@ -74,7 +65,7 @@ def render(source: NoiseSource, samples: int, recording: int, talkers: Talkers =
     Another number of `recording` is another piece of the same noise. `talkers` are utterances [shape=(m,)] for babble
     and crowd, as many as `source` needs.
     """
-    noise = _MAKERS[source.kind](source, samples, source.random("recording", recording), talkers)
+    noise = MAKERS[source.kind][0](source, samples, source.random("recording", recording), talkers)
     return _unit(noise - noise.mean()).astype(np.float32)
 
 
@@ -182,11 +173,14 @@ def _crowd(source: NoiseSource, samples: int, random: np.random.Generator, talke
     return reverberated(_unit(noise) + 0.3 * clatter, SAMPLE_RATE, source.random(), hall, (-6.0, 0.0))
 
 
-_MAKERS: dict[str, Callable[[NoiseSource, int, np.random.Generator, Talkers], np.ndarray]] = {
-    "coloured": _coloured,
-    "band_modulated": _band_modulated,
-    "hum": _hum,
-    "babble": _babble,
-    "impulsive": _impulsive,
-    "crowd": _crowd,
+MAKERS: dict[str, tuple[Callable[[NoiseSource, int, np.random.Generator, Talkers], np.ndarray], float, float]] = {
+    "coloured": (_coloured, 0.0, 2.4),  # exponent a of a power spectrum 1 / f^a: white, pink (1), brown (2)
+    "band_modulated": (_band_modulated, 0.7, 24.0),  # rate of the bands' envelopes in Hz
+    "hum": (_hum, 38.0, 260.0),  # fundamental in Hz
+    "babble": (_babble, 3.0, 8.0),  # talkers, rounded down
+    "impulsive": (_impulsive, 2.5, 30.0),  # impulses a second
+    "crowd": (_crowd, 0.25, 1.4),  # reverberation time RT60 in seconds
 }
+"""Kind: how it is made, and the range of its main parameter."""
+
+KINDS = tuple(MAKERS)

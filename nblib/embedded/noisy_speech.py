@@ -8,7 +8,6 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -42,14 +41,7 @@ class Plan(NamedTuple):
 
 
 def write_speech(
-    folder: str | Path,
-    *,
-    train: int,
-    validation: int,
-    test: int,
-    sample_rate: int,
-    seed: int,
-    snr_db: float = 0.0,
+    folder: str | Path, *, train: int, validation: int, test: int, sample_rate: int, seed: int, snr_db: float = 0.0
 ) -> None:
     """Fill ``voicebank_demand`` with clean and noisy 16-bit WAV files, logs and items.csv.
 
@@ -58,12 +50,10 @@ def write_speech(
 
     Parameters
     ----------
-    folder : str or Path
     train, validation, test : int >= 0
         Mixtures in each split.
     sample_rate : int
         Hz, 8,000 to 48,000; made at 22,050 and resampled where it differs.
-    seed : int
     snr_db : float
         Energy of speech over energy of noise over the whole utterance (IJCNN'20 Section IV: 0 dB).
 
@@ -88,30 +78,25 @@ def write_speech(
 def plan_speech(sizes: dict[str, int], seed: int, snr_db: float) -> list[Recording]:
     """The utterances of each split; nothing is spoken yet. ``p007_00012`` is number 12 of its split, by voice 7."""
     recordings = []
-    for split, size in sizes.items():
-        for plan in _plans(split, size, seed):
-            voice, source = plan.voice, plan.source
-            name = f"p{voices(seed).index(voice) + 1:03d}_{plan.number + 1:05d}"
-            info: dict[str, str | float] = {
-                "title": f"{voice.name} and {source.name}",
-                "snr_db": snr_db,
-                "voice": voice.name,
-                "noise_kind": source.kind,
-                "noise_source": source.name,
-                "text": plan.text,
-            }
-            sounds = (f"clean_{SETS[split]}_wav/{name}.wav", f"noisy_{SETS[split]}_wav/{name}.wav")
-            recordings.append(Recording(name, split, voice.name, info, sounds, plan))
-    return recordings
-
-
-def _plans(split: str, size: int, seed: int) -> Iterator[Plan]:
-    for index in range(size):
+    for split, index in ((split, index) for split, size in sizes.items() for index in range(size)):
+        voice = _speakers(split, seed)[index % len(_speakers(split, seed))]
         kind = KINDS[turn(len(KINDS), index, seed, "kinds", split)]
         choices = [source for source in sources(kind, seed) if source.split == split]
         source = choices[int(random_generator(seed, "source", split, index).integers(len(choices)))]
-        speakers, own = _speakers(split, seed), derive_seed(seed, "mixture", split, index)
-        yield Plan(index, speakers[index % len(speakers)], source, sentence(split, seed, split, index), own)
+        text, own = sentence(split, seed, split, index), derive_seed(seed, "mixture", split, index)
+        info = {
+            "title": f"{voice.name} and {source.name}",
+            "snr_db": snr_db,
+            "voice": voice.name,
+            "noise_kind": kind,
+            "noise_source": source.name,
+            "text": text,
+        }
+        name = f"p{voices(seed).index(voice) + 1:03d}_{index + 1:05d}"
+        sounds = (f"clean_{SETS[split]}_wav/{name}.wav", f"noisy_{SETS[split]}_wav/{name}.wav")
+        plan = Plan(index, voice, source, text, own)
+        recordings.append(Recording(name, split, voice.name, info, sounds, plan))
+    return recordings
 
 
 def _speakers(split: str, seed: int) -> list[Voice]:

@@ -30,9 +30,10 @@ def reverberated(
 
     `direct_db` is the energy of the direct sound over that of the room's; what rings on after `n` samples is cut.
     """
-    decay, ratio = random.uniform(*seconds), 10 ** (random.uniform(*direct_db) / 10)
-    corner, length = random.uniform(*corner_hz), int(decay * sample_rate)
+    decay = random.uniform(*seconds)
+    length = round(decay * sample_rate)
     tail = random.standard_normal(length) * 10 ** (-3 * np.arange(length) / length)
+    corner, ratio = random.uniform(*corner_hz), 10 ** (random.uniform(*direct_db) / 10)
     tail = shaped(tail, sample_rate, lambda f: 1 / np.sqrt(1 + (f / corner) ** 2))
     room = np.concatenate([[1.0], np.zeros(int(GAP_SECONDS * sample_rate)), tail / np.sqrt(np.sum(tail**2) * ratio)])
     return oaconvolve(dry, room)[: len(dry)]

@@ -6,7 +6,6 @@ goes past music21's cache of pickled scores: nothing hangs on an earlier run, an
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import warnings
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nblib.embedded.layouts import turn
+from nblib.embedded.layouts import package_path, turn
 from nblib.errors import CorpusError
 from nblib.provenance import random_generator
 
@@ -53,59 +52,41 @@ class Work:
 
 @dataclass(frozen=True)
 class Score:
-    """Notes as a player needs them; times are in quarter notes.
+    """Notes as a player needs them; times are in quarter notes."""
 
-    `voices`, from high to low, are arrays [shape=(n, 3)] of onset, duration and MIDI pitch, sorted by onset. `length`
-    is where the last note ends, `beat` the metre's beat (1.5 in compound metres), `beats` how many a bar has, `upbeat`
-    what lies before the first whole bar.
-    """
-
-    voices: tuple[np.ndarray, ...]
-    length: float
-    beat: float
-    beats: int
-    upbeat: float
+    voices: tuple[np.ndarray, ...]  # from high to low: onset, duration and MIDI pitch [shape=(n, 3)], sorted by onset
+    length: float  # until the last note ends
+    beat: float  # of the metre; 1.5 in compound ones
+    beats: int  # in a bar
+    upbeat: float  # before the first whole bar
 
 
 def corpus_folder() -> Path:
-    """The folder of music21's bundled scores, found without importing music21; `CorpusError` if it is not there."""
-    found = importlib.util.find_spec("music21")
-    folder = Path(found.origin).parent / "corpus" if found and found.origin else Path("music21/corpus")
-    if not (folder / "bach").is_dir():
-        raise CorpusError(
-            f"{folder}: music21's corpus of scores is not there; run `pip install music21` (not the"
-            " distribution without corpus)"
-        )
-    return folder
+    """The folder of music21's bundled scores (there is a distribution without), found without importing music21."""
+    return package_path("music21", "corpus/bach").parent
 
 
-def work_group(path: str) -> str:
-    """The work that a file belongs to, by its catalogue number: ``bach/bwv18.5-w.mxl`` is of ``bach/bwv18``.
+def _work(path: str, shelf: str) -> Work:
+    """A file's work by its catalogue number, ``bach/bwv18`` for ``bach/bwv18.5-w.mxl``, and a readable title.
 
     Masses are numbered at the end (``Kyrie_17_a``), a quartet is a folder, a song cycle an opus; two settings of one
     fiddle tune differ in a trailing number.
     """
     folder, _, name = path.partition("/")
     stem = name.rsplit(".", 1)[0]
+    title = f"{re.sub(r'(?<=[a-z])(?=[A-Z])|[_/]+', ' ', stem)} ({folder})"
+    number, opus = re.search(r"\d+", stem), re.match(r".*?op(us|_)?\d+", stem)
     if "/" in stem:
-        return f"{folder}/{stem.split('/')[0]}"
-    number = re.search(r"\d+", stem)
-    if folder == "palestrina":
-        return f"{folder}/mass{number.group() if number else ''}"
-    if folder == "bach" and number:
-        return f"{folder}/bwv{number.group()}"
-    opus = re.match(r".*?op(us|_)?\d+", stem)
-    if opus:
-        return f"{folder}/{opus.group()}"
-    return f"{folder}/{re.sub(r'(_old|No[0-9]+|(?<=[a-z])[0-9]+)$', '', stem)}"
-
-
-def work_title(path: str) -> str:
-    """A readable name from the file's: ``bach/bwv18.5-w.mxl`` becomes ``bwv18.5-w (bach)``."""
-    folder, _, name = path.partition("/")
-    stem = name.rsplit(".", 1)[0]
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[_/]+", " ", stem)
-    return f"{words} ({folder})"
+        group = stem.split("/")[0]
+    elif folder == "palestrina":
+        group = f"mass{number.group() if number else ''}"
+    elif folder == "bach" and number:
+        group = f"bwv{number.group()}"
+    elif opus:
+        group = opus.group()
+    else:
+        group = re.sub(r"(_old|No[0-9]+|(?<=[a-z])[0-9]+)$", "", stem)
+    return Work(path, shelf, f"{folder}/{group}", title)
 
 
 @cache
@@ -118,7 +99,7 @@ def shelf_works(shelf: str) -> tuple[Work, ...]:
     paths = sorted(file.relative_to(folder).as_posix() for file in small)
     if not paths:
         raise CorpusError(f"{folder}: no scores for {shelf!r}; reinstall music21")
-    return tuple(Work(path, shelf, work_group(path), work_title(path)) for path in paths)
+    return tuple(_work(path, shelf) for path in paths)
 
 
 def choose_works(seed: int) -> Iterator[Work]:

@@ -11,14 +11,13 @@ breath in the voice; effort changes loudness and a little brightness, not the gl
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 import parselmouth
 from parselmouth import praat
-from scipy.signal import butter, lfilter, sosfilt, sosfiltfilt
+from scipy.signal import butter, sosfiltfilt
 
 from nblib.audio import resample
 from nblib.embedded.espeak import SAMPLE_RATE, Phoneme, Voice, intone
@@ -40,16 +39,8 @@ PITCH_HZ = (70.0, 500.0)  # that espeak-ng's voices speak at
 FINE = 4  # times the rate at which periods are laid beside one another: PSOLA rounds them to samples, a hiss otherwise
 EVENNESS = 0.7  # of the differences in level between syllables are taken out: singers and records have fewer
 FADE_SECONDS = 0.02
+Placed: TypeAlias = tuple[tuple[float, float], Note]  # where in the song a syllable's vowel lies, and its first note
 PRESENCE_DB, AIR_DB, BREATH_DB = (3.0, 9.0), (-36.0, -26.0), (-34.0, -22.0)  # the last two under the voice
-_PRAAT = threading.Lock()  # its random numbers are one sequence for the whole process
-
-
-class Placed(NamedTuple):
-    """One syllable: its vowel in the spoken samples and in the song, both in seconds, and its notes."""
-
-    spoken: tuple[float, float]
-    sung: tuple[float, float]
-    notes: list[Note]
 
 
 def sing(
@@ -70,66 +61,49 @@ def sing(
         own = random_generator(seed, "phrase", number)
         groups = syllables(phrase, own)
         words = words if sum(each.syllables for each in words) >= len(groups) else [*words, *verse]
-        sung, start = _phrase(voice, singer, groups, take(words, len(groups)), manner, own, ended)
-        _add(song, sung, start)
-        _add(song, _breath(start - ended, np.sqrt(np.mean(sung**2)) * 10 ** (breath_db / 20), own), start, ends=True)
+        text, drawn = take(words, len(groups)), int(own.integers(1, 2**31))
+        spoken, phonemes = intone(voice, text, drawn, SPOKEN_PITCH[singer.name], WORDS_PER_MINUTE)
+        placed, knots = align(phonemes, groups, ended)
+        times, pitches, vibrato = contour(phrase, manner, own)
+        sung = _resynthesised(spoken, knots, times, 440 * 2 ** ((pitches - 69) / 12), int(own.integers(2**31)))
+        start = float(knots[0, 1])
+        clock = start + np.arange(len(sung)) / SAMPLE_RATE
+        gain_db = _loudness(sung, placed, start, clock, singer) + np.interp(clock, times, vibrato) * 0.02
+        sung = sung * 10 ** (gain_db / 20)
+        fade_ends(sung, SAMPLE_RATE, FADE_SECONDS)
+        breath = _breath(start - ended, np.sqrt(np.mean(sung**2)) * 10 ** (breath_db / 20), own)
+        for part, first in ((breath, round(start * SAMPLE_RATE) - len(breath)), (sung, round(start * SAMPLE_RATE))):
+            inside, begin = part[max(0, -first) : len(song) - first], max(0, first)
+            song[begin : begin + len(inside)] += inside
         ended = start + len(sung) / SAMPLE_RATE
-    return _airy(_present(song, presence_db), air_db, random)
-
-
-def _phrase(
-    voice: Voice,
-    singer: Range,
-    groups: list[list[Note]],
-    text: str,
-    manner: Manner,
-    random: np.random.Generator,
-    free: float,
-) -> tuple[np.ndarray, float]:
-    """One phrase: its samples, and where they begin: not before `free`, but for 30 ms of its first consonants."""
-    pitch = SPOKEN_PITCH[singer.name]
-    spoken, phonemes = intone(voice, text, int(random.integers(1, 2**31)), pitch, WORDS_PER_MINUTE)
-    placed, knots = align(phonemes, groups, free)
-    times, pitches, vibrato = contour([note for group in groups for note in group], manner, random)
-    sung = _resynthesised(spoken, knots, times, 440 * 2 ** ((pitches - 69) / 12), int(random.integers(2**31)))
-    start = float(knots[0, 1])
-    clock = start + np.arange(len(sung)) / SAMPLE_RATE
-    gain_db = _loudness(sung, placed, start, clock, singer) + np.interp(clock, times, vibrato) * 0.02
-    sung = sung * 10 ** (gain_db / 20)
-    fade_ends(sung, SAMPLE_RATE, FADE_SECONDS)
-    return sung, start
+    return _airy(_equalised(song, presence_db), air_db, random)
 
 
 def align(phonemes: Sequence[Phoneme], groups: Sequence[list[Note]], free: float) -> tuple[list[Placed], np.ndarray]:
     """Lay a phrase's sounds, the pause after it among them, on notes: each vowel on its own, consonants before it.
 
     `groups` are the notes of each syllable; they are made as many as the vowels. The first consonants should not begin
-    before `free` seconds. Also the knots [shape=(k, 2)] of spoken and song seconds, both ascending, between which both
-    run evenly.
+    before `free` seconds. Returns the vowels, and knots [shape=(k, 2)] of spoken and song seconds, both ascending,
+    between which both run evenly.
     """
     starts = np.asarray([phoneme.start for phoneme in phonemes]) / SAMPLE_RATE
     vowels = [place for place, phoneme in enumerate(phonemes[:-1]) if phoneme.name[:1] in VOWELS]
-    end = next(
-        start
-        for start, phoneme in zip(starts, phonemes, strict=True)
-        if start > starts[vowels[-1]] and phoneme.name == "_"
-    )
+    end = next(starts[place] for place in range(vowels[-1] + 1, len(phonemes)) if phonemes[place].name == "_")
     notes = regrouped(groups, len(vowels))
     begins = [group[0].start for group in notes] + [notes[-1][-1].end]
     lead = min(CONSONANTS * starts[vowels[0]], max(0.03, begins[0] - free))
     knots = [(0.0, begins[0] - lead)]
-    placed = []
+    placed: list[Placed] = []
     for index, place in enumerate(vowels):
         spoken = (float(starts[place]), float(starts[place + 1]))
         after = float(starts[vowels[index + 1]] if index + 1 < len(vowels) else end) - spoken[1]
         room = begins[index + 1] - begins[index]
         sung = (begins[index], begins[index + 1] - min(CONSONANTS * after, MOST_CONSONANTS * room))
         knots += _vowel_knots(phonemes[place].name, spoken, sung)
-        placed.append(Placed(spoken, sung, notes[index]))
+        placed.append((sung, notes[index][0]))
     knots.append((end, begins[-1]))
     table = np.asarray(knots)
-    keep = np.append(np.diff(table[:, 0]) > 1e-4, True)
-    return placed, table[keep]
+    return placed, table[np.append(np.diff(table[:, 0]) > 1e-4, True)]
 
 
 def _vowel_knots(name: str, spoken: tuple[float, float], sung: tuple[float, float]) -> list[tuple[float, float]]:
@@ -162,21 +136,20 @@ def _resynthesised(
     lengths = np.diff(knots[:, 1]) / np.diff(knots[:, 0])
     near = 1e-5
     borders = np.append(np.column_stack([knots[:-1, 0] + near, knots[1:, 0] - near]).ravel(), ends + near)
-    with _PRAAT:
-        manipulation = praat.call(sound, "To Manipulation", 0.01, *PITCH_HZ)
-        praat.call([manipulation, fine], "Replace original sound")
-        for kind, xs, ys in (
-            ("Pitch", places[inside], hertz[inside]),
-            ("Duration", borders, np.append(np.repeat(lengths, 2), 1.0)),
-        ):
-            tier = praat.call(f"Create {kind}Tier", "sung", 0, sound.duration)
-            # One script: a call for each point would cost more than all the rest.
-            praat.run([tier], "\n".join(f"Add point: {x:.9f}, {y:.6f}" for x, y in zip(xs, ys, strict=True)))
-            praat.call([tier, manipulation], f"Replace {kind.lower()} tier")
-        # Voiceless sounds are put together from pieces in random order.
-        praat.run(f"random_initializeWithSeedUnsafelyButPredictably ({seed})")
-        made = praat.call(manipulation, "Get resynthesis (overlap-add)")
-        praat.run("random_initializeSafelyAndUnpredictably ( )")
+    manipulation = praat.call(sound, "To Manipulation", 0.01, *PITCH_HZ)
+    praat.call([manipulation, fine], "Replace original sound")
+    for kind, xs, ys in (
+        ("Pitch", places[inside], hertz[inside]),
+        ("Duration", borders, np.append(np.repeat(lengths, 2), 1.0)),
+    ):
+        tier = praat.call(f"Create {kind}Tier", "sung", 0, sound.duration)
+        # One script: a call for each point would cost more than all the rest.
+        praat.run([tier], "\n".join(f"Add point: {x:.9f}, {y:.6f}" for x, y in zip(xs, ys, strict=True)))
+        praat.call([tier, manipulation], f"Replace {kind.lower()} tier")
+    # Voiceless sounds are put together from pieces in random order.
+    praat.run(f"random_initializeWithSeedUnsafelyButPredictably ({seed})")
+    made = praat.call(manipulation, "Get resynthesis (overlap-add)")
+    praat.run("random_initializeSafelyAndUnpredictably ( )")
     return resample(made.values[0], FINE * SAMPLE_RATE, SAMPLE_RATE)[: round((stops - starts) * SAMPLE_RATE)]
 
 
@@ -185,14 +158,10 @@ def _loudness(
 ) -> np.ndarray:
     """A gain in dB for every sample: syllables more alike, an arch over the phrase, high and stressed notes louder."""
     points: list[tuple[float, float]] = []
-    first, last = placed[0].sung[0], placed[-1].sung[1]
-    levels = []
-    for syllable in placed:
-        vowel = slice(*(max(0, round((time - start) * SAMPLE_RATE)) for time in syllable.sung))
-        levels.append(10 * np.log10(np.mean(samples[vowel] ** 2) + 1e-9))
-    for syllable, level in zip(placed, levels, strict=True):
-        begin, end = syllable.sung
-        note = syllable.notes[0]
+    first, last = placed[0][0][0], placed[-1][0][1]
+    vowels = [slice(*(max(0, round((time - start) * SAMPLE_RATE)) for time in sung)) for sung, _ in placed]
+    levels = [10 * np.log10(np.mean(samples[vowel] ** 2) + 1e-9) for vowel in vowels]
+    for ((begin, end), note), level in zip(placed, levels, strict=True):
         wanted = 0.12 * (note.velocity - 80) + 0.25 * (note.key - (singer.low + singer.high) / 2)
         gain = wanted - EVENNESS * (level - float(np.mean(levels)))
         for part, swell in ((0.1, -1.0), (0.45, 0.5), (0.9, -1.5)):
@@ -217,27 +186,23 @@ def _breath(room: float, level: float, random: np.random.Generator) -> np.ndarra
     return air * level / np.sqrt(np.mean(air**2))
 
 
-def _present(samples: np.ndarray, gain_db: float) -> np.ndarray:
-    """Louder around 3 kHz, where trained singers' formants meet and where records are equalised."""
-    amplitude, angle = 10 ** (gain_db / 40), 2 * np.pi * 3000 / SAMPLE_RATE
-    spread = np.sin(angle) / (2 * 1.2)  # quality 1.2: an octave wide
-    numerator = [1 + spread * amplitude, -2 * np.cos(angle), 1 - spread * amplitude]
-    denominator = [1 + spread / amplitude, -2 * np.cos(angle), 1 - spread / amplitude]
-    return np.asarray(lfilter(np.divide(numerator, denominator[0]), np.divide(denominator, denominator[0]), samples))
+def _equalised(samples: np.ndarray, presence_db: float) -> np.ndarray:
+    """Louder around 3 kHz, where trained singers' formants meet, and from 5 kHz on, where espeak-ng's vowels end.
+
+    Records are equalised so; those filters' magnitudes, of quality 1.2 and of second order, without their phase.
+    """
+    amplitude = 10 ** (presence_db / 40)
+
+    def gain(frequency: np.ndarray) -> np.ndarray:
+        x, y = frequency / 3000, frequency / 5000
+        presence = (1 - x**2 + 1j * x * amplitude / 1.2) / (1 - x**2 + 1j * x / amplitude / 1.2)
+        return np.abs(presence * (1 - 0.7 * y**2 / (1 - y**2 + 1j * np.sqrt(2) * y)))
+
+    return shaped(samples, SAMPLE_RATE, gain)
 
 
 def _airy(samples: np.ndarray, breath_db: float, random: np.random.Generator) -> np.ndarray:
-    """With breath in the voice and brighter consonants: espeak-ng's vowels end near 5 kHz, those on records do not."""
+    """With breath in the voice, as loud as the voice is at the time."""
     power = sosfiltfilt(butter(1, 12, fs=SAMPLE_RATE, output="sos"), samples**2)
     air = shaped(random.standard_normal(len(samples)), SAMPLE_RATE, lambda f: f**2 / (f**2 + 4000**2))
-    air *= np.sqrt(np.maximum(power, 0)) * 10 ** (breath_db / 20) / np.sqrt(np.mean(air**2))
-    bright = sosfilt(butter(2, 5000, "high", fs=SAMPLE_RATE, output="sos"), samples)
-    return samples + 0.7 * bright + air
-
-
-def _add(song: np.ndarray, part: np.ndarray, start: float, ends: bool = False) -> None:
-    """Add `part` to `song` from `start` seconds on, or, if `ends`, up to it; what lies outside is cut."""
-    first = round(start * SAMPLE_RATE) - (len(part) if ends else 0)
-    begin, end = max(0, first), min(len(song), first + len(part))
-    if begin < end:
-        song[begin:end] += part[begin - first : end - first]
+    return samples + air * np.sqrt(np.maximum(power, 0)) * 10 ** (breath_db / 20) / np.sqrt(np.mean(air**2))

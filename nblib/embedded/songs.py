@@ -10,7 +10,6 @@ instruments; nothing above 11 kHz in the voice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -47,8 +46,6 @@ NOTE_SECONDS = (0.32, 0.62)
 ACCOMPANISTS = tuple(each for each in ENSEMBLES if not {"choir", "voices"} & set(", ".join(each.layers).split(", ")))
 """Ensembles without sampled voices: these would be vocals among what is to be taken away from vocals."""
 
-SOUNDS = ("mixture", "vocals", "other")
-
 
 class Plan(NamedTuple):
     """What is known of a song before its score is opened."""
@@ -73,21 +70,17 @@ def write_songs(
 
     Parameters
     ----------
-    folder : str or Path
     train, validation, test : int >= 0
         Songs in each split.
     seconds : float >= 3
         Length of each.
     sample_rate : int
         Hz, 8,000 to 48,000; the voice is made at 22,050.
-    seed : int
 
     Raises
     ------
-    ParameterError
-        A setting is out of range.
-    CorpusError
-        The packages that bring scores, instruments or voices are missing, or a score cannot be read.
+    ParameterError, CorpusError
+        A setting is out of range; scores, instruments or voices are missing, or a score cannot be read.
     """
     sizes = {"train": train, "validation": validation, "test": test}
     check_settings(sample_rate, seconds, 3, sizes)
@@ -98,37 +91,37 @@ def write_songs(
 
 def plan_songs(sizes: dict[str, int], seconds: float, seed: int) -> list[Recording]:
     """The songs of each split; no score is opened yet."""
+    dealt = split_groups([work.group for shelf in SHELVES for work in shelf_works(shelf)], SPLIT, seed, "songs")
     recordings = []
     for split, size in sizes.items():
-        for index, plan in enumerate(_plans(split, size, seconds, seed)):
-            file = f"{'test' if split == 'test' else 'train'}/{split}-{index:05d}"
-            info: dict[str, str | float] = {
-                "title": plan.work.title,
+        works = (work for work in choose_works(seed) if dealt[work.group] == split)
+        for index, work in enumerate(islice(works, size)):
+            plan = _plan(work, split, index, seconds, seed)
+            info = {
+                "title": work.title,
                 "snr_db": plan.snr_db,
-                **plan.ensemble.info,
+                "ensemble": plan.ensemble.name,
+                "character": plan.ensemble.character,
                 "singer": plan.voice.name,
                 "range": plan.singer.name,
                 "lyrics": " ".join(words.text for words in plan.verse),
             }
-            sounds = tuple(f"{file}/{sound}.wav" for sound in SOUNDS)
-            recordings.append(Recording(file, split, plan.work.group, info, sounds, plan))
+            file = f"{'test' if split == 'test' else 'train'}/{split}-{index:05d}"
+            sounds = (f"{file}/mixture.wav", f"{file}/vocals.wav", f"{file}/other.wav")
+            recordings.append(Recording(file, split, work.group, info, sounds, plan))
     return recordings
 
 
-def _plans(split: str, size: int, seconds: float, seed: int) -> Iterator[Plan]:
-    groups = [work.group for shelf in SHELVES for work in shelf_works(shelf)]
-    dealt = split_groups(groups, SPLIT, seed, "songs")
-    works = (work for work in choose_works(seed) if dealt[work.group] == split)
-    for index, work in enumerate(islice(works, size)):
-        own = derive_seed(seed, "song", split, index)
-        random = random_generator(own, "plan")
-        singer = RANGES[turn(len(RANGES), index, seed, "ranges", split)]
-        high = singer.name in ("soprano", "alto")
-        choices = [voice for voice in voices(seed) if voice.split == split and voice.high == high]
-        voice = choices[int(random.integers(len(choices)))]
-        ensemble = ACCOMPANISTS[turn(len(ACCOMPANISTS), index, seed, "accompanists", split)]
-        words = verse(round(3 * seconds) + 4, random_generator(own, "verse"))  # more syllables than most songs have
-        yield Plan(work, ensemble, singer, voice, round(float(random.uniform(*SNR_DB)), 2), words, own)
+def _plan(work: Work, split: str, index: int, seconds: float, seed: int) -> Plan:
+    own = derive_seed(seed, "song", split, index)
+    random = random_generator(own, "plan")
+    singer = RANGES[turn(len(RANGES), index, seed, "ranges", split)]
+    high = singer.name in ("soprano", "alto")
+    choices = [voice for voice in voices(seed) if voice.split == split and voice.high == high]
+    voice = choices[int(random.integers(len(choices)))]
+    ensemble = ACCOMPANISTS[turn(len(ACCOMPANISTS), index, seed, "accompanists", split)]
+    words = verse(round(3 * seconds) + 4, random_generator(own, "verse"))  # more syllables than most songs have
+    return Plan(work, ensemble, singer, voice, round(float(random.uniform(*SNR_DB)), 2), words, own)
 
 
 def _sung(seconds: float, sample_rate: int, recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from nblib.errors import CorpusError
+from nblib.embedded.layouts import package_path
 
 
 class Channel(NamedTuple):
@@ -39,21 +37,28 @@ def play(notes: Sequence[Note], channels: Sequence[Channel], seconds: float, sam
     first; every event falls on its sample. The instruments' samples are interpolated without a filter, so pick
     `sample_rate` high enough for the wanted band (see `render_rate`).
     """
-    synth = _synthesiser(channels, sample_rate)
+    import tinysoundfont
+
+    synth = tinysoundfont.Synth(gain=-12.0, samplerate=sample_rate)
+    font = synth.sfload(_soundfont())
+    for index, channel in enumerate(channels):
+        synth.program_select(index, font, 128 if channel.drums else 0, channel.program, channel.drums)
+        synth.control_change(index, 7, channel.volume)
+        synth.control_change(index, 10, round(64 + 63 * channel.pan))
     length = round(seconds * sample_rate)
     stereo = np.zeros((length, 2), dtype=np.float32)
     view = stereo.data.cast("B")
     done = 0
-    for start, velocity, channel, key in _events(notes, sample_rate):
+    for start, velocity, place, key in _events(notes, sample_rate):
         if start >= length:
             break
         if start > done:
             synth.generate_simple(start - done, view[done * 8 : start * 8])
             done = start
         if velocity:
-            synth.noteon(channel, key, velocity)
+            synth.noteon(place, key, velocity)
         else:
-            synth.noteoff(channel, key)
+            synth.noteoff(place, key)
     if done < length:
         synth.generate_simple(length - done, view[done * 8 :])
     return stereo.mean(axis=1)
@@ -69,23 +74,7 @@ def render_rate(sample_rate: int) -> int:
 
 @cache
 def _soundfont() -> bytes:
-    found = importlib.util.find_spec("pretty_midi")
-    path = Path(found.origin).with_name("TimGM6mb.sf2") if found and found.origin else Path("TimGM6mb.sf2")
-    if not path.is_file():
-        raise CorpusError(f"{path}: the soundfont inside pretty_midi is missing; run `pip install pretty_midi`")
-    return path.read_bytes()
-
-
-def _synthesiser(channels: Sequence[Channel], sample_rate: int) -> Any:
-    import tinysoundfont
-
-    synth = tinysoundfont.Synth(gain=-12.0, samplerate=sample_rate)
-    font = synth.sfload(_soundfont())
-    for index, channel in enumerate(channels):
-        synth.program_select(index, font, 128 if channel.drums else 0, channel.program, channel.drums)
-        synth.control_change(index, 7, channel.volume)
-        synth.control_change(index, 10, round(64 + 63 * channel.pan))
-    return synth
+    return package_path("pretty_midi", "TimGM6mb.sf2").read_bytes()
 
 
 def _events(notes: Sequence[Note], sample_rate: int) -> list[tuple[int, int, int, int]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nblib.errors import check_choice
 from nblib.networks.autoencoder import AutoEncoder
-from nblib.networks.unet import MaskUNet
+from nblib.networks.unet import OUTPUTS, MaskUNet
 from nblib.networks.waveunet import WaveUNet
 
 KINDS = ("mask_unet", "wave_unet", "autoencoder")
@@ -22,6 +22,10 @@ class NetworkSpec:
     output: str = "mask"
     kind: str = "mask_unet"
 
+    def __post_init__(self) -> None:
+        check_choice("kind", self.kind, KINDS)
+        check_choice("output", self.output, OUTPUTS)
+
     @property
     def on_samples(self) -> bool:
         """Whether the network takes samples rather than scaled magnitudes."""
@@ -29,7 +33,6 @@ class NetworkSpec:
 
     def build(self) -> Network:
         """A new network, its weights drawn from torch's current seed."""
-        check_choice("network", self.kind, KINDS)
         if self.kind == "mask_unet":
             return MaskUNet(self.num_layers, self.base_filters, self.output)
         network = WaveUNet if self.kind == "wave_unet" else AutoEncoder

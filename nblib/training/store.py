@@ -76,7 +76,7 @@ class View:
         spectrum = with_phase(unscale(seen, self.domain), stft(samples, self.geometry))
         edge = self.geometry.window - self.geometry.hop
         inner = synthesise(spectrum, samples.shape[-1] - 2 * edge, self.geometry)
-        return torch.nn.functional.pad(inner, (edge, edge))
+        return torch.nn.functional.pad(inner, (edge, edge)).unsqueeze(1)
 
 
 @dataclass(frozen=True)

@@ -2,94 +2,70 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 import sqlalchemy as sa
 
-from nblib.listening.server import schedule
-from nblib.listening.server.schedule import COUNTED, HEADPHONES, Trial
-from nblib.listening.server.store import Store, answers, participants, trials
+from nblib.listening.server.manifest import ListeningTest
+from nblib.listening.server.schedule import COUNTED, HEADPHONES
+from nblib.listening.server.store import Store, answers, participants
+from nblib.listening.votes import COLUMNS
 
-VOTE_COLUMNS = {
-    "participant": "object",
-    "item": "object",
-    "system_a": "object",
-    "system_b": "object",
-    "choice": "object",
-    "kind": "object",
-    "question": "object",
-    "judge": "object",
-    "position": "int64",
-    "seconds": "float64",
-    "answered_at": "object",
-    "headphones": "object",
-}
-PARTICIPANT_COLUMNS = {
-    "participant": "object",
-    "name": "object",
-    "started_at": "object",
-    "finished_at": "object",
-    "answered": "int64",
-    "headphones": "object",
-}
+_COLUMNS = (*COLUMNS, "question", "judge", "position", "seconds", "answered_at", "headphones")
+_WRONG_IN = 6  # Woods et al. 2017: at least five of six right
 
 
 def stored_votes(folder: Path, database_url: str | None = None) -> pd.DataFrame:
-    """All answers to pairs so far, a row each, as in `nblib.listening.votes`.
+    """All answers to pairs so far, a row each, as in `nblib.listening.votes`; errors as for `create_app`.
 
     Further columns: ``question`` (a key of `QUESTIONS`), ``judge`` ("people"), ``position`` (from 1, among the pairs as
-    this participant met them, training included), ``seconds`` (from when the pair was shown to the answer),
-    ``answered_at`` (ISO 8601, UTC) and ``headphones`` ("passed", "failed" or "skipped").
-
-    Raises
-    ------
-    ParameterError
-        As for `create_app`.
+    they were met, training included), ``seconds`` (from when the pair was shown to the answer), ``answered_at`` (ISO
+    8601, UTC) and ``headphones`` ("passed", "failed" or "skipped").
     """
-    store = Store(folder, database_url)
-    rows = []
-    for person, asked in _everything(store):
-        pairs = [trial for trial in asked if trial["kind"] != HEADPHONES]
-        shared = {"question": store.test.question, "judge": "people", "headphones": person["headphones"]}
-        for position, trial in enumerate(pairs, start=1):
-            if trial["choice"] is not None:
-                rows.append(dict(trial) | shared | {"participant": person["participant"], "position": position})
-    return pd.DataFrame(rows, columns=list(VOTE_COLUMNS)).astype(VOTE_COLUMNS)
+    test, rows, people = _everything(folder, database_url)
+    votes = rows[rows["choice"].notna() & (rows["kind"] != HEADPHONES)].merge(people[["participant", "headphones"]])
+    votes["position"] -= len(test.headphone_trials)
+    votes = votes.assign(question=test.question, judge="people")[list(_COLUMNS)]
+    return votes.astype({"position": int, "seconds": float}).reset_index(drop=True)
 
 
 def stored_participants(folder: Path, database_url: str | None = None) -> pd.DataFrame:
-    """Everybody who has started, a row each.
+    """Everybody who has started, a row each; errors as for `create_app`.
 
-    Columns: ``participant`` (the label in `stored_votes`), ``name`` (as typed), ``started_at`` and ``finished_at`` (ISO
-    8601, UTC; the latter empty before the end), ``answered`` (pairs that count), ``headphones`` ("passed", "failed",
-    "skipped", or empty before the end of the check). Errors as for `stored_votes`.
+    Columns: ``participant`` as in `stored_votes`, ``name`` as typed, ``started_at`` and ``finished_at`` (ISO 8601, UTC),
+    ``answered`` (pairs that count), ``headphones``; what is not over yet is empty.
     """
-    rows = [person for person, _ in _everything(Store(folder, database_url))]
-    return pd.DataFrame(rows, columns=list(PARTICIPANT_COLUMNS)).astype(PARTICIPANT_COLUMNS)
+    return _everything(folder, database_url)[2]
 
 
-def _everything(store: Store) -> list[tuple[dict[str, object], list[sa.RowMapping]]]:
-    wanted = (
-        sa.select(participants.c.number, participants.c.name, participants.c.started_at, trials, answers)
-        .select_from(participants.join(trials).outerjoin(answers))
-        .order_by(participants.c.number, trials.c.position)
-    )
+def _everything(folder: Path, database_url: str | None) -> tuple[ListeningTest, pd.DataFrame, pd.DataFrame]:
+    """The test, its participants' answers, and a row per participant."""
+    store = Store(folder, database_url)
+    joined = sa.select(participants, answers).select_from(participants.outerjoin(answers))
     with store.engine.connect() as connection:
-        rows = connection.execute(wanted).mappings().all()
-    return [_person(list(asked)) for _, asked in groupby(rows, key=lambda row: row["number"])]
+        rows = pd.read_sql_query(joined.order_by(participants.c.number, answers.c.position), connection)
+    rows["participant"] = [f"p{number:03d}" for number in rows["number"]]
+    people = [_person(store.test, own) for _, own in rows.groupby("number")]
+    columns = ["participant", "name", "started_at", "finished_at", "answered", "headphones"]
+    return store.test, rows, pd.DataFrame(people, columns=columns).astype({"answered": int})
 
 
-def _person(asked: list[sa.RowMapping]) -> tuple[dict[str, object], list[sa.RowMapping]]:
-    first = asked[0]
-    finished = all(row["choice"] is not None for row in asked)
-    check = [Trial(**{name: row[name] for name in Trial._fields}) for row in asked]
-    return {
-        "participant": f"p{first['number']:03d}",
-        "name": first["name"],
-        "started_at": first["started_at"],
-        "finished_at": max(row["answered_at"] for row in asked) if finished else "",
-        "answered": sum(row["kind"] in COUNTED and row["choice"] is not None for row in asked),
-        "headphones": schedule.headphones(check),
-    }, asked
+def _person(test: ListeningTest, own: pd.DataFrame) -> dict[str, object]:
+    finished = own["choice"].notna().sum() == len(test.headphone_trials) + len(test.pairs)
+    return own.iloc[0][["participant", "name", "started_at"]].to_dict() | {
+        "finished_at": own["answered_at"].max() if finished else "",
+        "answered": own["kind"].isin(COUNTED).sum(),
+        "headphones": _check(test, own[own["kind"] == HEADPHONES]),
+    }
+
+
+def _check(test: ListeningTest, own: pd.DataFrame) -> str:
+    """How the headphone check ended: passed is at most one wrong answer in six; without the check it was skipped."""
+    right = {trial.sound: str(trial.quietest) for trial in test.headphone_trials}
+    if not right or "skipped" in own["choice"].tolist():
+        return "skipped"
+    if len(own) < len(right):
+        return ""
+    wrong = (own["choice"] != own["item"].map(right)).sum()
+    return "passed" if wrong <= len(right) // _WRONG_IN else "failed"

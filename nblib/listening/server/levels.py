@@ -1,0 +1,98 @@
+"""Equal length, edges and loudness for the systems of one item, so that nothing but what they sound like differs.
+
+Loudness is the integrated loudness of ITU-R BS.1770-4, measured by pyloudnorm with the filter coefficients of the
+Recommendation: K-weighting, blocks of 400 ms, gates at -70 LUFS and at 10 LU under the mean.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pyloudnorm
+import soundfile
+
+from nblib.audio import check_alignment, check_signal
+from nblib.errors import AudioError
+
+SHORTEST_SECONDS = 0.5  # one block of BS.1770 and two fades fit in
+PADDING_SECONDS = 0.05  # two MP3 frames at 48 kHz: what codecs add or cut
+FADE_SECONDS = 0.01
+ALIGNED_SECONDS = 0.005  # a greater shift gives a system away when listeners switch to it
+PEAK_LIMIT = math.floor(10 ** (-1 / 20) * 32768) / 32768  # the highest 16-bit step under -1 dBFS
+
+
+def loudness(samples: np.ndarray, sample_rate: int) -> float:
+    """Integrated loudness (LUFS) of samples [shape=(n,) or (n, 2)], at least 400 ms; minus infinity under the gate."""
+    # pyloudnorm's default filters depart from the Recommendation's by 0.04 dB, those it calls DeMan do not.
+    meter = pyloudnorm.Meter(sample_rate, filter_class="DeMan")
+    return float(meter.integrated_loudness(np.asarray(samples, np.float64)))
+
+
+def fade(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """`samples` [shape=(n,) or (n, 2)] with raised-cosine fades of 10 ms at both ends."""
+    length = round(FADE_SECONDS * sample_rate)
+    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
+    faded = np.array(samples, np.float64)
+    faded.T[..., :length] *= ramp
+    faded.T[..., len(faded) - length :] *= ramp[::-1]
+    return faded
+
+
+def comparable(item: str, sounds: Mapping[str, np.ndarray], reference: str, sample_rate: int) -> dict[str, np.ndarray]:
+    """The systems of one item cut to the shortest, in line with the reference, faded at both ends.
+
+    `sounds` are samples [shape=(n,) or (n, 2)] by system. `AudioError`, with item and system, for samples that are no
+    signal (empty, not finite, silent), under `SHORTEST_SECONDS`, of another number of channels than the reference, over
+    `PADDING_SECONDS` longer than the shortest, or more than `ALIGNED_SECONDS` out of line.
+    """
+    names = {system: f"item {item!r}, system {system!r}" for system in sounds}
+    for system, samples in sounds.items():
+        if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] != 2):
+            raise AudioError(
+                f"{names[system]}: samples of shape {samples.shape}; (n,) or (n, 2) needed: down-mix first"
+            )
+        check_signal(samples.T, names[system], minimum_samples=round(SHORTEST_SECONDS * sample_rate))
+        if samples.ndim != sounds[reference].ndim:
+            raise AudioError(
+                f"{names[system]}: mono beside stereo (system {reference!r}); give all one or two channels"
+            )
+    shortest, *_, longest = sorted(sounds, key=lambda system: len(sounds[system]))
+    length = len(sounds[shortest])
+    if len(sounds[longest]) - length > round(PADDING_SECONDS * sample_rate):
+        raise AudioError(
+            f"item {item!r}: system {longest!r} has {len(sounds[longest])} samples, system {shortest!r} {length}: "
+            f"more than {1000 * PADDING_SECONDS:g} ms apart; cut them to the same passage"
+        )
+    cut = {system: samples[:length].astype(np.float64) for system, samples in sounds.items()}
+    for system, samples in cut.items():
+        check_alignment(names[system], samples, cut[reference], sample_rate, ALIGNED_SECONDS)
+    return {system: fade(samples, sample_rate) for system, samples in cut.items()}
+
+
+def matched(item: str, sounds: Mapping[str, np.ndarray], reference: str, sample_rate: int) -> dict[str, np.ndarray]:
+    """All systems of one item at the reference's loudness, peaks within -1 dBFS.
+
+    Where the highest peak would exceed that, all are lowered by the same gain, so that they stay matched; none is ever
+    raised. `AudioError` where a system has no block over the gate, so that its loudness cannot be measured.
+    """
+    levels = {system: loudness(samples, sample_rate) for system, samples in sounds.items()}
+    for system, level in levels.items():
+        if not np.isfinite(level):
+            raise AudioError(
+                f"item {item!r}, system {system!r}: under -70 LUFS throughout, too quiet for its loudness "
+                "to be measured; raise its level or leave the item out"
+            )
+    same = {system: samples * 10 ** ((levels[reference] - levels[system]) / 20) for system, samples in sounds.items()}
+    peak = max(float(np.abs(samples).max()) for samples in same.values())
+    return {system: samples * min(1.0, PEAK_LIMIT / peak) for system, samples in same.items()}
+
+
+def flac(samples: np.ndarray, sample_rate: int) -> bytes:
+    """A 16-bit FLAC file of samples [shape=(n,) or (n, 2)] in [-1, 1], without dither, so that it is repeatable."""
+    steps = np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, steps, sample_rate, subtype="PCM_16", format="FLAC")
+    return buffer.getvalue()

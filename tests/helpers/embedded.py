@@ -1,0 +1,35 @@
+"""Recordings of the embedded corpus as a test looks at them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from nblib.audio import read
+
+RATE = 22_050
+
+
+class Made(NamedTuple):
+    """A recording's row of items.csv and its sounds [shape=(n,)] by name."""
+
+    row: pd.Series
+    sounds: dict[str, np.ndarray]
+
+
+def made(folder: Path, sounds: dict[str, str]) -> dict[str, Made]:
+    """All recordings of a layout by file; `sounds` are patterns of their paths."""
+    rows = pd.read_csv(folder / "items.csv", index_col="file")
+    return {
+        str(file): Made(row, {name: read(next(folder.glob(path.format(file))))[0] for name, path in sounds.items()})
+        for file, row in rows.iterrows()
+    }
+
+
+def digest(samples: np.ndarray) -> str:
+    """Changes with any bit."""
+    return hashlib.sha256(samples.tobytes()).hexdigest()
