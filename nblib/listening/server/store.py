@@ -116,7 +116,7 @@ class Store:
     def choices(self, person: Participant) -> dict[int, str]:
         """What was answered, by position."""
         with self.engine.connect() as connection:
-            return dict(connection.execute(_CHOICES, {"number": person.number}).tuples().all())
+            return {position: choice for position, choice in connection.execute(_CHOICES, {"number": person.number})}
 
     def left(self, person: Participant) -> list[Trial]:
         """What was not, the present trial first."""
@@ -184,10 +184,11 @@ def stored_votes(folder: Path, database_url: str | None = None) -> pd.DataFrame:
     8601, UTC) and ``headphones`` ("passed", "failed" or "skipped").
     """
     test, rows, people = _everything(folder, database_url)
-    votes = rows[rows["choice"].notna() & (rows["kind"] != HEADPHONES)].merge(people[["participant", "headphones"]])
+    votes = rows[rows["choice"].notna() & (rows["kind"] != HEADPHONES)].reset_index(drop=True)
+    checks = votes["participant"].map(people.set_index("participant")["headphones"])
+    votes = votes.assign(question=test.question, judge="people", headphones=checks)[list(_COLUMNS)]
     votes["position"] -= len(test.headphone_trials)
-    votes = votes.assign(question=test.question, judge="people")[list(_COLUMNS)]
-    return votes.astype({"position": int, "seconds": float}).reset_index(drop=True)
+    return votes.astype({"position": int, "seconds": float})
 
 
 def stored_participants(folder: Path, database_url: str | None = None) -> pd.DataFrame:
