@@ -183,6 +183,7 @@ def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, floa
     votes_on = votes_on[(votes_on["system_1"] == first) & (votes_on["system_2"] == second)]
     net = votes_on.groupby("seed")["outcome"].mean() * (1 if one == first else -1)
     found = seed_interval(net.to_numpy(float))
+    found |= {name: float(np.clip(found[name], -1, 1)) for name in ("low", "high")}  # a share lies there
     return found | {"verdict": verdict(found["low"], found["high"])}
 
 
