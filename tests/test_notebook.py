@@ -23,8 +23,7 @@ START = "from nblib.notebook import start\nsetup = start(profile, corpus, data_r
 def test_settings_hold_the_checked_values_and_the_places(capsys, monkeypatch):
     monkeypatch.setenv("NBLIB_DEVICE", "cpu")
     setup = start(**GOOD)
-    assert (setup.profile, setup.seed, setup.source, setup.data_root) == ("quick", 0, "record", "")
-    assert setup.device == "cpu"
+    assert (setup.profile, setup.seed, setup.source, setup.device) == ("quick", 0, "record", "cpu")
     assert setup.results == paths.record("quick")
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("Environment: nblib ")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -163,19 +162,19 @@ SLEEPER = """
 def wait_for(condition) -> None:
     deadline = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < deadline, "waited 60 s in vain"
         time.sleep(0.05)
+        assert time.monotonic() < deadline, "waited 60 s in vain"
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes under /proc")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
-def test_no_kernel_is_left_behind_and_ctrl_c_keeps_what_is_made(home, sent):
+def test_no_kernel_is_left_behind_and_ctrl_c_keeps_what_is_made(home, monkeypatch, sent):
     note = "import os, time\nfrom pathlib import Path\nPath('note').write_text(str(os.getpid()))"
     make(home, "01_sleeps", "print('made')", f"{note}\nPath('note').rename('pid')\ntime.sleep(100)")
     make(home, "02_never", "1")
-    environment = {**os.environ, "PYTHONPATH": str(Path(suite.__file__).parents[2])}
+    monkeypatch.setenv("PYTHONPATH", str(Path(suite.__file__).parents[2]))
     command = [sys.executable, "-c", textwrap.dedent(SLEEPER)]
-    process = subprocess.Popen(command, cwd=home, env=environment, stdout=-1, stderr=-1, text=True)
+    process = subprocess.Popen(command, cwd=home, stdout=-1, stderr=-1, text=True)
     wait_for((home / "notebooks" / "pid").exists)
     kernel = Path("/proc") / (home / "notebooks" / "pid").read_text() / "status"
     process.send_signal(sent)
