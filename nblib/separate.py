@@ -10,22 +10,19 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
-import soxr
 import torch
 from tqdm import tqdm
 
-from nblib import paths
-from nblib.audio import read_blocks, scale, stft, synthesise, unscale
+from nblib.audio import SoundFacts, facts, float_wav, read_blocks, resample_blocks, scale, stft, synthesise, unscale
 from nblib.errors import ParameterError, check_choice
 from nblib.figures.separation import save_spectrograms
 from nblib.networks import MaskUNet, count_parameters
+from nblib.paths import data, whole
 from nblib.provenance import torch_threads
 from nblib.settings import Settings
 
@@ -45,28 +42,22 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
 
     check_choice("task", task, TASKS)
     check_choice("capacity", capacity, setup.capacities[task])
-    first, rate = next(read_blocks(file))
+    sound = facts(file)
     folder = _folder(file, out)
-    print(f"file: {file}: {'mono' if len(first) == 1 else 'stereo'}, {rate} Hz", flush=True)
+    print(f"file: {file}: {'mono' if sound.channels == 1 else 'stereo'}, {sound.sample_rate} Hz", flush=True)
     network = one_run(setup, task, capacity, contender).network().to(setup.device)
     print(f"network: {count_parameters(network)} parameters, {contender} loss, trained at {setup.name}", flush=True)
     name = f"{file.stem}-{task}-{capacity}" + ("" if contender == "codec" else f"-{contender}")
     estimate, rest, picture = (folder / f"{name}{end}" for end in (".wav", "-rest.wav", ".png"))
-    began, seconds, peak = time.monotonic(), 0.0, 0.0
-    with torch_threads(1), _wav(estimate, rate, len(first)) as write, _wav(rest, rate, len(first)) as write_rest:
-        blocks = (block for block, _ in read_blocks(file))
-        pieces = separated(blocks, rate, network, setup)
-        for mixture, found in tqdm(pieces, "separating", unit=" chunks", disable=None, leave=False):
-            write(found)
-            write_rest(mixture - found)
-            seconds += found.shape[1] / rate
-            peak = max(peak, *(float(np.abs(sound).max(initial=0)) for sound in (found, mixture - found)))
+    began = time.monotonic()
+    with torch_threads(1), whole(estimate) as own_place, whole(rest) as rest_place:
+        seconds, peak = _write(setup, network, file, sound, own_place, rest_place)
     taken = time.monotonic() - began
     print(f"separated {seconds:.1f} s in {taken:.1f} s: {seconds / taken:.0f} times real time")
     save_spectrograms(picture, estimate, rest, f"{file.name}: {task}, {capacity}, {contender} loss")
     print(f"in {folder}:\n  {estimate.name}: {TASKS[task]}\n  {rest.name}: the rest; the two add up to the file")
     print(f"  {picture.name}: spectrograms")
-    if rate > setup.geometry.sample_rate:
+    if sound.sample_rate > setup.geometry.sample_rate:
         print(f"the network hears up to {setup.geometry.sample_rate / 2000:g} kHz: what lies above is in the rest")
     if peak > 1:
         print(f"the largest peak is {peak:.3g} times full scale; kept, but a player may clip it")
@@ -74,7 +65,7 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
 
 def _folder(file: Path, out: Path | None) -> Path:
     beside = file.resolve().parent
-    out = out or (beside if os.access(beside, os.W_OK) else paths.data() / "separated")
+    out = out or (beside if os.access(beside, os.W_OK) else data() / "separated")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -82,21 +73,20 @@ def _folder(file: Path, out: Path | None) -> Path:
     return out
 
 
-@contextmanager
-def _wav(path: Path, rate: int, channels: int) -> Iterator[Callable[[np.ndarray], None]]:
-    """A WAV of floats that grows by what is given [shape=(channels, k)]; over 4 GB an RF64."""
-    layout = "mono" if channels == 1 else "stereo"
-    with paths.whole(path) as temporary, av.open(str(temporary), "w", "wav", options={"rf64": "auto"}) as container:
-        stream = container.add_stream("pcm_f32le", rate=rate, layout=layout)
-
-        def write(samples: np.ndarray) -> None:
-            if samples.size:
-                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T).reshape(1, -1), "flt", layout)
-                frame.sample_rate = rate
-                container.mux(stream.encode(frame))
-
-        yield write
-        container.mux(stream.encode(None))
+def _write(
+    setup: Settings, network: MaskUNet, file: Path, sound: SoundFacts, estimate: Path, rest: Path
+) -> tuple[float, float]:
+    """Separate `file` into two; gives its seconds and the largest peak of both."""
+    rate, seconds, peak = sound.sample_rate, 0.0, 0.0
+    bar = tqdm(total=sound.seconds, desc="separating", unit="s", disable=None, leave=False)
+    with float_wav(estimate, rate, sound.channels) as write, float_wav(rest, rate, sound.channels) as write_rest, bar:
+        for mixture, found in separated((block for block, _ in read_blocks(file)), rate, network, setup):
+            write(found)
+            write_rest(mixture - found)
+            peak = max(peak, *(float(np.abs(part).max(initial=0)) for part in (found, mixture - found)))
+            seconds += found.shape[1] / rate
+            bar.update(found.shape[1] / rate)
+    return seconds, peak
 
 
 def separated(
@@ -113,21 +103,13 @@ def separated(
         for block in blocks:
             waiting.append(block)
             yield block
-        yield np.zeros((len(waiting[0]), rate), np.float32)  # pushes out what resamplers hold back
 
-    own = _estimates(_resampled(heard(), rate, setup.geometry.sample_rate), network, setup, chunk)
-    for estimate in _resampled(own, setup.geometry.sample_rate, rate):
+    own = _estimates(resample_blocks(heard(), rate, setup.geometry.sample_rate), network, setup, chunk)
+    for estimate in resample_blocks(own, setup.geometry.sample_rate, rate):
         mixture = np.concatenate(waiting, axis=1)
         length = min(mixture.shape[1], estimate.shape[1])
         yield mixture[:, :length], estimate[:, :length]
         waiting[:] = [mixture[:, length:]]
-
-
-def _resampled(blocks: Iterable[np.ndarray], rate: int, to: int) -> Iterator[np.ndarray]:
-    stream = None
-    for block in blocks:
-        stream = stream or soxr.ResampleStream(rate, to, len(block), quality="HQ")
-        yield block if rate == to else stream.resample_chunk(np.ascontiguousarray(block.T)).T
 
 
 @torch.inference_mode()

@@ -11,6 +11,7 @@ from helpers.suite import PARAMETERS, make
 
 from nblib import __main__ as command_line
 from nblib import paths, suite
+from nblib.notebook import STANDARD
 from nblib.suite import Notebook
 
 
@@ -42,12 +43,6 @@ def test_the_command_line_says_what_is_wrong_without_a_traceback(home, capsys, a
     for part in message.split(".*"):
         assert part in line
     assert not (home / "data").exists()
-
-
-def test_a_number_that_is_none_is_refused(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        command_line.main(["run", "--seed", "x"])
-    assert stopped.value.code == 2 and "--seed" in capsys.readouterr().err
 
 
 def test_everything_given_is_handed_on(home, monkeypatch, capsys):
@@ -125,7 +120,5 @@ def test_help_and_list_start_nothing_heavy():
 
 
 def test_the_committed_notebooks_declare_what_they_share():
-    from nblib.notebook import STANDARD
-
     for notebook in suite.SUITE:
         assert [name for name in suite.parameters(notebook) if name in STANDARD] == list(STANDARD), notebook.name

@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 import os
 import re
-import subprocess
-import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile
 import torch
+from helpers.full_disk import files, in_process_with_small_files
 
 from nblib import __main__ as command_line
-from nblib import paths
 from nblib.audio import Geometry, read, resample, scale, stft
 from nblib.figures.separation import spectrograms
 from nblib.networks import MaskUNet
@@ -72,10 +70,9 @@ def difference_db(found: np.ndarray, expected: np.ndarray) -> float:
 @pytest.mark.parametrize("levels", range(1, 6))
 def test_the_receptive_field_is_what_gradients_reach(levels):
     grid = 2**levels
-    at, frames = 4 * grid, 9 * grid
-    magnitude = torch.rand(1, 1, grid, frames, requires_grad=True)
+    at = 4 * grid
+    magnitude = torch.rand(1, 1, grid, 9 * grid, requires_grad=True)
     network(levels, 4).double()(magnitude.double())[..., at : at + grid].sum().backward()
-    assert magnitude.grad is not None
     reached = np.flatnonzero(magnitude.grad[0, 0].abs().sum(0).numpy())
     before, after = at - reached.min(), reached.max() - (at + grid - 1)
     assert (RECEPTIVE_GRIDS - 1) * grid - 1 < max(before, after) <= RECEPTIVE_GRIDS * grid
@@ -90,13 +87,8 @@ def test_chunks_give_what_one_pass_gives(levels, chunk):
     assert found.shape == whole.shape == samples.shape and found.dtype == np.float32
     assert 0.05 < np.linalg.norm(whole) / np.linalg.norm(samples) < 0.95
     assert difference_db(found, whole) < -120
-
-
-def test_too_little_context_would_show(monkeypatch):
-    samples, made = noise(8000), network(3)
-    whole = estimate(samples, 8000, made, chunk=ONE_PASS)
-    monkeypatch.setattr("nblib.separate.RECEPTIVE_GRIDS", 1)
-    assert difference_db(estimate(samples, 8000, made, chunk=64), whole) > -60
+    alone = estimate(samples[1:], 8000, made, chunk=chunk)  # channels do not hear one another
+    assert difference_db(found[1:], alone) < -120
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(16_000, 1), (22_050, 2), (44_100, 2), (48_000, 1)])
@@ -118,19 +110,12 @@ def test_over_full_scale_nothing_is_cut(domain):
     assert difference_db(estimate(samples, 8000, AllPass(), replace(SMALL, domain=domain)), samples) < -60
 
 
-def test_channels_do_not_hear_one_another():
-    samples, made = noise(9000), network(3)
-    both = estimate(samples, 8000, made, chunk=64)
-    for channel in range(2):
-        alone = estimate(samples[channel : channel + 1], 8000, made, chunk=64)
-        assert difference_db(both[channel : channel + 1], alone) < -120
-
-
-@pytest.mark.parametrize("n", [1, 31, 32, 63, 64, 65, 500])
+@pytest.mark.parametrize("n", [1, 31, 64, 65, 500])
 @pytest.mark.parametrize("rate", [8000, 44_100])
 def test_sounds_shorter_than_a_window_are_separated(n, rate):
     found = estimate(noise(n), rate, AllPass())
     assert found.shape == (2, n) and np.isfinite(found).all() and np.abs(found).max() > 0
+    assert not estimate(np.zeros((2, n), np.float32), rate, network(2)).any()
 
 
 def test_the_estimate_is_the_mask_on_the_mixture_s_spectrum():
@@ -147,8 +132,7 @@ def test_the_estimate_is_the_mask_on_the_mixture_s_spectrum():
     total, weight = np.zeros(padded.shape[1] + 64), np.zeros(padded.shape[1] + 64)
     for index in range(padded.shape[1] // geometry.hop - 1):
         place = slice(index * geometry.hop, index * geometry.hop + geometry.window)
-        frame = np.fft.irfft(np.append(frames[:, index], 0) * window.sum() / 2)
-        total[place] += frame * window
+        total[place] += np.fft.irfft(np.append(frames[:, index], 0) * window.sum() / 2) * window
         weight[place] += window**2
     expected = (total / np.maximum(weight, 1e-9))[None, geometry.window - geometry.hop :][:, :4096]
     assert difference_db(found, expected) < -100
@@ -165,24 +149,16 @@ def test_memory_does_not_grow_with_the_sound():
     assert peaks[1] < 1.1 * peaks[0] + 65_536 < 60 * 8000 * 2 * 4
 
 
-class Asked(list):
-    """What the command asked for a network; it gets this one."""
-
-    network: MaskUNet = AllPass()
-
-
 @pytest.fixture
 def asked(monkeypatch):
-    calls = Asked()
+    """What the command asked for a network, which is the `AllPass`."""
+    calls = []
 
     def one_run(setup, task, capacity, contender="codec"):
         calls.append((setup, task, capacity, contender))
-        return SimpleNamespace(network=lambda: calls.network)
+        return SimpleNamespace(network=AllPass)
 
-    module = ModuleType("nblib.experiments.separation")
-    module.one_run = one_run
-    monkeypatch.setitem(sys.modules, "nblib.experiments", ModuleType("nblib.experiments"))  # studies load every corpus
-    monkeypatch.setitem(sys.modules, "nblib.experiments.separation", module)
+    monkeypatch.setattr("nblib.experiments.separation.one_run", one_run)
     return calls
 
 
@@ -195,10 +171,6 @@ def song(tmp_path) -> Path:
 
 def separate(*arguments: object) -> int:
     return command_line.main(["separate", *map(str, arguments)])
-
-
-def files(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir())
 
 
 def test_a_file_becomes_two_that_add_up_to_it_and_a_picture(asked, song, capsys):
@@ -251,7 +223,6 @@ def test_where_the_file_s_folder_cannot_be_written_the_results_go_to_the_data(as
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert separate(song, "--task", "speech") == 0
     assert len(files(song.parent / "data" / "separated")) == 3
-    assert f"in {song.parent / 'data' / 'separated'}:" in capsys.readouterr().out
 
 
 def test_a_peak_over_full_scale_is_kept_and_said(asked, tmp_path, capsys):
@@ -262,9 +233,9 @@ def test_a_peak_over_full_scale_is_kept_and_said(asked, tmp_path, capsys):
     assert np.abs(read(tmp_path / "loud-speech-P3.wav")[0]).max() > 1.4
 
 
-@pytest.mark.parametrize("suffix", [".mp3", ".flac", ".ogg"])
-def test_other_formats_are_taken(asked, tmp_path, suffix):
-    soundfile.write(tmp_path / f"x{suffix}", noise(30_000).T, 44_100)
+@pytest.mark.parametrize(("suffix", "n"), [(".mp3", 30_000), (".flac", 7)])
+def test_other_formats_and_short_sounds_are_taken(asked, tmp_path, suffix, n):
+    soundfile.write(tmp_path / f"x{suffix}", noise(n).T, 48_000)
     assert separate(tmp_path / f"x{suffix}", "--task", "speech") == 0
     expected, _ = read(tmp_path / f"x{suffix}", mono=False)
     parts = [read(tmp_path / f"x-speech-P3{end}.wav", mono=False)[0] for end in ("", "-rest")]
@@ -275,13 +246,8 @@ def test_other_formats_are_taken(asked, tmp_path, suffix):
     ("arguments", "words"),
     [
         (["--task", "vocal"], "task='vocal' is not known: choose one of speech, vocals; did you mean 'vocals'?"),
-        (
-            ["--task", "speech", "--capacity", "P33"],
-            "capacity='P33' is not known: choose one of P1, P2, P3, P4, P5; did",
-        ),
+        (["--task", "speech", "--capacity", "P33"], "capacity='P33' is not known: choose one of P1, P2, P3, P4, P5; "),
         (["--task", "speech", "--profile", "quik"], "profile='quik' is not known"),
-        (["--task", "speech", "--corpus", "real"], "data_root='': corpus='real' needs the folder of recordings"),
-        (["--task", "speech", "--seed", "-1"], "seed=-1: a whole number from 0"),
         (["--task", "speech", "--out", "my song.wav"], "out='my song.wav': cannot be made a folder"),
     ],
 )
@@ -315,31 +281,18 @@ def test_a_fault_in_the_middle_leaves_what_was_there(asked, song, capsys):
 
 
 def test_a_full_disk_leaves_nothing_behind(song):
-    pytest.importorskip("resource", reason="this system has no limit on a file's size")
-    code = f"""
-import resource, signal, sys
-from pathlib import Path
-import numpy as np
-from nblib.separate import _wav
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
-with _wav(Path({str(song.parent / "out.wav")!r}), 44100, 2) as write:
-    for _ in range(50):
-        write(np.zeros((2, 10_000), np.float32))
+    message = in_process_with_small_files(
+        f"""
+from types import SimpleNamespace
+from nblib.networks import MaskUNet
+from nblib.separate import separate
+from nblib.settings import settings
+import nblib.experiments.separation as studies
+studies.one_run = lambda *asked: SimpleNamespace(network=lambda: MaskUNet(1, 1).eval())
+separate(settings(), Path({str(song)!r}), "speech", "P3", "codec", None)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=paths.home(), capture_output=True, text=True)
-    assert "StorageError" in done.stderr and "free some space" in done.stderr
-    assert files(song.parent) == ["my song.wav"]
-
-
-def test_silence_and_a_few_samples_are_separated(asked, tmp_path):
-    torch.manual_seed(0)
-    asked.network = MaskUNet(5, 1).eval()
-    soundfile.write(tmp_path / "silence.wav", np.zeros(30_000), 16_000)
-    soundfile.write(tmp_path / "short.wav", noise(7).T, 48_000)
-    for name, n in (("silence", 30_000), ("short", 7)):
-        assert separate(tmp_path / f"{name}.wav", "--task", "speech") == 0
-        assert read(tmp_path / f"{name}-speech-P3.wav", mono=False)[0].shape[1] == n
+    )
+    assert "my song-speech-P3" in message and files(song.parent) == ["my song.wav"]
 
 
 @pytest.mark.parametrize(("seconds", "label"), [(9, "time (s)"), (600, "time (min)")])
@@ -351,11 +304,11 @@ def test_the_picture_shows_both_on_one_scale(tmp_path, seconds, label):
     upper, lower, bar = figure.axes
     assert upper.get_title() == "costs $5 and $6: vocals"
     assert upper.images[0].get_clim() == lower.images[0].get_clim() == (-80.0, 0.0)
-    shown = [np.asarray(axis.images[0].get_array()) for axis in (upper, lower)]
-    assert shown[0].shape == shown[1].shape and shown[0].shape[1] <= 3200
-    assert shown[0][:, 1].argmax() == 128  # 1000 Hz of 8000 in 1024
-    np.testing.assert_allclose(shown[0][128, 1:-1] - shown[1][128, 1:-1], 20, atol=0.01)
-    np.testing.assert_allclose(shown[0][128, 1:-1], -6.02, atol=0.05)
+    both, own = (np.asarray(axis.images[0].get_array()) for axis in (upper, lower))
+    assert both.shape == own.shape and both.shape[1] <= 3200
+    assert both[:, 1].argmax() == 128  # 1000 Hz of 8000 in 1024
+    np.testing.assert_allclose(both[128, 1:-1], -6.02, atol=0.05)
+    np.testing.assert_allclose(own[128, 1:-1], -26.02, atol=0.05)
     assert lower.get_xlabel() == label and lower.get_xlim() == (0, seconds if seconds < 120 else seconds / 60)
     assert upper.get_ylabel() == "input\nfrequency (kHz)" and "dB" in bar.get_ylabel()
     figure.canvas.draw()

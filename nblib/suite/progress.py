@@ -105,7 +105,7 @@ def plain_lines(jobs: Sequence[Job], every: float = 30.0) -> Iterator[None]:
 
 def table(jobs: Sequence[Job]) -> Table:
     """All notebooks with state, time, cell and latest line, and the time left for the whole."""
-    drawn = Table(caption=time_left(jobs) or None, caption_justify="left", box=None)
+    drawn = Table(caption=time_left(jobs) or None, caption_justify="left", box=None, expand=True)
     for heading in ("notebook", "state", "time"):
         drawn.add_column(heading, no_wrap=True)
     drawn.add_column("latest output", no_wrap=True, overflow="ellipsis", ratio=1)

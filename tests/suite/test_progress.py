@@ -48,10 +48,10 @@ def test_the_live_table_shows_states_and_time_left():
     jobs = [
         job("01_a", 5, "ok", began=1.0, seconds=65.0, cell=4, cells=4, line="bye"),
         job("02_b", 60, "skipped", line="needs 01"),
-        job("03_c", 90, "running", began=time.monotonic(), cell=3, cells=9, line="epoch 2"),
+        job("03_c", 90, "running", began=time.monotonic(), cell=3, cells=9, line="epoch 2" + 200 * "."),
     ]
     out = io.StringIO()
-    Console(file=out, force_terminal=True, width=100, color_system=None).print(table(jobs))
+    Console(file=out, force_terminal=True, width=80, color_system=None).print(table(jobs))
     for part in ("01_a", "ok", "0:01:05", "skipped", "needs 01", "cell 3/9: epoch 2", "about 0:01:30 left"):
         assert part in out.getvalue()
     assert "bye" not in out.getvalue()
