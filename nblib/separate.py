@@ -7,7 +7,6 @@ one pass over all gives, up to rounding; training's patches of 128 frames would 
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import time
@@ -23,9 +22,8 @@ import torch
 from tqdm import tqdm
 
 from nblib import paths
-from nblib.audio import Geometry, read_blocks, scale, stft, synthesise, unscale
+from nblib.audio import read_blocks, scale, stft, synthesise, unscale
 from nblib.errors import ParameterError, check_choice
-from nblib.experiments.separation import one_run
 from nblib.figures.separation import save_spectrograms
 from nblib.networks import MaskUNet, count_parameters
 from nblib.provenance import torch_threads
@@ -43,6 +41,8 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
     They lie in `out`, or beside the file, at its rate, length and channels (32-bit float, each whole or not at all).
     What may be refused is looked at before a network is trained: `ParameterError`, `AudioError` as `audio.read`.
     """
+    from nblib.experiments.separation import one_run  # every study comes with it
+
     check_choice("task", task, TASKS)
     check_choice("capacity", capacity, setup.capacities[task])
     first, rate = next(read_blocks(file))
@@ -55,7 +55,7 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
     began, seconds, peak = time.monotonic(), 0.0, 0.0
     with torch_threads(1), _wav(estimate, rate, len(first)) as write, _wav(rest, rate, len(first)) as write_rest:
         blocks = (block for block, _ in read_blocks(file))
-        pieces = separated(blocks, rate, network, setup.geometry, setup.domain)
+        pieces = separated(blocks, rate, network, setup)
         for mixture, found in tqdm(pieces, "separating", unit=" chunks", disable=None, leave=False):
             write(found)
             write_rest(mixture - found)
@@ -100,27 +100,27 @@ def _wav(path: Path, rate: int, channels: int) -> Iterator[Callable[[np.ndarray]
 
 
 def separated(
-    blocks: Iterable[np.ndarray],
-    rate: int,
-    network: MaskUNet,
-    geometry: Geometry,
-    domain: str,
-    chunk: int = CHUNK_FRAMES,
+    blocks: Iterable[np.ndarray], rate: int, network: MaskUNet, setup: Settings, chunk: int = CHUNK_FRAMES
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Mixture and estimate of a stream at any rate (Hz), in line, piece by piece [shape=(channels, k)].
 
-    Joined, both are as long as the stream of float32 blocks. The estimate ends at half the network's rate.
+    Joined, both are as long as the stream of float32 blocks. The estimate ends at half the network's rate. `chunk` is
+    in frames: one pass gives the same.
     """
-    heard, kept = itertools.tee(blocks)
-    mixture = next(kept)
-    end = np.zeros((len(mixture), rate), np.float32)  # pushes out what resamplers hold back
-    down = _resampled(itertools.chain(heard, [end]), rate, geometry.sample_rate)
-    for estimate in _resampled(_estimates(down, network, geometry, domain, chunk), geometry.sample_rate, rate):
-        while mixture.shape[1] < estimate.shape[1] and (block := next(kept, None)) is not None:
-            mixture = np.concatenate([mixture, block], axis=1)
+    waiting: list[np.ndarray] = []
+
+    def heard() -> Iterator[np.ndarray]:
+        for block in blocks:
+            waiting.append(block)
+            yield block
+        yield np.zeros((len(waiting[0]), rate), np.float32)  # pushes out what resamplers hold back
+
+    own = _estimates(_resampled(heard(), rate, setup.geometry.sample_rate), network, setup, chunk)
+    for estimate in _resampled(own, setup.geometry.sample_rate, rate):
+        mixture = np.concatenate(waiting, axis=1)
         length = min(mixture.shape[1], estimate.shape[1])
         yield mixture[:, :length], estimate[:, :length]
-        mixture = mixture[:, length:]
+        waiting[:] = [mixture[:, length:]]
 
 
 def _resampled(blocks: Iterable[np.ndarray], rate: int, to: int) -> Iterator[np.ndarray]:
@@ -131,23 +131,21 @@ def _resampled(blocks: Iterable[np.ndarray], rate: int, to: int) -> Iterator[np.
 
 
 @torch.inference_mode()
-def _estimates(
-    blocks: Iterable[np.ndarray], network: MaskUNet, geometry: Geometry, domain: str, chunk: int
-) -> Iterator[np.ndarray]:
+def _estimates(blocks: Iterable[np.ndarray], network: MaskUNet, setup: Settings, chunk: int) -> Iterator[np.ndarray]:
     """At the network's rate, by `chunk` frames, with the mixture's phase (IJCNN'20 Section IV), each channel alone.
 
     Where the mixture exceeds full scale it is lowered by as much as it would be at full scale, not cut to it.
     """
-    grid, hop = 2**network.num_layers, geometry.hop
+    geometry, grid, hop = setup.geometry, 2**network.num_layers, setup.geometry.hop
     context = grid * (RECEPTIVE_GRIDS + math.ceil(geometry.overlap / grid))
     frames = grid * math.ceil(chunk / grid)
     kept = slice(context - geometry.overlap + 1, context + frames)  # those that the chunk's samples are made of
     as_patch = replace(geometry, frames=frames + geometry.overlap - 1)
     for window in _windows(blocks, frames * hop, context * hop, (context - 1) * hop + geometry.window):
         spectrum = stft(torch.from_numpy(window).to(next(network.parameters()).device), geometry)
-        scaled = scale(spectrum.abs(), domain)
-        estimate = unscale(network(scaled.unsqueeze(1)).squeeze(1), domain)
-        found = (spectrum * (estimate / unscale(scaled, domain).clamp(min=TINY)))[..., kept]
+        scaled = scale(spectrum.abs(), setup.domain)
+        estimate = unscale(network(scaled.unsqueeze(1)).squeeze(1), setup.domain)
+        found = (spectrum * (estimate / unscale(scaled, setup.domain).clamp(min=TINY)))[..., kept]
         yield synthesise(found.unsqueeze(-3), frames * hop, as_patch).cpu().numpy()
 
 

@@ -37,6 +37,8 @@ def presented(pairs: pd.DataFrame, *seed: str | int) -> pd.DataFrame:
     generator = random_generator("presentation", *seed)
     shown = pairs.iloc[generator.permutation(len(pairs))].reset_index(drop=True)
     swapped = pd.Series(generator.random(len(pairs)) < 0.5)
-    sides = {name: f"{name[:-1]}{'ab'[name[-1] == 'a']}" for name in shown if name[-2:] in ("_a", "_b")}
-    couples = {name: shown[name].mask(swapped, shown[other]) for name, other in sides.items() if other in shown}
-    return shown.assign(**couples)
+    result = shown.copy()
+    for name in (name[:-2] for name in shown.columns if name.endswith("_a") and f"{name[:-1]}b" in shown):
+        for own, other in (f"{name}_a", f"{name}_b"), (f"{name}_b", f"{name}_a"):
+            result[own] = shown[own].mask(swapped, shown[other])
+    return result

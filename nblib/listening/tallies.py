@@ -40,7 +40,7 @@ def outcomes(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     return votes[[*by, "participant"]].assign(**systems, outcome=side.where(a < b, -side))
 
 
-def wilson_interval(successes: np.ndarray | int, trials: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+def wilson_interval(successes: np.ndarray | float, trials: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """The 95 % interval (low, high) in [0, 1] of a share of 1 or more trials by Wilson (1927, JASA 22).
 
     It takes trials as independent. One participant's votes are not: it is too narrow where participants differ.
@@ -107,12 +107,12 @@ def _over_participants(rows: pd.DataFrame, keys: list[str], names: list[str], se
     rows = rows.assign(dont_know=rows["outcome"] == 0)
     # Sorted by participant, so that the bootstrap does not depend on the order of the rows.
     shares = rows.groupby([*keys, "participant"], dropna=False)[names].mean().reset_index().groupby(keys, dropna=False)
-    votes, participants = rows.groupby(keys, dropna=False).size(), shares.size().to_numpy()
-    result = votes.index.to_frame(index=False)
+    counted, participants = rows.groupby(keys, dropna=False).size(), shares.size().to_numpy()
+    result = counted.index.to_frame(index=False)
     for name in names:
         columns = [f"{name}_{part}" for part in ("rate", "std", "low", "high")]
         result[columns] = [_summary(values.to_numpy(), seed) for _, values in shares[name]]
-    votes = votes.to_numpy()
+    votes = counted.to_numpy()
     return result.assign(participants=participants, comparisons=votes / participants, votes=votes)
 
 
@@ -153,8 +153,8 @@ def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """
     if _simulated(votes):
         raise ParameterError(
-            f"votes: some are {LABEL!r}, and more simulated people make any p-value small: keep those of judge 'people'; "
-            "of a model listener show preference_rates or davidson, and how they move with the listener's constants"
+            f"votes: some are {LABEL!r}, and more simulated people make any p-value small: keep judge 'people'; of a "
+            "model listener show preference_rates or davidson, and how they move with the listener's constants"
         )
     groups = outcomes(votes, by).groupby([*by, "system_1", "system_2"], dropna=False)
     result = groups.size().index.to_frame(index=False).join(pd.DataFrame([_against_chance(own) for _, own in groups]))
@@ -165,8 +165,8 @@ def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
 def side_bias(votes: pd.DataFrame) -> dict[str, float]:
     """Whether A was chosen more often than B, which it should not be over sides drawn at random.
 
-    ``share`` of A among the decided votes, ``wilson_low``, ``wilson_high``, NaN where there are none; as in
-    `exact_tests` ``wins_1`` (of A), ``wins_2``, ``ties``, ``participants``; of people's votes also ``sign_p``, ``flip_p``.
+    ``share`` of A among the decided votes, ``wilson_low``, ``wilson_high`` (NaN where there are none); of `exact_tests`
+    ``wins_1`` (of A), ``wins_2``, ``ties``, ``participants``, and of people's votes ``sign_p``, ``flip_p``.
     """
     found = _against_chance(outcomes(votes.assign(system_a="A", system_b="B")))
     decided = found["wins_1"] + found["wins_2"] or np.nan

@@ -29,15 +29,12 @@ STYLES = {"running": "bold cyan", "ok": "green", "failed": "bold red", "skipped"
 
 @dataclass
 class Job:
-    """A notebook of a run, the values to inject, and what is known of it now; seconds, and cells counted from 1.
-
-    It is a text file for what the notebook prints. `expected` is not a number where no run has measured it.
-    """
+    """A notebook of a run, and what is known of it now (seconds; cells from 1). A text file for what it prints."""
 
     notebook: Notebook
     copy: Path
-    values: Mapping[str, object]
-    expected: float = math.nan
+    values: Mapping[str, object]  # to inject
+    expected: float = math.nan  # no number where no run has measured it
     state: str = "waiting"  # running, ok, failed, skipped, stopped
     began: float = 0.0
     seconds: float = 0.0

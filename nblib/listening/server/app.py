@@ -1,15 +1,20 @@
-"""The routes: the page, where a participant is, the answers, and the sounds of the participant's own trials."""
+"""The routes: the page, where a participant is, the answers, the sounds of own trials; and running it until Ctrl-C."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import logging
+import socket
 from collections.abc import Collection
 from pathlib import Path
 
 from flask import Flask, Response, abort, jsonify, render_template, request, send_file
+from waitress.server import create_server  # type: ignore[import-untyped]
 
+from nblib.errors import ParameterError
 from nblib.listening.server import guard, manifest, schedule
+from nblib.listening.server.guard import LOOPBACK_HOSTS, MAX_BODY_BYTES
 from nblib.listening.server.schedule import COUNTED, HEADPHONES, Trial
 from nblib.listening.server.store import Participant, Store
 
@@ -17,7 +22,7 @@ COOKIE_SECONDS = 365 * 86_400
 
 
 def create_app(
-    folder: Path, database_url: str | None = None, allowed_hosts: Collection[str] | None = guard.LOOPBACK_HOSTS
+    folder: Path, database_url: str | None = None, allowed_hosts: Collection[str] | None = LOOPBACK_HOSTS
 ) -> Flask:
     """The web application of the listening test in `folder`.
 
@@ -27,7 +32,7 @@ def create_app(
     """
     store = Store(folder, database_url)
     app = Flask(__name__, template_folder="pages")
-    app.config["MAX_CONTENT_LENGTH"] = guard.MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["store"] = store
     guard.protect(app, allowed_hosts)
     _add_page(app, store, folder / manifest.SOUNDS)
@@ -103,10 +108,10 @@ def _add_taking_part(app: Flask, store: Store) -> None:
         if content["choice"] not in trial.choices:
             abort(422, f"choice is one of {', '.join(trial.choices)}.")
         seconds = guard.checked_seconds(content["seconds"])
-        present, *later = store.left(person) or [None]
-        if trial in later:
+        open_trials = store.left(person)
+        if trial in open_trials[1:]:
             abort(409, "Another trial comes first.")
-        if trial == present:
+        if trial in open_trials:
             store.answer(person, [trial], content["choice"], seconds)
         return _state(store, person, trial)
 
@@ -145,3 +150,48 @@ def _fresh(content: dict[str, object]) -> Response:
     response = jsonify(content)
     response.cache_control.no_store = True
     return response
+
+
+_SETTINGS = {
+    "threads": 8,
+    "connection_limit": 900,  # a browser keeps several open; most systems let a process have 1024 files
+    "asyncore_use_poll": True,
+    # What is too large is read so far, to a file: who hangs up at once is not heard saying why.
+    "max_request_body_size": 2**20,
+    "inbuf_overflow": MAX_BODY_BYTES,
+    "ident": None,
+}
+
+
+def serve(folder: Path, host: str = "127.0.0.1", port: int = 8000, database_url: str | None = None) -> None:
+    """Serve the listening test in `folder` until Ctrl-C.
+
+    Any `host` but the loopback addresses lets others in, and is warned of; `database_url` is as for `create_app`.
+    `ParameterError` as there, or where the address is in use, not this machine's, or not permitted.
+    """
+    if not 1 <= port <= 65_535:  # the system would take it modulo 65,536
+        raise ParameterError(f"port={port!r}: a port is a number from 1 to 65535")
+    local = host in LOOPBACK_HOSTS
+    app = create_app(folder, database_url, LOOPBACK_HOSTS if local else None)
+    store = app.extensions["store"]
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
+    try:
+        server = create_server(app, host=host, port=port, **_SETTINGS)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ParameterError(
+            f"host={host!r}, port={port!r}: cannot listen there ({reason}); end what uses it or choose another port"
+        ) from error
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    place = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+    lines = [
+        f"{store.test.name}: open http://{place}/ in a browser",
+        f"Votes are stored in {store.address}, each before the page moves on.",
+        "Ctrl-C stops; after a restart people go on where they were.",
+        f"For the tables: python -m nblib listen export {folder} --out DIR",
+    ]
+    warning = [] if local else ["Warning: anyone who reaches this machine over the network can take part."]
+    print(*lines, *warning, sep="\n", flush=True)
+    server.run()
+    store.engine.dispose()
+    print("Stopped; every answer that was confirmed is stored.")

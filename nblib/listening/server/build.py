@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from nblib import paths
-from nblib.audio import SAMPLE_RATES, band_limit, noise_like
+from nblib.audio import SAMPLE_RATES, band_limit, noise_like, read, resample
 from nblib.errors import ParameterError, check_choice, check_whole
 from nblib.listening.pairs import all_pairs, pairs_against
 from nblib.listening.server import manifest
-from nblib.listening.server.headphones import tone_trials
-from nblib.listening.server.levels import comparable, fade, flac, matched
+from nblib.listening.server.levels import comparable, fade, flac, matched, tone_trials
 from nblib.listening.server.manifest import QUESTIONS, HeadphoneTrial, ListeningTest
 from nblib.listening.votes import SPOILT
 from nblib.provenance import random_generator, torch_threads
@@ -39,30 +38,24 @@ def build_test(
 ) -> ListeningTest:
     """Write a listening test's folder: ``sounds/``, and ``test.json`` last, so that what can be loaded is complete.
 
-    Every sound is cut to its item's shortest, faded over 10 ms at both ends, brought to the reference's loudness
-    (`nblib.listening.server.levels`) and written as 16-bit FLAC named by its digest. Everything follows from the
-    arguments, bit for bit; the same test built again changes nothing.
+    Every sound is cut to its item's shortest, faded over 10 ms at both ends, brought to the reference's loudness and
+    written as 16-bit FLAC named by its digest. Everything follows from the arguments, bit for bit (`seed`: of the
+    spoilt sounds' noise, of orders and sides); the same test built again changes nothing.
 
     Parameters
     ----------
     sounds : mapping
         ``sounds[item][system]``: samples [shape=(n,) or (n, 2)], floating point, full scale 1, at least 0.5 s, in line
-        with the reference to 5 ms. Every item needs the same systems.
-    sample_rate : int
-        In Hz, one of `nblib.audio.SAMPLE_RATES`.
+        with the reference to 5 ms, at a `sample_rate` (Hz) of `nblib.audio.SAMPLE_RATES`; the same systems per item.
     name, question : str
         Title that participants see; a key of `nblib.listening.server.manifest.QUESTIONS`.
-    reference : str
-        The system that can be heard beside A and B, and that gives loudness and alignment.
-    compare_reference : bool
-        Let the reference stand behind A and B as well: MM'19 Section 7.2 does, IJCNN'20 does not.
+    reference, compare_reference : str, bool
+        The system that can be heard beside A and B and gives loudness and alignment; whether it stands behind A and B
+        as well: in MM'19 Section 7.2 it does, in IJCNN'20 not.
     baseline : str, optional
         Pair each system with this one only; by default every pair of systems meets.
     catch_pairs : int >= 0, optional
-        How many pairs of the reference and a spoilt one, on items in turn, tell who does not listen; by default one for
-        10 pairs, at least 2.
-    seed : int
-        Of the spoilt sounds' noise, the order of items and trials, and of what is drawn per participant.
+        How many pairs of the reference and a spoilt one, on items in turn; by default one for 10 pairs, at least 2.
 
     Raises
     ------
@@ -83,20 +76,15 @@ def build_test(
     pairs += [(order[turn % len(order)], reference, SPOILT, "catch") for turn in range(catches)]
     pairs.append((order[-1], reference, SPOILT, "training"))
     files: dict[str, bytes] = {}
-
-    def add(samples: np.ndarray) -> str:
-        content = flac(samples, sample_rate)
-        file = f"{hashlib.sha256(content).hexdigest()[:16]}.flac"
-        files[file] = content
-        return file
-
     named: dict[str, dict[str, str]] = {}
     for item, of_item in sounds.items():
         ready = comparable(item, {system: np.asarray(of_item[system]) for system in of_item}, reference, sample_rate)
         if any(own == item and kind != "test" for own, _, _, kind in pairs):
             ready[SPOILT] = fade(spoil(ready[reference], sample_rate, seed, item), sample_rate)
-        named[item] = {system: add(samples) for system, samples in matched(item, ready, reference, sample_rate).items()}
-    tones = [HeadphoneTrial(add(samples), quietest) for samples, quietest in tone_trials(sample_rate, seed)]
+        level = matched(item, ready, reference, sample_rate)
+        named[item] = {system: _add(files, samples, sample_rate) for system, samples in level.items()}
+    checks = tone_trials(sample_rate, seed)
+    tones = [HeadphoneTrial(_add(files, samples, sample_rate), quietest) for samples, quietest in checks]
     shortest = min(len(samples) for of_item in sounds.values() for samples in of_item.values()) / sample_rate
     heard = min(HEARD_SECONDS, shortest)
     test = ListeningTest(name, question, reference, named, pairs, tones, seed, sample_rate, heard)
@@ -104,11 +92,15 @@ def build_test(
     return test
 
 
-def spoil(samples: np.ndarray, sample_rate: int, *seed: str | int) -> np.ndarray:
-    """A version of samples [shape=(n,) or (n, 2)] that is clearly worse by every question.
+def _add(files: dict[str, bytes], samples: np.ndarray, sample_rate: int) -> str:
+    content = flac(samples, sample_rate)
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}.flac"
+    files[name] = content
+    return name
 
-    To it are added `nblib.audio.noise_like` it at 0 dB, then the low-pass of the low anchor of ITU-R BS.1534, 3.5 kHz.
-    """
+
+def spoil(samples: np.ndarray, sample_rate: int, *seed: str | int) -> np.ndarray:
+    """A version of samples [shape=(n,) or (n, 2)] that is clearly worse: with noise like it at 0 dB, under 3.5 kHz."""
     with torch_threads(1):
         channels = [
             band_limit(channel + noise_like(channel, "spoilt", number, *seed), sample_rate, SPOILT_CUTOFF_HZ)
@@ -153,3 +145,50 @@ def _write(folder: Path, test: ListeningTest, files: Mapping[str, bytes]) -> Non
         if not place.is_file() or place.read_bytes() != content:
             with paths.whole(place) as temporary:
                 temporary.write_bytes(content)
+
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff")
+
+
+def read_systems(folder: Path, log: Callable[[str], None] = print) -> tuple[dict[str, dict[str, np.ndarray]], int]:
+    """Every system's rendering of every item, from ``<folder>/<system>/<item>.wav`` (or FLAC, OGG, MP3, ...).
+
+    Comes back as ``sounds[item][system]``, float32 samples [shape=(n,) or (n, 2)], and their sample rate in Hz: all are
+    resampled to the highest among them, so that nothing that a system kept is lost, and `log` gets a line. What is
+    hidden or no sound by its suffix is left out. `ParameterError` where an item is not in all systems, or twice in one.
+    """
+    found = {(item, path.parent.name): read(path, mono=False) for item, paths in _files(folder) for path in paths}
+    rates = [rate for _, rate in found.values()]
+    highest = max(rates)
+    for rate in sorted(set(rates) - {highest}):
+        log(f"{folder}: {rates.count(rate)} of {len(rates)} files at {rate} Hz are resampled to {highest} Hz")
+    sounds: dict[str, dict[str, np.ndarray]] = {}
+    for (item, system), (samples, rate) in found.items():
+        channels = resample(samples, rate, highest)
+        own = channels[0] if len(channels) == 1 else np.ascontiguousarray(channels.T)
+        sounds.setdefault(item, {})[system] = own
+    return sounds, highest
+
+
+def _files(folder: Path) -> list[tuple[str, list[Path]]]:
+    """Every item by name, with its file in every system."""
+    if not folder.is_dir():
+        raise ParameterError(f"{folder}: no such folder; it should hold a folder per system")
+    systems = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    names = ", ".join(path.name for path in systems) or "none"
+    if len(systems) < 2:
+        raise ParameterError(f"{folder}: at least two systems are needed, a folder of sound files each; found: {names}")
+    files: dict[str, dict[str, Path]] = {}
+    for system in systems:
+        for path in sorted(system.iterdir()):
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+                twin = files.setdefault(path.stem, {}).setdefault(system.name, path)
+                if twin != path:
+                    raise ParameterError(f"{path}: {twin.name} is the same item; keep one of the two")
+    if not files:
+        raise ParameterError(f"{folder}: no sound files in {names}")
+    for item, of_item in sorted(files.items()):
+        for system in systems:
+            if system.name not in of_item:
+                raise ParameterError(f"{system}: item {item!r} is missing, which system {min(of_item)!r} has; add it")
+    return [(item, list(of_item.values())) for item, of_item in sorted(files.items())]

@@ -12,8 +12,7 @@ from flask import Flask, Response, abort, jsonify, request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-MAX_BODY_BYTES = 4096
-MAX_NAME_LENGTH = 80
+MAX_BODY_BYTES, MAX_NAME_LENGTH = 4096, 80
 MAX_SECONDS = 7 * 86_400.0  # a page may stay open over a holiday
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(?:([a-z0-9._-]+)|\[([0-9a-f:.]+)\])(?::[0-9]+)?")
@@ -30,8 +29,7 @@ HEADERS = {
 def protect(app: Flask, hosts: Collection[str] | None) -> None:
     """Let only sound requests through to `app`; every error is answered in JSON, every answer has `HEADERS`.
 
-    `hosts` are the names under which the page may be asked for, None for any. The check stops pages of strangers that
-    point their own name at this machine (DNS rebinding).
+    `hosts` may ask for the page, None is any: else strangers could point their own name at this machine (DNS rebinding).
     """
 
     @app.before_request

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nblib.errors import ParameterError, check_choice
+from nblib.listening.votes import KINDS
 
 FILE, SOUNDS = "test.json", "sounds"
 VOTES = "votes.sqlite"  # the server's, unless it is told another database
@@ -59,19 +60,18 @@ def load(folder: Path) -> ListeningTest:
     path = folder / FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ParameterError(f"{path}: not there; make a test by python -m nblib listen build") from None
-    except (ValueError, OSError) as error:
-        raise ParameterError(f"{path}: cannot be read ({error}); build the test again") from error
-    if not isinstance(content, dict) or content.pop("version", None) != VERSION:
-        raise ParameterError(f"{path}: no listening test of version {VERSION}; build the test again")
-    try:
+        if not isinstance(content, dict) or content.pop("version", None) != VERSION:
+            raise ValueError(f"it is no listening test of version {VERSION}")
         content["pairs"] = [(item, a, b, kind) for item, a, b, kind in content["pairs"]]
         content["headphone_trials"] = [HeadphoneTrial(**trial) for trial in content["headphone_trials"]]
         test = ListeningTest(**content)
         check_choice("question", test.question, QUESTIONS)
         names = [test.sounds[item][system] for item, a, b, _ in test.pairs for system in (a, b, test.reference)]
-    except (KeyError, TypeError, ValueError) as error:
+        for *_, kind in test.pairs:
+            check_choice("kind", kind, KINDS)
+    except FileNotFoundError:
+        raise ParameterError(f"{path}: not there; make a test by python -m nblib listen build") from None
+    except (KeyError, TypeError, ValueError, OSError) as error:
         raise ParameterError(f"{path}: {type(error).__name__} {error}; build the test again") from error
     for name in [*names, *(trial.sound for trial in test.headphone_trials)]:
         if not re.fullmatch(r"[0-9a-f]{16}\.flac", str(name)) or not (folder / SOUNDS / name).is_file():

@@ -168,7 +168,8 @@ def _read_rows(path: Path) -> pd.DataFrame:
 def _participants(rows: pd.DataFrame) -> list[str]:
     session = rows[[name for name in rows if name not in (*COLUMNS[1:], "choice_comment")]]
     changes = (session != session.shift()).any(axis=1)
-    number, answered, found = 0, set(), []
+    number, found = 0, []
+    answered: set[str] = set()
     for trial, change in zip(rows["trial_id"], changes, strict=True):
         if change or trial in answered:
             number, answered = number + 1, set()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from people import make_test
+from helpers.listening import make_test
 
 from nblib.listening.server import create_app
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from pathlib import Path
 
-import heard
 import numpy as np
 import pytest
 import scipy.signal
 import soundfile
-from heard import RATE
+from helpers import listening as heard
+from helpers.listening import RATE
 
-from nblib.audio import lag
 from nblib.errors import AudioError, ParameterError
-from nblib.listening import levels, manifest
-from nblib.listening.build import build_test, spoil
-from nblib.listening.headphones import tone_trials
-from nblib.listening.systems import read_systems
-from nblib.listening.votes import SPOILT
+from nblib.listening import SPOILT
+from nblib.listening.server import build_test, levels, manifest, read_systems
+from nblib.listening.server.build import spoil
+from nblib.listening.server.levels import tone_trials
 from nblib.provenance import random_generator
 
 
@@ -30,35 +27,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def sound(folder: Path, name: str) -> np.ndarray:
     return soundfile.read(folder / "sounds" / name)[0]
-
-
-def k_weighted_level(samples: np.ndarray, rate: int) -> float:
-    """Integrated loudness by the text of BS.1770-4, from the analogue prototypes of its two filters."""
-    shelf = _shelf(rate)
-    high_pass = _high_pass(rate)
-    channels = np.atleast_2d(samples.T)
-    weighted = scipy.signal.lfilter(*high_pass, scipy.signal.lfilter(*shelf, channels))
-    block, hop = round(0.4 * rate), round(0.1 * rate)
-    starts = range(0, channels.shape[1] - block + 1, hop)
-    power = np.array([np.square(weighted[:, k : k + block]).mean(1).sum() for k in starts])
-    over = power[-0.691 + 10 * np.log10(power) > -70]
-    kept = over[over > 0.1 * over.mean()]
-    return float(-0.691 + 10 * np.log10(kept.mean()))
-
-
-def _shelf(rate: int) -> tuple[list[float], list[float]]:
-    k, q, gain = np.tan(np.pi * 1681.974450955533 / rate), 0.7071752369554196, 3.999843853973347
-    vh = 10 ** (gain / 20)
-    vb = vh**0.4996667741545416
-    a0 = 1 + k / q + k * k
-    b = [(vh + vb * k / q + k * k) / a0, 2 * (k * k - vh) / a0, (vh - vb * k / q + k * k) / a0]
-    return b, [1, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
-
-
-def _high_pass(rate: int) -> tuple[list[float], list[float]]:
-    k, q = np.tan(np.pi * 38.13547087602444 / rate), 0.5003270373238773
-    a0 = 1 + k / q + k * k
-    return [1, -2, 1], [1, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
 
 
 def test_a_test_is_complete_and_tells_nothing_by_its_file_names(tmp_path):
@@ -89,23 +57,20 @@ def test_pairs_are_those_of_the_papers(tmp_path):
     assert training[0] != catches[0][0]
 
 
-@pytest.mark.parametrize("count", [0, 1, 7])
-def test_the_number_of_catch_pairs_can_be_set_and_items_take_turns(tmp_path, count):
-    test = heard.built(tmp_path, catch_pairs=count)
-    found = Counter(item for item, *_, kind in test.pairs if kind == "catch")
-    assert sum(found.values()) == count
-    assert max(found.values(), default=0) <= -(-count // 3)
+def test_the_number_of_catch_pairs_can_be_set_and_items_take_turns(tmp_path):
+    found = Counter(item for item, *_, kind in heard.built(tmp_path, catch_pairs=7).pairs if kind == "catch")
+    assert sorted(found.values()) == [2, 2, 3]
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_all_systems_of_an_item_are_equally_loud_by_a_second_meter(tmp_path, channels):
+def test_all_systems_of_an_item_are_equally_loud(tmp_path, channels):
     sounds = heard.items(2, seconds=2.0, channels=channels)
     sounds["beta"]["noisy"] *= 0.01
     test = build_test(tmp_path, sounds, RATE, name="Loud", question="quality")
     for files in test.sounds.values():
         found = {system: sound(tmp_path, name) for system, name in files.items()}
         assert {samples.ndim for samples in found.values()} == {channels}
-        loudness = [k_weighted_level(samples, RATE) for samples in found.values()]
+        loudness = [levels.loudness(samples, RATE) for samples in found.values()]
         assert max(loudness) - min(loudness) < 0.05
         assert max(np.abs(samples).max() for samples in found.values()) <= 10 ** (-1 / 20)
 
@@ -115,34 +80,22 @@ def test_the_meter_is_that_of_the_recommendation():
     sine = np.sin(2 * np.pi * 997 * np.arange(5 * 48_000) / 48_000)
     assert levels.loudness(sine, 48_000) == pytest.approx(-3.01, abs=0.005)
     assert levels.loudness(np.stack([sine, sine], 1), 48_000) == pytest.approx(0.0, abs=0.005)
-    samples = heard.bursts(3.0, "meter")
-    assert levels.loudness(samples, RATE) == pytest.approx(k_weighted_level(samples, RATE), abs=0.02)
 
 
-def test_an_item_over_full_scale_is_lowered_as_a_whole_and_one_below_is_left_alone(tmp_path):
+def test_an_item_over_full_scale_is_lowered_as_a_whole_and_one_below_is_left_alone():
     sounds = heard.items(2)
     sounds["alpha"]["fine"][4000] = 0.9  # one click, far over -1 dBFS once it is as loud as the original
-    test = build_test(tmp_path, sounds, RATE, name="Peaks", question="quality", catch_pairs=0)
-    quiet = next(item for item in test.sounds if SPOILT not in test.sounds[item])
-    peaks = {
-        item: max(np.abs(sound(tmp_path, name)).max() for name in of_item.values())
-        for item, of_item in test.sounds.items()
-    }
-    assert peaks["alpha"] == pytest.approx(10 ** (-1 / 20), abs=1e-4)
-    if quiet == "beta":
-        left = sound(tmp_path, test.sounds["beta"]["original"])[200:-200]
-        np.testing.assert_allclose(left, sounds["beta"]["original"][200:-200], atol=1 / 32768)
+    lowered = levels.matched("alpha", sounds["alpha"], "original", RATE)
+    assert max(np.abs(samples).max() for samples in lowered.values()) == pytest.approx(10 ** (-1 / 20), abs=1e-4)
+    left = levels.matched("beta", sounds["beta"], "original", RATE)
+    np.testing.assert_array_equal(left["original"], sounds["beta"]["original"])
 
 
-def test_ends_are_faded_over_ten_milliseconds(tmp_path):
+def test_ends_are_faded_over_ten_milliseconds():
     ones = levels.fade(np.ones((1000, 2)), RATE)
     np.testing.assert_allclose(ones[:160] + ones[159::-1], 1)  # a raised cosine and its mirror image
     np.testing.assert_array_equal(ones, ones[::-1])
     assert (ones[160:-160] == 1).all() and (np.diff(ones[:160], axis=0) > 0).all()
-    test = heard.built(tmp_path)
-    for name in test.sounds["alpha"].values():
-        samples = np.abs(sound(tmp_path, name))
-        assert samples[:3].max() < 1e-3 and samples[-3:].max() < 1e-3
 
 
 def test_codec_padding_is_cut(tmp_path):
@@ -157,36 +110,11 @@ def test_codec_padding_is_cut(tmp_path):
         build_test(tmp_path / "other", sounds, RATE, name="Padding", question="quality")
 
 
-@pytest.mark.parametrize("shift", [1105, 529, -300, 96, -96])
-@pytest.mark.parametrize("system", ["fine", "dull", "noisy"])
-def test_a_shift_is_found_to_the_sample(shift, system):
-    sounds = heard.systems(2.0, "shift")
-    found = lag(np.roll(sounds[system], shift), sounds["original"], RATE)
-    assert found == shift
-    assert lag(sounds[system], sounds["original"], RATE) == 0
-
-
-def test_a_faint_residue_is_in_line_and_unlike_or_periodic_sounds_are_not_judged():
-    original = heard.bursts(2.0, "speech")
-    residue = 0.3 * original + heard.bursts(2.0, "music")
-    assert lag(residue, original, RATE) == 0
-    assert lag(heard.bursts(2.0, "another"), original, RATE) is None
-    tone = np.sin(2 * np.pi * 200 * np.arange(2 * RATE) / RATE)
-    assert lag(np.roll(tone, 80 * 3), tone, RATE) in (None, 0)
-    stereo = np.stack([original, -original], 1)
-    assert lag(stereo, stereo, RATE) is None
-
-
-@pytest.mark.parametrize(
-    ("shift", "words"), [(1105, "later .* cut them from"), (-200, "earlier .* put so much silence")]
-)
+@pytest.mark.parametrize(("shift", "words"), [(1105, "later"), (-200, "earlier")])
 def test_a_system_out_of_line_is_refused_with_the_lag(tmp_path, shift, words):
     sounds = heard.items(1)
     sounds["alpha"]["dull"] = np.roll(sounds["alpha"]["dull"], shift)
-    milliseconds = f"{1000 * abs(shift) / RATE:.1f}"
-    with pytest.raises(
-        AudioError, match=rf"'alpha', system 'dull': {abs(shift)} samples \({milliseconds} ms\) {words}"
-    ):
+    with pytest.raises(AudioError, match=rf"'alpha', system 'dull': {abs(shift)} samples .*{words}"):
         build_test(tmp_path, sounds, RATE, name="Lag", question="quality")
     assert contents(tmp_path) == {}
     sounds["alpha"]["dull"] = np.roll(sounds["alpha"]["dull"], 50 - shift)  # 3 ms
@@ -239,22 +167,18 @@ def test_everything_follows_from_the_seed(tmp_path):
     assert contents(tmp_path / "one") != contents(tmp_path / "other")
 
 
-def test_the_same_test_again_changes_nothing_even_beside_votes(tmp_path):
+def test_the_same_test_again_changes_nothing_but_what_was_lost(tmp_path):
     heard.built(tmp_path)
     (tmp_path / manifest.VOTES).write_bytes(b"votes")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     heard.built(tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
-
-
-def test_a_lost_or_damaged_sound_is_made_again(tmp_path):
-    heard.built(tmp_path)
-    before = contents(tmp_path)
+    whole = contents(tmp_path)
     first, second, *_ = sorted((tmp_path / "sounds").iterdir())
     first.unlink()
     second.write_bytes(b"fLaC")
     heard.built(tmp_path)
-    assert contents(tmp_path) == before
+    assert contents(tmp_path) == whole
 
 
 def test_another_test_or_its_votes_are_never_overwritten(tmp_path):
@@ -275,38 +199,24 @@ def test_another_test_or_its_votes_are_never_overwritten(tmp_path):
         heard.built(tmp_path)
 
 
-def test_short_sounds_lower_how_long_they_must_be_heard(tmp_path):
-    sounds = {"short": heard.systems(0.6, "short")}
-    test = build_test(tmp_path, sounds, RATE, name="Short", question="quality")
-    assert test.minimum_heard_seconds == pytest.approx(0.6)
-
-
-def changed(item: str, system: str, samples: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-    return {name: of | ({system: samples} if name == item else {}) for name, of in heard.items(2).items()}
-
-
-def with_nan() -> np.ndarray:
-    samples = heard.bursts(1.0, "nan")
-    samples[77] = np.nan
-    return samples
-
-
 @pytest.mark.parametrize(
     ("samples", "words"),
     [
-        (with_nan(), "'beta', system 'dull': sample 77 is not finite"),
-        (np.zeros(RATE), "'beta', system 'dull': silent"),
-        (np.zeros(0), "'beta', system 'dull': empty"),
-        (heard.bursts(0.4, 0), "'beta', system 'dull': 6400 samples are too short, 8000 are needed"),
-        (np.ones(RATE, np.int16), "'beta', system 'dull': samples of type int16"),
-        (2e-4 * heard.bursts(1.0, 0), "'beta', system 'dull': under -70 LUFS throughout"),
-        (heard.bursts(1.0, 0, channels=2), "'beta', system 'dull': mono beside stereo|stereo"),
-        (np.ones((RATE, 3)), r"'beta', system 'dull': samples of shape \(16000, 3\)"),
+        (np.where(np.arange(RATE) == 77, np.nan, heard.bursts(1.0, 0)), "sample 77 is not finite"),
+        (np.zeros(RATE), "silent"),
+        (np.zeros(0), "empty"),
+        (heard.bursts(0.4, 0), "6400 samples are too short, 8000 are needed"),
+        (np.ones(RATE, np.int16), "samples of type int16"),
+        (2e-4 * heard.bursts(1.0, 0), "under -70 LUFS throughout"),
+        (heard.bursts(1.0, 0, channels=2), "mono beside stereo|stereo"),
+        (np.ones((RATE, 3)), r"samples of shape \(16000, 3\)"),
     ],
 )
 def test_a_sound_that_cannot_be_used_is_named(tmp_path, samples, words):
-    with pytest.raises(AudioError, match=words):
-        build_test(tmp_path, changed("beta", "dull", samples), RATE, name="Bad", question="quality")
+    sounds = heard.items(2)
+    sounds["beta"]["dull"] = samples
+    with pytest.raises(AudioError, match=f"'beta', system 'dull': ({words})"):
+        build_test(tmp_path, sounds, RATE, name="Bad", question="quality")
     assert contents(tmp_path) == {}
 
 
@@ -314,11 +224,8 @@ def test_a_sound_that_cannot_be_used_is_named(tmp_path, samples, words):
     ("options", "words"),
     [
         ({"question": "qualty"}, "question='qualty' is not known.*did you mean 'quality'"),
-        ({"reference": "orignal"}, "reference='orignal'.*did you mean 'original'"),
-        ({"baseline": "nosy"}, "baseline='nosy'.*did you mean 'noisy'"),
         ({"baseline": "original", "compare_reference": False}, "baseline='original' is not known"),
         ({"catch_pairs": -1}, "catch_pairs=-1: a whole number from 0"),
-        ({"catch_pairs": 2.5}, "catch_pairs=2.5"),
         ({"seed": np.float64(1)}, "seed="),
         ({"name": " "}, "name ' '"),
     ],
@@ -333,19 +240,11 @@ def renamed(system: str) -> dict[str, dict[str, np.ndarray]]:
     return {item: of | {system: of["dull"]} for item, of in heard.items(2).items()}
 
 
-def lacking(item: str, system: str) -> dict[str, dict[str, np.ndarray]]:
-    sounds = heard.items(2)
-    del sounds[item][system]
-    return sounds
-
-
 @pytest.mark.parametrize(
     ("sounds", "words"),
     [
-        (lacking("beta", "noisy"), "item 'beta': system 'noisy' is missing"),
-        (lacking("alpha", "noisy"), "item 'alpha': system 'noisy' is missing"),
+        (heard.items(1) | {"beta": {"original": heard.bursts(1.0, 0)}}, "item 'beta': system 'fine' is missing"),
         (renamed("../evil"), r"system '\.\./evil': a name without path separators"),
-        (renamed("a\\b"), "without path separators"),
         (renamed(""), "system ''"),
         (renamed("two\nlines"), r"system 'two\\nlines': a name of printable characters"),
         (renamed(SPOILT), "is taken by the catch pairs"),
@@ -358,12 +257,6 @@ def test_wrong_systems_and_items_are_named(tmp_path, sounds, words):
     with pytest.raises(ParameterError, match=words):
         build_test(tmp_path, sounds, RATE, name="Bad", question="quality")
     assert contents(tmp_path) == {}
-
-
-@pytest.mark.parametrize("rate", [16_001, 16_000.0, 0, 4000])
-def test_an_odd_sample_rate_is_refused(tmp_path, rate):
-    with pytest.raises(ParameterError, match=f"sample_rate={rate}"):
-        build_test(tmp_path, heard.items(1), rate, name="Bad", question="quality")
 
 
 def write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
@@ -392,10 +285,7 @@ def test_lower_sample_rates_are_raised_and_it_is_said(tmp_path):
     write(tmp_path / "b" / "one.wav", heard.bursts(1.0, 0), 8000)
     said: list[str] = []
     sounds, rate = read_systems(tmp_path, said.append)
-    assert rate == 16_000 and {system: len(samples) for system, samples in sounds["one"].items()} == {
-        "a": 16_000,
-        "b": 32_000,
-    }
+    assert (rate, len(sounds["one"]["a"]), len(sounds["one"]["b"])) == (16_000, 16_000, 32_000)
     assert said == [f"{tmp_path}: 1 of 2 files at 8000 Hz are resampled to 16000 Hz"]
 
 
@@ -421,20 +311,20 @@ def test_what_is_missing_extra_or_twice_in_a_folder_is_named(tmp_path):
         read_systems(tmp_path)
 
 
-def test_the_manifest_is_plain_json(tmp_path):
-    heard.built(tmp_path, name="Größe & <b>")
-    content = json.loads((tmp_path / "test.json").read_text(encoding="utf-8"))
-    assert content["name"] == "Größe & <b>"
-    assert {len(pair) for pair in content["pairs"]} == {4}
-
-
-def test_what_came_to_a_click_and_a_hum_is_not_called_late():
-    """A network that learnt nothing puts out constant tones and a burst: its phases have a peak, its sound is none."""
-    rate = 48_000
-    time = np.arange(3 * rate) / rate
-    original = 0.3 * np.exp(-2 * time) * np.sin(2 * np.pi * 220 * time)
-    original[0] += 0.05
-    nothing = 0.2 * np.sin(2 * np.pi * 2000 * time)
-    nothing[rate // 2] += 0.05
-    assert lag(nothing, original, rate) is None
-    assert lag(np.roll(original, 300), original, rate) == 300
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"version": 1', '"version": 2', "no listening test of version 1"),
+        ('"question": "quality"', '"question": "taste"', "question='taste' is not known"),
+        ('"catch"', '"cought"', "kind='cought' is not known: .*did you mean 'catch'"),
+        ('"seed": 0', '"sead": 0', "TypeError .*build the test again"),
+        ('.flac"', '.wav"', "sound '.*wav' of test.json is not there"),
+        ("{", "", "build the test again"),
+    ],
+)
+def test_a_manifest_that_was_changed_is_refused(tmp_path, old, new, words):
+    text = heard.built(tmp_path).as_text()
+    assert old in text
+    (tmp_path / "test.json").write_text(text.replace(old, new))
+    with pytest.raises(ParameterError, match=words):
+        manifest.load(tmp_path)
