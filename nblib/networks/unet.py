@@ -5,11 +5,9 @@ all ten parameter counts of IJCNN'20 Table II come out exactly: a bias in every 
 but the last, skips concatenated, one output channel.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterable
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +33,7 @@ def configuration_layers(configuration: str, num_layers: int) -> tuple[str, ...]
 
 
 class UNet(nn.Module):
-    """What both U-Nets share: L halving levels ``down``, L doubling levels ``up``, skips concatenated, named layers.
+    """What all networks share: L halving levels ``down``, L doubling levels ``up``, named layers.
 
     A subclass makes the levels and says, in `_layer`, what goes on in one of them.
     """
@@ -43,22 +41,16 @@ class UNet(nn.Module):
     down: nn.ModuleList
     up: nn.ModuleList
     dimensions = 1  # that the levels halve
+    skips = True  # whether up layers see, concatenated, the output of their level on the way down
 
     def __init__(self, num_layers: int, base_filters: int) -> None:
         super().__init__()
-        check_whole("num_layers", num_layers, least=1)
-        check_whole("base_filters", base_filters, least=1)
         self.num_layers, self.base_filters = num_layers, base_filters
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """``down1`` (at the input) to ``downL`` (the bottleneck), ``up1`` to ``upL`` (the estimate)."""
         return tuple(f"{side}{level}" for side, level in self._levels())
-
-    @property
-    def settings(self) -> tuple[Any, ...]:
-        """What it was made with."""
-        return self.num_layers, self.base_filters
 
     def first_layers(self, names: Iterable[str]) -> Self:
         """A copy with the layers that the named ones are computed from, and no other: `activations` knows only those.
@@ -67,14 +59,11 @@ class UNet(nn.Module):
         saved independently". An unknown name is a `ParameterError`.
         """
         deepest = max((self.layer_names.index(name) + 1 for name in self._known(names)), default=0)
-        kept = {"down": min(deepest, self.num_layers), "up": max(0, deepest - self.num_layers)}
-        with torch.device("meta"):  # no weights are drawn only to be thrown away
-            part = type(self)(*self.settings)
-        for side, count in kept.items():
-            for modules in (side, f"{side}_norm"):
-                if hasattr(self, modules):
-                    setattr(part, modules, copy.deepcopy(getattr(self, modules)[:count]))
-        return part.train(self.training)
+        part = copy.deepcopy(self)
+        for name, _ in self.named_children():
+            kept = deepest - self.num_layers if name.startswith("up") else deepest
+            setattr(part, name, getattr(part, name)[: max(0, kept)])
+        return part
 
     def fuse(self) -> Self:
         """Itself, in evaluation mode and, where there is batch norm, with that folded into the convolutions."""
@@ -92,16 +81,16 @@ class UNet(nn.Module):
         a size that cannot be halved L times.
         """
         wanted = self._known(names)
-        check_halving(inputs, self.dimensions, self.num_layers)
+        self._check(inputs)
         found: dict[str, Tensor] = {}
         skips: list[Tensor] = []
         hidden = inputs
         for side, level in self._levels():
             name = f"{side}{level}"
-            if side == "up" and level > 1:
+            if self.skips and side == "up" and level > 1:
                 hidden = torch.cat([hidden, skips.pop()], dim=1)
             hidden = self._layer(side, level, hidden)
-            if side == "down" and level < self.num_layers:
+            if self.skips and side == "down" and level < self.num_layers:
                 skips.append(hidden)
             if name in wanted:
                 found[name] = hidden
@@ -121,39 +110,34 @@ class UNet(nn.Module):
             check_choice("layer", name, known)
         return wanted
 
+    def _check(self, inputs: Tensor) -> None:
+        sizes, step = inputs.shape[2:], 2**self.num_layers
+        if len(sizes) != self.dimensions or inputs.shape[1] != 1 or any(size % step or not size for size in sizes):
+            form = "(batch, 1, n)" if self.dimensions == 1 else "(batch, 1, bins, frames)"
+            wanted = f"{form} with sizes divisible by {step} is needed by {self.num_layers} layers"
+            raise ParameterError(f"input of shape {tuple(inputs.shape)}: {wanted}")
+
 
 class MaskUNet(UNet):
-    """U-Net on magnitude patches, 5 x 5 kernels and stride 2, channels F, 2F, 4F, ... down and mirrored up.
+    """U-Net on magnitude patches, 5 x 5 kernels and stride 2, L levels of F, 2F, 4F, ... channels and mirrored up.
 
     Batch norm and ReLU follow every layer but the last, dropout 0.5 the first three up layers (never the last one),
-    a sigmoid the last. Patches are [shape=(batch, 1, bins, frames), range [0, 1]].
-
-    Parameters
-    ----------
-    num_layers : int >= 1
-        Levels, L: "Number of Layers" in both Table 1s.
-    base_filters : int >= 1
-        Channels of the first level, F.
-    output : {"mask", "direct"}
-        What the sigmoid is: a mask on the input (IJCNN'20 equation 1), or the estimate itself.
+    a sigmoid the last: as `output` says, a "mask" on the input (IJCNN'20 equation 1), or the estimate itself,
+    "direct". Patches are [shape=(batch, 1, bins, frames), range [0, 1]].
     """
 
     dimensions = 2
 
     def __init__(self, num_layers: int, base_filters: int, output: str = "mask") -> None:
-        super().__init__(num_layers, base_filters)
+        check_sizes(num_layers, base_filters)
         check_choice("output", output, OUTPUTS)
+        super().__init__(num_layers, base_filters)
         self.output = output
         down, up = ladder([base_filters * 2**level for level in range(num_layers)])
         self.down = nn.ModuleList(nn.Conv2d(*pair, 5, stride=2, padding=2) for pair in down)
         self.down_norm = nn.ModuleList(nn.BatchNorm2d(after) for _, after in down)
         self.up = nn.ModuleList(nn.ConvTranspose2d(*pair, 5, stride=2, padding=2, output_padding=1) for pair in up)
         self.up_norm = nn.ModuleList(nn.BatchNorm2d(after) for _, after in up[:-1])
-
-    @property
-    def settings(self) -> tuple[int, int, str]:
-        """What it was made with."""
-        return self.num_layers, self.base_filters, self.output
 
     def mask(self, magnitude: Tensor) -> Tensor:
         """The sigmoid's output in [0, 1], same shape as `magnitude`."""
@@ -173,11 +157,11 @@ class MaskUNet(UNet):
         The same values up to rounding, in fewer passes over memory: a fifth less time in configuration F's loss.
         """
         self.eval()
-        for side, transpose in (("down", False), ("up", True)):
-            layers, norms = getattr(self, side), getattr(self, f"{side}_norm")
+        for side, norms in (("down", self.down_norm), ("up", self.up_norm)):
+            layers = getattr(self, side)
             for index, norm in enumerate(norms):
-                layers[index] = fuse_conv_bn_eval(cast(nn.Conv2d, layers[index]), cast(nn.BatchNorm2d, norm), transpose)
-            setattr(self, f"{side}_norm", nn.ModuleList(nn.Identity() for _ in norms))
+                layers[index] = fuse_conv_bn_eval(layers[index], norm, transpose=side == "up")
+                norms[index] = nn.Identity()
         return self
 
     def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
@@ -189,20 +173,17 @@ class MaskUNet(UNet):
         return functional.dropout(hidden, 0.5, self.training) if dropping else hidden
 
 
-def ladder(channels: list[int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def check_sizes(num_layers: int, base_filters: int, least: int = 1) -> None:
+    """Raise `ParameterError` unless both are whole numbers from `least`."""
+    check_whole("num_layers", num_layers, least)
+    check_whole("base_filters", base_filters, least)
+
+
+def ladder(channels: list[int], skips: bool = True) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Channels in and out of each level down, where `channels` come out, and up again, skips included, to one."""
     above = [*channels[-2::-1], 1]
-    up = [(before * (1 if level == 0 else 2), above[level]) for level, before in enumerate(channels[::-1])]
+    up = [(before * (2 if skips and level else 1), above[level]) for level, before in enumerate(channels[::-1])]
     return list(zip([1, *channels], channels, strict=False)), up
-
-
-def check_halving(inputs: Tensor, dimensions: int, num_layers: int) -> None:
-    """Raise `ParameterError` unless `inputs` is (batch, 1, n, ...), where each n can be halved `num_layers` times."""
-    sizes, step = inputs.shape[2:], 2**num_layers
-    if len(sizes) != dimensions or inputs.shape[1] != 1 or any(size % step or not size for size in sizes):
-        form = "(batch, 1, n)" if dimensions == 1 else "(batch, 1, bins, frames)"
-        wanted = f"{form} with sizes divisible by {step} is needed by {num_layers} layers"
-        raise ParameterError(f"input of shape {tuple(inputs.shape)}: {wanted}")
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -211,23 +192,12 @@ def count_parameters(network: nn.Module) -> int:
 
 
 @torch.no_grad()
-def describe(network: nn.Module, *size: int) -> list[dict[str, Any]]:
+def describe(network: UNet, *size: int) -> list[dict[str, Any]]:
     """Name, channels and size of the input and of every layer's output, measured on the network itself.
 
     `size` is the input's: bins and frames, or samples.
     """
-    shapes: dict[str, tuple[int, ...]] = {"input": (1, *size)}
-
-    def note(name: str, layer: nn.Module) -> Any:
-        return layer.register_forward_hook(lambda module, _, output: shapes.update({name: tuple(output.shape[1:])}))
-
-    hooks = [
-        note(f"{side}{level}", layer)
-        for side in ("down", "up")
-        for level, layer in enumerate(getattr(network, side), start=1)
-    ]
-    network.eval()(torch.zeros(1, 1, *size))
-    for hook in hooks:
-        hook.remove()
+    inputs = torch.zeros(1, 1, *size)
+    outputs = {"input": inputs} | network.eval().activations(inputs, network.layer_names)
     names = ("name", "channels", "bins", "frames") if len(size) == 2 else ("name", "channels", "samples")
-    return [dict(zip(names, (name, *shape), strict=True)) for name, shape in shapes.items()]
+    return [dict(zip(names, (name, *output.shape[1:]), strict=True)) for name, output in outputs.items()]
