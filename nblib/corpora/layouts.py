@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
+from io import StringIO
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,8 @@ def read_table(folder: Path) -> dict[str, dict[str, Any]]:
         return {}
     texts = dict.fromkeys(("file", "split", "group", "title"), str)
     try:
-        cells = {"keep_default_na": False, "na_values": "", "encoding": "utf-8-sig"}
-        table = pd.read_csv(path, dtype=texts, index_col=False, **cells)
+        text = path.read_text(encoding="utf-8-sig")
+        table = pd.read_csv(StringIO(text), dtype=texts, index_col=False, keep_default_na=False, na_values="")
         if "snr_db" in table:
             table["snr_db"] = pd.to_numeric(table["snr_db"])
         lines = table.set_index("file").to_dict("index")
@@ -112,7 +113,7 @@ def joined(rows: Sequence[Row], skipped: dict[str, str]) -> Iterator[Row]:
         skipped[f"items.csv, {key}"] = "no such recording" + (f"; did you mean {near[0]!r}?" if near else "")
     for row in rows:
         line = dict(table.get(row.key, {}))
-        own = {column: line.pop(column) for column in ("split", "group", "snr_db") if column in line}
+        own: dict[str, Any] = {column: line.pop(column) for column in ("split", "group", "snr_db") if column in line}
         line |= {"snr_from": "items.csv"} if "snr_db" in own else {}
         own |= {"movable": False, "note": ""} if "split" in own else {}  # notes so far are on the layout's own split
         yield replace(row, **own, info={**row.info, **line})

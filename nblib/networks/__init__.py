@@ -1,5 +1,12 @@
 """The networks of both papers."""
 
 from nblib.networks.autoencoder import AutoEncoder, through
-from nblib.networks.unet import CONFIGURATIONS, MaskUNet, UNet, configuration_layers, count_parameters, describe
-from nblib.networks.waveunet import WaveUNet
+from nblib.networks.unet import (
+    CONFIGURATIONS,
+    MaskUNet,
+    UNet,
+    WaveUNet,
+    configuration_layers,
+    count_parameters,
+    describe,
+)

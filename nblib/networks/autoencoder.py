@@ -2,7 +2,7 @@
 
 "Model parameters are chosen such that the bottleneck layer contains 50% of the total number of variables of the input
 representation": at 1/256 of the rate 128 channels are exactly that. On the way there the channels grow linearly, as in
-`waveunet`; there are no skips, or something would go round the bottleneck. "1D transpose convolutions" with "Stride=1"
+`SampleNetwork`; there are no skips, or something would go round the bottleneck. "1D transpose convolutions" with "Stride=1"
 are read as zeros put between the samples and a convolution of stride 1 after it: both hold.
 
 The paper gives no first weights. Through sixteen layers of ReLUs without batch norm, those of Keras and of torch leave
@@ -11,13 +11,14 @@ is 0.00 dB, with either reading of the decoder. From the random orthogonal proje
 (`benchmarks/autoencoder_start.py`).
 """
 
+from typing import cast
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nblib.errors import ParameterError
-from nblib.networks.unet import check_sizes
-from nblib.networks.waveunet import SampleNetwork
+from nblib.networks.unet import SampleNetwork
 
 KERNEL = 9
 
@@ -31,11 +32,9 @@ class AutoEncoder(SampleNetwork):
     skips = False
 
     def __init__(self, num_layers: int = 8, base_filters: int = 12) -> None:
-        check_sizes(num_layers, base_filters, least=2)
         if base_filters % 2:
             raise ParameterError(f"base_filters={base_filters}: give an even number, since channels start in pairs")
-        channels = [*(base_filters * level for level in range(1, num_layers)), 2 ** (num_layers - 1)]
-        super().__init__(base_filters, channels, KERNEL, KERNEL)
+        super().__init__((num_layers, base_filters, 2), (KERNEL, KERNEL), bottleneck=2 ** (num_layers - 1))
         projection(self.down, self.up)
 
     def encode(self, samples: Tensor) -> Tensor:
@@ -62,8 +61,8 @@ def projection(down: nn.ModuleList, up: nn.ModuleList) -> None:
     has room for so pass all layers unweakened.
     """
     above = torch.ones(1, 1)
-    for encoder, decoder in zip(down, reversed(up), strict=True):
-        inputs, outputs = above.shape[0], encoder.bias.shape[0] // 2
+    for encoder, decoder in zip(cast(list[nn.Conv1d], down), cast(list[nn.Conv1d], reversed(up)), strict=True):
+        inputs, outputs = above.shape[0], encoder.out_channels // 2
         two_steps = torch.block_diag(above, above)
         whole = above.shape[0] >= above.shape[1]  # nothing is lost so far: any subspace may be chosen
         drawn = nn.init.orthogonal_(torch.empty(outputs, two_steps.shape[1] if whole else 2 * inputs))
@@ -75,7 +74,7 @@ def projection(down: nn.ModuleList, up: nn.ModuleList) -> None:
         for layer in (encoder, decoder):  # a transposed convolution's weight has the same order of axes
             layer.weight.zero_()
             layer.weight[:, :, KERNEL // 2 : KERNEL // 2 + 2] = signed
-            layer.bias.zero_()
+            nn.init.zeros_(cast(Tensor, layer.bias))
 
 
 @torch.no_grad()

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from nblib.errors import check_choice
 from nblib.networks.autoencoder import AutoEncoder
-from nblib.networks.unet import OUTPUTS, MaskUNet
-from nblib.networks.waveunet import WaveUNet
+from nblib.networks.unet import OUTPUTS, MaskUNet, WaveUNet
 
 KINDS = ("mask_unet", "wave_unet", "autoencoder")
 Network = MaskUNet | WaveUNet | AutoEncoder

@@ -1,13 +1,13 @@
-"""The U-Net of both papers: the separation networks and the spectral codec (loss) network are one class.
+"""The U-Nets of both papers; the separation networks and the spectral codec (loss) network are one class.
 
-Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Section 4.1, Table 1. What those leave open is settled so that
-all ten parameter counts of IJCNN'20 Table II come out exactly: a bias in every convolution, batch norm on every layer
-but the last, skips concatenated, one output channel.
+Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Section 4, Table 1. What those leave open is settled so that all
+ten parameter counts of IJCNN'20 Table II come out exactly: a bias in every convolution, batch norm on every layer but
+the last, skips concatenated, one output channel.
 """
 
 import copy
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from nblib.errors import ParameterError, check_choice, check_whole
 
 OUTPUTS = ("mask", "direct")
 DROPOUT_LAYERS = 3
+DOWN_KERNEL, UP_KERNEL = 15, 9  # of the time-domain network
 
 # IJCNN'20 Figure 2: which of the loss network's layers the loss compares. Down layers count from the input, up layers
 # from the bottleneck; the bottleneck is the output of the deepest down layer.
@@ -43,8 +44,10 @@ class UNet(nn.Module):
     dimensions = 1  # that the levels halve
     skips = True  # whether up layers see, concatenated, the output of their level on the way down
 
-    def __init__(self, num_layers: int, base_filters: int) -> None:
+    def __init__(self, num_layers: int, base_filters: int, least: int = 1) -> None:
         super().__init__()
+        check_whole("num_layers", num_layers, least)
+        check_whole("base_filters", base_filters, least)
         self.num_layers, self.base_filters = num_layers, base_filters
 
     @property
@@ -129,9 +132,8 @@ class MaskUNet(UNet):
     dimensions = 2
 
     def __init__(self, num_layers: int, base_filters: int, output: str = "mask") -> None:
-        check_sizes(num_layers, base_filters)
-        check_choice("output", output, OUTPUTS)
         super().__init__(num_layers, base_filters)
+        check_choice("output", output, OUTPUTS)
         self.output = output
         down, up = ladder([base_filters * 2**level for level in range(num_layers)])
         self.down = nn.ModuleList(nn.Conv2d(*pair, 5, stride=2, padding=2) for pair in down)
@@ -160,7 +162,7 @@ class MaskUNet(UNet):
         for side, norms in (("down", self.down_norm), ("up", self.up_norm)):
             layers = getattr(self, side)
             for index, norm in enumerate(norms):
-                layers[index] = fuse_conv_bn_eval(layers[index], norm, transpose=side == "up")
+                layers[index] = fuse_conv_bn_eval(layers[index], cast(nn.BatchNorm2d, norm), side == "up")
                 norms[index] = nn.Identity()
         return self
 
@@ -173,10 +175,39 @@ class MaskUNet(UNet):
         return functional.dropout(hidden, 0.5, self.training) if dropping else hidden
 
 
-def check_sizes(num_layers: int, base_filters: int, least: int = 1) -> None:
-    """Raise `ParameterError` unless both are whole numbers from `least`."""
-    check_whole("num_layers", num_layers, least)
-    check_whole("base_filters", base_filters, least)
+class SampleNetwork(UNet):
+    """Convolutions and decimation by 2 down, transposed convolutions of stride 2 up; ReLUs, the last layer's tanh.
+
+    There is neither batch norm nor dropout. Samples are [shape=(batch, 1, n), range [-1, 1]]. MM'19 gives no channel
+    counts; they grow linearly, F, 2F, ..., as in the Wave-U-Net of its second author (Stoller, Ewert and Dixon 2018).
+    "A 1D convolution with a stride of 1, followed by a decimation of 2" is computed as one with stride 2.
+    """
+
+    def __init__(self, size: tuple[int, int, int], kernels: tuple[int, int], bottleneck: int | None = None) -> None:
+        super().__init__(*size)
+        channels = [self.base_filters * level for level in range(1, self.num_layers + 1)]
+        down, up = ladder([*channels[:-1], bottleneck or channels[-1]], self.skips)
+        one, other = kernels
+        self.down = nn.ModuleList(nn.Conv1d(*pair, one, stride=2, padding=one // 2) for pair in down)
+        self.up = nn.ModuleList(
+            nn.ConvTranspose1d(*pair, other, stride=2, padding=other // 2, output_padding=1) for pair in up
+        )
+
+    def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
+        hidden = getattr(self, side)[level - 1](hidden)
+        return torch.tanh(hidden) if side == "up" and level == self.num_layers else functional.relu(hidden)
+
+
+class WaveUNet(SampleNetwork):
+    """The time-domain codec (loss) network of MM'19 Section 4.2 and Table 1: kernel 15 down, 9 up, with skips."""
+
+    def __init__(self, num_layers: int = 8, base_filters: int = 32) -> None:
+        super().__init__((num_layers, base_filters, 1), (DOWN_KERNEL, UP_KERNEL))
+        # Glorot and Bengio's uniform weights and no biases, the defaults of Keras, whose Adam the papers' decay is of:
+        # there is no batch norm to make up for a bad start.
+        for layer in (*self.down, *self.up):
+            nn.init.xavier_uniform_(cast(nn.Conv1d, layer).weight)
+            nn.init.zeros_(cast(Tensor, layer.bias))
 
 
 def ladder(channels: list[int], skips: bool = True) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -193,10 +224,7 @@ def count_parameters(network: nn.Module) -> int:
 
 @torch.no_grad()
 def describe(network: UNet, *size: int) -> list[dict[str, Any]]:
-    """Name, channels and size of the input and of every layer's output, measured on the network itself.
-
-    `size` is the input's: bins and frames, or samples.
-    """
+    """Name, channels and size of the input (bins and frames, or samples: `size`) and of every layer's output."""
     inputs = torch.zeros(1, 1, *size)
     outputs = {"input": inputs} | network.eval().activations(inputs, network.layer_names)
     names = ("name", "channels", "bins", "frames") if len(size) == 2 else ("name", "channels", "samples")
