@@ -316,7 +316,7 @@ def test_what_is_missing_extra_or_twice_in_a_folder_is_named(tmp_path):
     [
         ('"version": 1', '"version": 2', "no listening test of version 1"),
         ('"question": "quality"', '"question": "taste"', "question='taste' is not known"),
-        ('"catch"', '"cought"', "kind='cought' is not known: .*did you mean 'catch'"),
+        ('"catch"', '"cought"', "kind='cought' is not known: choose one of test, catch"),
         ('"seed": 0', '"sead": 0', "TypeError .*build the test again"),
         ('.flac"', '.wav"', "sound '.*wav' of test.json is not there"),
         ("{", "", "build the test again"),

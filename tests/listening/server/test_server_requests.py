@@ -171,7 +171,7 @@ def test_a_strangers_name_for_this_machine(client: FlaskClient, host: str, statu
 
 
 def test_any_name_where_the_network_is_let_in(folder: Path) -> None:
-    client = create_app(folder, allowed_hosts=None).test_client()
+    client = create_app(folder, hosts=None).test_client()
     assert client.get("/api/test", headers={"Host": "lab.example:8000"}).status_code == 200
 
 

@@ -23,7 +23,7 @@ from helpers.listening import Person, free_port, make_test, served, start_server
 from nblib.errors import ParameterError
 from nblib.listening import presented, read_votes, write_table
 from nblib.listening.server import create_app, manifest, serve, stored_participants, stored_votes
-from nblib.listening.server.store import Participant
+from nblib.listening.server.store import participants
 
 Answer = Callable[[FlaskClient, str], dict]
 ROUND = ["a", "dont_know", "b"]
@@ -122,7 +122,7 @@ def test_five_of_six_pass_the_headphone_check(
     store = app.extensions["store"]
     quietest = {trial.sound: trial.quietest for trial in store.test.headphone_trials}
     with store.engine.connect() as connection:
-        trials = store.trials(Participant(*connection.execute(sa.text("SELECT * FROM participants")).one()))
+        trials = store.trials(connection.execute(sa.select(participants)).one())
     for index, trial in enumerate(trials[:6]):
         answer(started, "123"[(quietest[trial.item] - (index >= wrong)) % 3])
     answer(started, "a")
