@@ -1,7 +1,5 @@
 """webMUSHRA: a configuration that it can read, and its results read back as the votes that were given."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re
