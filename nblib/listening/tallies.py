@@ -1,72 +1,169 @@
-"""Votes as outcomes of unordered pairs: what every statistic of paired comparisons counts from."""
+"""The papers' statistics of A/B choices with "I don't know", and exact tests of people's.
 
-from __future__ import annotations
+As the papers count, a rate is taken per participant and then averaged. Its spread is the population standard deviation
+over participants: the means and spreads that MM'19 Table 5 prints ("0.12, 0.24") come out so and not by the sample's.
+"""
 
 from collections.abc import Sequence
+from itertools import combinations
 
+import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
-from nblib.errors import ParameterError
-from nblib.listening.votes import check_votes
+from nblib.errors import ParameterError, check_choice
+from nblib.listening.published import LABEL
+from nblib.provenance import random_generator
+
+BOOTSTRAP_DRAWS = 2000
 
 
 def outcomes(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
-    """The votes that count (``kind`` "test"), told apart from the side that each system stood on.
+    """The votes of kind "test", told apart from the side that each system stood on.
 
-    Parameters
-    ----------
-    votes : DataFrame
-        As in `nblib.listening.votes`.
-    by : sequence of str
-        Columns that make a group; kept.
-
-    Returns
-    -------
-    DataFrame
-        One row per vote: `by`, ``participant``, ``system_1`` and ``system_2`` (in the order of the alphabet),
-        ``outcome`` (1: the first was chosen, -1: the second, 0: don't know), ``side`` (likewise, of A and B).
-
-    Raises
-    ------
-    ParameterError
-        As `check_votes`; no vote has kind "test"; a column of `by` is missing or names the participant.
+    One row per vote: `by` (columns that make a group), ``participant``, ``system_1``, ``system_2`` (in the order of the
+    alphabet), ``outcome`` (1: the first was chosen, -1: the second, 0: don't know). `ParameterError` where no vote has
+    that kind, or a column of `by` is missing or names the participant.
     """
-    votes = check_votes(votes)
     for name in by:
-        if name not in votes.columns or name == "participant":
-            known = ", ".join(column for column in votes.columns if column != "participant")
-            raise ParameterError(f"by={name!r}: votes cannot be grouped by this; choose from {known}")
-    votes = votes[votes["kind"] == "test"]
+        check_choice("by", name, votes.columns.drop("participant"))
+    votes = votes[votes["kind"] == "test"].reset_index(drop=True)
     if votes.empty:
         raise ParameterError("votes: none has kind='test'; catch and training pairs are not counted")
     a, b = votes["system_a"], votes["system_b"]
-    sides = votes["choice"].map({"a": 1, "b": -1, "dont_know": 0})
-    pairs = {
-        "participant": votes["participant"],
-        "system_1": a.where(a < b, b),
-        "system_2": b.where(a < b, a),
-        "outcome": sides.where(a < b, -sides),
-        "side": sides,
-    }
-    return votes[list(by)].assign(**pairs).reset_index(drop=True)
+    side = votes["choice"].map({"a": 1, "b": -1, "dont_know": 0})
+    systems = {"system_1": a.where(a < b, b), "system_2": b.where(a < b, a)}
+    return votes[[*by, "participant"]].assign(**systems, outcome=side.where(a < b, -side))
 
 
-def win_matrix(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How often every system was chosen over every other, and how often nobody could tell.
+def wilson_interval(successes: np.ndarray | float, trials: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % interval of a share by Wilson (1927, JASA 22), too narrow for votes where participants differ."""
+    low, high = proportion_confint(np.asarray(successes), np.asarray(trials), alpha=0.05, method="wilson")
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
-    Returns
-    -------
-    wins, ties : DataFrame [shape=(systems, systems)]
-        ``wins.loc[i, j]``: votes for i against j; ``ties`` is symmetric. Counts, 0 where a pair never met. Systems in
-        the order of the alphabet. Errors as `outcomes`.
+
+def preference_rates(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0) -> pd.DataFrame:
+    """How often each system was preferred, and how often nobody could tell, per group (MM'19 Table 4).
+
+    A participant's rate is the share of a system's presentations in which it was chosen; a tie counts against both
+    sides. `votes`, `by` and errors as for `outcomes`; `seed` is of the bootstrap. A row per group and system, sorted:
+    `by`, ``system``; ``preferred_rate``, ``preferred_std`` (mean and spread over participants, in [0, 1]),
+    ``preferred_low``, ``preferred_high`` (95 % bootstrap over them, missing for one), ``dont_know_rate`` to
+    ``dont_know_high`` likewise; ``participants``, ``comparisons`` (presentations to each, on average), ``votes`` (to
+    all); ``pooled_rate``, ``wilson_low``, ``wilson_high`` (of all presentations).
     """
-    table = outcomes(votes)
-    systems = sorted({*table["system_1"], *table["system_2"]})
-    counts = table.groupby(["system_1", "system_2"])["outcome"].value_counts().unstack(fill_value=0)
-    matrices = []
-    for outcome in (1, -1, 0):
-        column = counts[outcome] if outcome in counts else pd.Series(0, counts.index)
-        matrices.append(column.unstack().reindex(index=systems, columns=systems).fillna(0).astype(int))
-    first, second, ties = matrices
-    wins, ties = first + second.T, ties + ties.T
-    return wins.rename_axis(index=None, columns=None), ties.rename_axis(index=None, columns=None)
+    table = outcomes(votes, by)
+    sides = {"system_1": 1, "system_2": -1}
+    rows = pd.concat(
+        [table.assign(system=table[name], preferred=table["outcome"] == own) for name, own in sides.items()]
+    )
+    keys = [*by, "system"]
+    result = _over_participants(rows, keys, ["preferred", "dont_know"], seed)
+    chosen = rows.groupby(keys, dropna=False)["preferred"].sum().to_numpy()
+    low, high = wilson_interval(chosen, result["votes"].to_numpy())
+    return result.assign(pooled_rate=chosen / result["votes"], wilson_low=low, wilson_high=high)
+
+
+def dont_know_matrix(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0) -> pd.DataFrame:
+    """As `preference_rates`, of don't knows, a row per pair ``system_1``, ``system_2`` that met (MM'19 Table 5)."""
+    return _over_participants(outcomes(votes, by), [*by, "system_1", "system_2"], ["dont_know"], seed)
+
+
+def dont_know_triangle(matrix: pd.DataFrame, systems: Sequence[str]) -> pd.DataFrame:
+    """One group's rows of `dont_know_matrix` as MM'19 prints its Table 5, each pair once.
+
+    Rows are all `systems` but the last, columns all but the first; texts such as "0.12 ± 0.24", "not compared" or "".
+    """
+    rows = matrix[["system_1", "system_2", "dont_know_rate", "dont_know_std"]].itertuples(index=False)
+    printed = {frozenset((one, other)): f"{mean:.2f} ± {spread:.2f}" for one, other, mean, spread in rows}
+    if len(printed) < len(matrix):
+        raise ParameterError("matrix: a pair stands there twice; pick the rows of one group")
+    for name in sorted(frozenset().union(*printed)):
+        check_choice("system", name, systems)
+    table = pd.DataFrame("", index=list(systems)[:-1], columns=list(systems)[1:])
+    for one, other in combinations(systems, 2):
+        table.loc[one, other] = printed.get(frozenset((one, other)), "not compared")
+    return table
+
+
+def _over_participants(rows: pd.DataFrame, keys: list[str], names: list[str], seed: int) -> pd.DataFrame:
+    """Statistics over participants of their shares of `names`, and counts, one row per group of `keys`."""
+    rows = rows.assign(dont_know=rows["outcome"] == 0)
+    # Sorted by participant, so that the bootstrap does not depend on the order of the rows.
+    shares = rows.groupby([*keys, "participant"], dropna=False)[names].mean().reset_index().groupby(keys, dropna=False)
+    votes, participants = rows.groupby(keys, dropna=False).size().to_numpy(), shares.size().to_numpy()
+    result = shares.size().index.to_frame(index=False)
+    for name in names:
+        columns = [f"{name}_{part}" for part in ("rate", "std", "low", "high")]
+        result[columns] = [_summary(values.to_numpy(), seed) for _, values in shares[name]]
+    return result.assign(participants=participants, comparisons=votes / participants, votes=votes)
+
+
+def _summary(shares: np.ndarray, seed: int) -> tuple[float, float, float, float]:
+    if len(shares) == 1:
+        return float(shares[0]), 0.0, np.nan, np.nan
+    draws = random_generator(seed, "bootstrap").integers(len(shares), size=(BOOTSTRAP_DRAWS, len(shares)))
+    low, high = np.quantile(shares[draws].mean(axis=1), [0.025, 0.975])
+    return float(shares.mean()), float(shares.std()), float(low), float(high)
+
+
+def sign_flip_test(nets: Sequence[int] | np.ndarray) -> float:
+    """The exact p-value of "every participant is as likely to lean one way as the other", two-sided.
+
+    Fisher's permutation test (1935) of net preferences, votes for one system less those for the other. All 2**n sums
+    are counted by convolution: scipy's permutation_test lists them one by one, and can only draw some where n is large.
+    """
+    chances = np.ones(1)  # of the sums from -reach to reach
+    for net in np.abs(nets):
+        flip = np.zeros(2 * net + 1)
+        flip[[0, -1]] = 0.5 if net else 1.0
+        chances = np.convolve(chances, flip)
+    reach = len(chances) // 2
+    far = np.abs(np.arange(-reach, reach + 1)) >= abs(int(np.sum(nets)))
+    return min(1.0, float(chances[far].sum()))
+
+
+def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Each pair of systems against chance, by people's votes alone; `by` and errors as for `outcomes`.
+
+    One row per group and pair that met, sorted: `by`, ``system_1``, ``system_2``; ``wins_1``, ``wins_2``, ``ties``:
+    votes; ``participants``; ``sign_p``: exact sign test on the decided votes, two-sided, which finds too much where
+    participants differ; ``flip_p``: `sign_flip_test` of their net preferences: believe this one; ``sign_p_holm``,
+    ``flip_p_holm``: adjusted for all rows by Holm (1979). `ParameterError` where a vote is the model listener's.
+    """
+    if _simulated(votes):
+        raise ParameterError(
+            f"votes: some are {LABEL!r}, and more simulated people make any p-value small: keep judge 'people'; of a "
+            "model listener show preference_rates or davidson, and how they move with the listener's constants"
+        )
+    groups = outcomes(votes, by).groupby([*by, "system_1", "system_2"], dropna=False)
+    result = groups.size().index.to_frame(index=False).join(pd.DataFrame([_against_chance(own) for _, own in groups]))
+    adjusted = {f"{name}_holm": multipletests(result[name], method="holm")[1] for name in ("sign_p", "flip_p")}
+    return result.assign(**adjusted)
+
+
+def side_bias(votes: pd.DataFrame) -> dict[str, float]:
+    """Whether A was chosen more often than B, which it should not be over sides drawn at random.
+
+    ``share`` of A in the decided votes, its `wilson_interval`, and as `exact_tests`, p-values for people's votes only.
+    """
+    found = _against_chance(outcomes(votes.assign(system_a="A", system_b="B")))
+    decided = found["wins_1"] + found["wins_2"] or np.nan
+    low, high = map(float, wilson_interval(found["wins_1"], decided))
+    if _simulated(votes):
+        found = {name: value for name, value in found.items() if not name.endswith("_p")}
+    return {"share": found["wins_1"] / decided, "wilson_low": low, "wilson_high": high} | found
+
+
+def _simulated(votes: pd.DataFrame) -> bool:
+    return "judge" in votes and bool(votes["judge"].astype(str).str.contains(LABEL, regex=False).any())
+
+
+def _against_chance(table: pd.DataFrame) -> dict:
+    first, second, ties = (int((table["outcome"] == outcome).sum()) for outcome in (1, -1, 0))
+    nets = table.groupby("participant")["outcome"].sum().to_numpy()
+    sign_p = float(binomtest(first, first + second).pvalue) if first + second else 1.0
+    counts = {"wins_1": first, "wins_2": second, "ties": ties, "participants": len(nets)}
+    return counts | {"sign_p": sign_p, "flip_p": sign_flip_test(nets)}

@@ -1,85 +1,98 @@
-"""One tidy table of votes, for people and for the model listener alike.
+"""One tidy table of votes, for people and for the model listener alike; and whose votes count.
 
-A row is one answer of one participant to one pair. Columns:
-
-- ``participant``: a label, equal for all of one person's answers.
-- ``item``: what was heard (a track, a sentence).
-- ``system_a``, ``system_b``: what stood behind A and B as they were presented.
-- ``choice``: "a", "b" or "dont_know".
-- ``kind``: "test"; "catch" (one side is a spoilt original, `SPOILT`, that must lose); "training" (never counted).
-
-Further columns (question, judge, capacity, seed, seconds, ...) are kept and can be grouped by.
+A row is one answer of one participant to one pair: ``participant``, ``item`` (what was heard), ``system_a`` and
+``system_b`` (what stood behind A and B), ``choice`` ("a", "b", "dont_know") and ``kind``: "test"; "catch" (one side is
+a spoilt original, `SPOILT`, that must lose); "training" (never counted). Further columns are kept.
 """
-
-from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from nblib import paths
 from nblib.errors import ParameterError
 
 COLUMNS = ("participant", "item", "system_a", "system_b", "choice", "kind")
-CHOICES = ("a", "b", "dont_know")
-KINDS = ("test", "catch", "training")
+CHOICES, KINDS = ("a", "b", "dont_know"), ("test", "catch", "training")
 ORIGINAL, SPOILT = "original", "spoilt"  # the systems of a catch pair
+HEADPHONES = ("passed", "failed", "skipped", "")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheet programs take for a formula (OWASP)
 
 
-def check_votes(votes: pd.DataFrame, source: str = "votes") -> pd.DataFrame:
-    """The votes with a plain index, names as text, and ``kind`` "test" where there was no such column.
-
-    Raises
-    ------
-    ParameterError
-        There are no votes, a column or value is missing, a choice or kind is unknown, or a system meets itself; the
-        message names `source` and the row (from 1).
-    """
-    if "kind" not in votes.columns:
-        votes = votes.assign(kind="test")
-    missing = [name for name in COLUMNS if name not in votes.columns]
-    if missing:
-        raise ParameterError(f"{source}: column {missing[0]!r} is missing; needed are {', '.join(COLUMNS)}")
-    if votes.empty:
-        raise ParameterError(f"{source}: there are no votes")
-    votes = votes.reset_index(drop=True)
-    for name in COLUMNS:
-        _refuse(votes, votes[name].isna(), name, "is missing", source)
-    votes = votes.astype(dict.fromkeys(COLUMNS, str))
-    _refuse(votes, ~votes["choice"].isin(CHOICES), "choice", f"is not known: {', '.join(CHOICES)}", source)
-    _refuse(votes, ~votes["kind"].isin(KINDS), "kind", f"is not known: {', '.join(KINDS)}", source)
-    _refuse(votes, votes["system_a"] == votes["system_b"], "system_b", "stands on both sides", source)
-    return votes
-
-
-def _refuse(votes: pd.DataFrame, wrong: pd.Series, column: str, reason: str, source: str) -> None:
-    if wrong.any():
-        row = int(wrong.to_numpy().argmax())
-        raise ParameterError(f"{source}: row {row + 1}: {column}={votes.at[row, column]!r} {reason}")
-
-
 def read_votes(path: Path) -> pd.DataFrame:
-    """Votes from a CSV file. Errors as for `check_votes`, and for a file that is missing or no CSV."""
+    """Votes from a CSV file, names as text, ``kind`` "test" where there is no such column.
+
+    `ParameterError`, with file and row (from 1), for a file that is missing, no CSV or empty, or a vote that cannot be.
+    """
     try:
         votes = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False, na_values=[""])
     except FileNotFoundError:
         raise ParameterError(f"{path}: not there; make it by python -m nblib listen export") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ParameterError(f"{path}: no CSV table of votes ({error})") from error
-    return check_votes(votes, str(path))
+    votes = votes.assign(kind=votes.get("kind", "test"))
+    missing = [f"column {name!r} is missing" for name in COLUMNS if name not in votes]
+    if missing or votes.empty:
+        raise ParameterError(f"{path}: {[*missing, 'there are no votes'][0]}; needed are {', '.join(COLUMNS)}")
+    for name in COLUMNS:
+        refuse_rows(path, votes, votes[name].isna(), name, "is missing")
+    for name, known in (("choice", CHOICES), ("kind", KINDS), ("headphones", HEADPHONES)):
+        if name in votes:
+            refuse_rows(path, votes, ~votes[name].fillna("").isin(known), name, f"is not known: {', '.join(known)}")
+    refuse_rows(path, votes, votes["system_a"] == votes["system_b"], "system_b", "stands on both sides")
+    plain = (votes["kind"] == "catch") & ~(votes[["system_a", "system_b"]] == SPOILT).any(axis=1)
+    refuse_rows(path, votes, plain, "kind", f"has no {SPOILT!r} side")
+    return votes
+
+
+def refuse_rows(path: Path, table: pd.DataFrame, wrong: pd.Series, column: str, reason: str) -> None:
+    """Raise `ParameterError` naming the first row of `table` (from 1) that is `wrong`, and its value in `column`."""
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        raise ParameterError(f"{path}: row {row + 1}: {column}={table[column].iloc[row]!r} {reason}")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table with text from people as CSV, whole; what a spreadsheet would run as a formula is made text.
-
-    A cell that starts with ``= + - @``, a tab or a line break gets an apostrophe before it (OWASP, "CSV injection").
-    """
-    texts = table.select_dtypes(exclude="number").columns
-    safe = table.assign(**{name: table[name].map(_neutral) for name in texts})
+    """Write a table as CSV, whole; text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    texts = table.select_dtypes(exclude="number").astype(str).where(table.notna())
+    hostile = texts.apply(lambda column: column.str.startswith(FORMULA_STARTS, na=False))
     with paths.whole(path) as temporary:
-        safe.to_csv(temporary, index=False, lineterminator="\n")
+        table.assign(**texts.mask(hostile, "'" + texts)).to_csv(temporary, index=False, lineterminator="\n")
 
 
-def _neutral(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+def passed_catch(votes: pd.DataFrame, least_share: float = 0.75) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The votes of participants who told the spoilt sound in `least_share` (over 0, up to 1) of their catch pairs.
+
+    Don't know is a miss: the fault is meant to be heard. Somebody who always picks a side at random passes with the
+    chance P(Bin(catch, 1/2) >= needed): 0.31 at 4 catch pairs, 0.19 at 5, 0.14 at 8, 0.07 at 12; one who spreads the
+    guesses over three answers with 0.11, 0.05, 0.02, 0.004. An attentive listener who slips once in twenty passes with
+    0.99 at 4, where asking for all would lose 19 in 100: hence 0.75, and more catch pairs where guessers are feared.
+
+    Beside the votes, of every kind, comes a row per participant, sorted: ``participant``, ``catch`` (pairs; who had
+    none is kept), ``caught``, ``guesser_passes`` (the chance of a random chooser of sides), ``kept``, ``reason``.
+    """
+    if not 0 < least_share <= 1:
+        raise ParameterError(f"least_share={least_share!r}: a share over 0 and up to 1 is needed")
+    catch = votes["kind"] == "catch"
+    right = catch & (votes["choice"] == np.where(votes["system_a"] == SPOILT, "b", "a"))
+    people = pd.DataFrame({"catch": catch, "caught": right}).groupby(votes["participant"]).sum().reset_index()
+    needed = np.ceil(least_share * people["catch"] - 1e-9)  # 0.7 * 10 is more than 7 to a computer
+    kept = people["caught"] >= needed
+    reason = np.select([people["catch"] == 0, kept], ["no catch pairs", "passed"], "missed catch pairs")
+    people = people.assign(guesser_passes=binom.sf(needed - 1, people["catch"], 0.5), kept=kept, reason=reason)
+    return _of(votes, people), people
+
+
+def passed_headphones(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The votes of those whose ``headphones`` check did not fail; and each ``participant``'s, ``kept`` or not."""
+    if "headphones" not in votes:
+        raise ParameterError("votes: column 'headphones' is missing, so that nobody can be judged by it")
+    people = votes["headphones"].astype(object).fillna("").groupby(votes["participant"]).first().reset_index()
+    people["kept"] = people["headphones"] != "failed"
+    return _of(votes, people), people
+
+
+def _of(votes: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
+    return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True)

@@ -1,7 +1,8 @@
-"""The page on which people take a listening test: a small web server that stores each answer before it says so."""
+"""The listening test for people: made from systems, served in the browser, its votes taken out; to and from webMUSHRA.
 
-from nblib.listening.server.app import create_app
-from nblib.listening.server.export import stored_participants, stored_votes
-from nblib.listening.server.serving import serve
+What ``__init__.pyi`` names is imported when first asked for: help texts do not wait for Flask.
+"""
 
-__all__ = ["create_app", "serve", "stored_participants", "stored_votes"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,22 +1,18 @@
 """What a request must be before it is looked at, and what every response carries."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, jsonify, request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
 MAX_BODY_BYTES = 4096
-MAX_NAME_LENGTH = 80
 MAX_SECONDS = 7 * 86_400.0  # a page may stay open over a holiday
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-_HOST = re.compile(r"(?:(?P<name>[a-z0-9._-]+)|\[(?P<address>[0-9a-f:.]+)\])(?::[0-9]+)?")
+_HOST = re.compile(r"(?:([a-z0-9._-]+)|\[([0-9a-f:.]+)\])(?::[0-9]+)?")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; "
     "frame-ancestors 'none'",
@@ -30,18 +26,19 @@ HEADERS = {
 def protect(app: Flask, hosts: Collection[str] | None) -> None:
     """Let only sound requests through to `app`; every error is answered in JSON, every answer has `HEADERS`.
 
-    `hosts` are the names under which the page may be asked for, None for any. The check stops pages of strangers that
-    point their own name at this machine (DNS rebinding).
+    Names other than `hosts` (None: any) are refused: strangers could point theirs at this machine (DNS rebinding).
     """
 
     @app.before_request
     def check() -> None:
-        if hosts is not None and _host_name(request.headers.get("Host", "")) not in hosts:
+        match = _HOST.fullmatch(request.headers.get("Host", "").lower())
+        if hosts is not None and (match is None or (match[1] or match[2]) not in hosts):
             abort(400, "This address is not one of the test's. Use the link that you were given.")
         if (request.content_length or 0) > MAX_BODY_BYTES:
             abort(413, f"The request has more than {MAX_BODY_BYTES} bytes.")
         if request.method == "POST":
-            _check_same_site()
+            if not _same_site():
+                abort(403, "The request comes from another site.")
             if request.mimetype != "application/json":
                 abort(415, "The request is not JSON: send it as application/json.")
 
@@ -51,40 +48,23 @@ def protect(app: Flask, hosts: Collection[str] | None) -> None:
         return response
 
     @app.errorhandler(Exception)
-    def fail(error: Exception) -> tuple[Response, int] | Response:
-        return _error_response(app, error)
+    def fail(error: Exception) -> Any:
+        if isinstance(error, HTTPException):
+            response = error.get_response()
+            response.set_data(jsonify(error=error.description).get_data())
+            response.content_type = "application/json"
+            return response
+        app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
+        if isinstance(error, DBAPIError):
+            return jsonify(error="It could not be stored just now. Please try again."), 503
+        return jsonify(error="Something went wrong here. Please try again."), 500
 
 
-def _error_response(app: Flask, error: Exception) -> tuple[Response, int] | Response:
-    if isinstance(error, HTTPException):
-        response = error.get_response()
-        response.set_data(jsonify(error=error.description).get_data())
-        response.content_type = "application/json"
-        return response  # type: ignore[return-value]
-    app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
-    if isinstance(error, DBAPIError):
-        return jsonify(error="It could not be stored just now. Please try again."), 503
-    return jsonify(error="Something went wrong here. Please try again."), 500
-
-
-def _host_name(host: str) -> str | None:
-    match = _HOST.fullmatch(host.lower())
-    return match["name"] or match["address"] if match else None
-
-
-def _check_same_site() -> None:
+def _same_site() -> bool:
     # A browser always sends one of the two with a POST; what sends neither is no browser that a stranger could misuse.
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    origin = request.headers.get("Origin")
-    if site != "same-origin" or (origin is not None and _netloc(origin) != request.headers.get("Host", "").lower()):
-        abort(403, "The request comes from another site.")
-
-
-def _netloc(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return None
+    host = request.headers.get("Host", "").lower()
+    own = request.headers.get("Origin", f"http://{host}").lower().partition("://")[2] == host
+    return own and request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
 
 
 def body(*names: str) -> dict[str, Any]:
@@ -99,10 +79,10 @@ def body(*names: str) -> dict[str, Any]:
 
 
 def checked_name(value: object) -> str:
-    """A name as typed, without spaces around it; 422 unless it has 1 to `MAX_NAME_LENGTH` characters that print."""
+    """A name as typed, without spaces around it; 422 unless it has 1 to 80 characters that print."""
     name = value.strip() if isinstance(value, str) else ""
-    if not 1 <= len(name) <= MAX_NAME_LENGTH:
-        abort(422, f"A name has 1 to {MAX_NAME_LENGTH} characters.")
+    if not 1 <= len(name) <= 80:
+        abort(422, "A name has 1 to 80 characters.")
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
         abort(422, "A name has no control characters.")
     return name

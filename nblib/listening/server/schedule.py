@@ -1,53 +1,28 @@
 """What one participant is asked, trial by trial, and what may be told of it."""
 
-from __future__ import annotations
-
-import secrets
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from nblib.listening.manifest import ListeningTest
 from nblib.listening.pairs import presented
+from nblib.listening.server.manifest import ListeningTest
 from nblib.listening.votes import CHOICES
 
 HEADPHONES = "headphones"  # the kind of a trial that is no pair
-TONES = ("1", "2", "3")
-SKIPPED = "skipped"
 COUNTED = ("test", "catch")
-_WRONG_IN = 6  # Woods et al. 2017: at least five of six right
 
 
 class Trial(NamedTuple):
-    """One thing a participant is asked.
+    """One thing a participant is asked, as presented; a trial of kind `HEADPHONES` has the sound's file as item."""
 
-    Parameters
-    ----------
-    id : str
-        Random, so that it tells nothing of what is heard.
-    position : int
-        From 1, over all of the participant's trials.
-    kind : str
-        `HEADPHONES`, or as in `nblib.listening.votes`.
-    item : str
-        What is heard; the sound's file name where the kind is `HEADPHONES`.
-    system_a, system_b : str
-        As presented; empty where the kind is `HEADPHONES`.
-    expected : str
-        The right answer where there is one, of `TONES`; else empty.
-    choice : str or None
-        What was answered, or None as long as nothing was.
-    """
-
-    id: str
-    position: int
+    id: str  # tells nothing of what is heard, and cannot be guessed
+    position: int  # from 1
     kind: str
     item: str
     system_a: str
     system_b: str
-    expected: str
-    choice: str | None = None
 
     @property
     def phase(self) -> str:
@@ -57,61 +32,35 @@ class Trial(NamedTuple):
     @property
     def choices(self) -> Sequence[str]:
         """The answers that it takes."""
-        return TONES if self.kind == HEADPHONES else CHOICES
+        return ("1", "2", "3") if self.kind == HEADPHONES else CHOICES
 
 
-def draw(test: ListeningTest, number: int) -> list[Trial]:
+def draw(test: ListeningTest, number: int, secret: str) -> list[Trial]:
     """The trials of participant `number` in order: headphone check, training, all other pairs shuffled together."""
-    tones = pd.DataFrame(
-        [(trial.sound, "", "", HEADPHONES, str(trial.quietest)) for trial in test.headphone_trials],
-        columns=["item", "system_a", "system_b", "kind", "expected"],
-    )
-    parts = (
-        tones,
-        test.pair_table("training").assign(expected=""),
-        pd.concat([test.pair_table(kind) for kind in COUNTED]).assign(expected=""),
-    )
-    shown = pd.concat([presented(part, test.seed, number) for part in parts])[list(tones.columns)]
-    rows = shown.itertuples(index=False, name=None)
-    return [
-        Trial(secrets.token_urlsafe(16), position, kind, item, system_a, system_b, expected)
-        for position, (item, system_a, system_b, kind, expected) in enumerate(rows, start=1)
-    ]
+    parts = [[(trial.sound, "", "", HEADPHONES) for trial in test.headphone_trials]]
+    parts += [[pair for pair in test.pairs if pair[3] == "training"]]
+    parts += [[pair for kind in COUNTED for pair in test.pairs if pair[3] == kind]]
+    frames = [pd.DataFrame(part, columns=["item", "system_a", "system_b", "kind"]) for part in parts]
+    shown = pd.concat([presented(frame, test.seed, number) for frame in frames])
+    ids = [hashlib.sha256(f"{secret}/{position}".encode()).hexdigest()[:32] for position in range(1, len(shown) + 1)]
+    columns = ids, range(1, len(shown) + 1), shown["kind"], shown["item"], shown["system_a"], shown["system_b"]
+    return [Trial(*row) for row in zip(*columns, strict=True)]
 
 
-def current(trials: Sequence[Trial]) -> Trial | None:
-    """The first trial that is not answered; None at the end."""
-    return next((trial for trial in trials if trial.choice is None), None)
+def left(trials: Sequence[Trial], answered: Collection[int]) -> list[Trial]:
+    """The trials whose positions are not among `answered`, the present one first."""
+    return [trial for trial in trials if trial.position not in answered]
 
 
-def headphones(trials: Sequence[Trial]) -> str:
-    """How the headphone check ended: "passed", "failed", "skipped", or "" before its end.
-
-    Passed is at most one wrong answer in six. A test without the check is as one where it was skipped.
-    """
-    checks = [trial for trial in trials if trial.kind == HEADPHONES]
-    if not checks or any(trial.choice == SKIPPED for trial in checks):
-        return SKIPPED
-    if any(trial.choice is None for trial in checks):
-        return ""
-    wrong = sum(trial.choice != trial.expected for trial in checks)
-    return "passed" if wrong <= len(checks) // _WRONG_IN else "failed"
-
-
-def state(name: str, trials: Sequence[Trial]) -> dict[str, object]:
+def state(name: str, trials: Sequence[Trial], answered: Collection[int]) -> dict[str, object]:
     """Where a participant is, for the page: nothing here tells systems, kinds or files."""
-    open_trials = [trial for trial in trials if trial.choice is None]
-    counted = [trial for trial in trials if trial.kind in COUNTED]
-    return {
-        "name": name,
-        "answered": sum(trial.choice is not None for trial in counted),
-        "pairs": len(counted),
-        "trial": _shown(open_trials[0], trials) if open_trials else None,
-        "next": _shown(open_trials[1], trials) if len(open_trials) > 1 else None,
-        "sample": next((trial.id for trial in trials if trial.kind != HEADPHONES), None),
-    }
-
-
-def _shown(trial: Trial, trials: Sequence[Trial]) -> dict[str, object]:
-    alike = [other.id for other in trials if other.phase == trial.phase]
-    return {"id": trial.id, "phase": trial.phase, "number": alike.index(trial.id) + 1, "of": len(alike)}
+    shown: list[object] = []
+    for trial in left(trials, answered)[:2]:
+        alike = [other for other in trials if other.phase == trial.phase]
+        shown.append({"id": trial.id, "phase": trial.phase, "number": alike.index(trial) + 1, "of": len(alike)})
+    present, following = [*shown, None, None][:2]
+    counted = [trial.position for trial in trials if trial.kind in COUNTED]
+    done = sum(position in answered for position in counted)
+    sample = next((trial.id for trial in trials if trial.kind != HEADPHONES), None)
+    numbers = {"answered": done, "pairs": len(counted)}
+    return {"name": name, "trial": present, "next": following, "sample": sample} | numbers
