@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,8 +76,8 @@ def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -
     with torch_threads(1):
         found = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, setup.mm19.geometry.sample_rate)
     values = pd.DataFrame({"two_f": found["two_f"], "odg": found["odg"], "nmr_db": found["TotalNMRB"]})
-    measured = zip((row for row, _ in heard), values.to_dict("records"), strict=True)
-    return [row | {"item": piece[1].name} | own for row, own in measured]
+    measured: list[Any] = values.to_dict("records")
+    return [row | {"item": piece[1].name} | own for (row, _), own in zip(heard, measured, strict=True)]
 
 
 def keep(setup: Settings, trained: list[Trained]) -> None:
