@@ -7,7 +7,6 @@ import pytest
 
 from nblib import claims, tables
 from nblib.errors import ParameterError
-from nblib.experiments import settings
 
 
 def test_table_ii_is_counted_and_equals_the_paper() -> None:
