@@ -22,9 +22,9 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tests" / "listening" / "server"))
+sys.path.insert(0, str(ROOT / "tests"))
 
-from people import make_test, served
+from helpers.listening import make_test, served
 
 from nblib.listening.server import stored_participants, stored_votes
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import difflib
 import os
 import platform
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nblib import __version__, paths
-from nblib.errors import ParameterError
+from nblib.errors import ParameterError, check_choice
 
 if TYPE_CHECKING:
     from nblib.settings import Settings
@@ -24,8 +23,8 @@ STANDARD = ("profile", "corpus", "data_root", "seed", "source", "changes")
 def start(profile: str, corpus: str, data_root: str, seed: int, source: str, changes: str) -> Settings:
     """Check a notebook's parameters, set the figure style, and say in one line what runs and from where.
 
-    The line starts with ``Environment:``, so that nbval can sanitise it. Raises `ParameterError` as `checked`, and
-    where papermill injected a parameter that the notebook does not declare, or of another type; it names the near miss.
+    It starts with ``Environment:``, so that nbval can sanitise it. Raises `ParameterError` as `checked`, and where
+    papermill injected a parameter that the notebook does not declare, or of another type; the near miss is named.
     """
     import torch
 
@@ -47,21 +46,19 @@ def start(profile: str, corpus: str, data_root: str, seed: int, source: str, cha
 def checked(
     profile: str, corpus: str, data_root: str, seed: int, source: str, changes: str | Sequence[str], device: str = "cpu"
 ) -> Settings:
-    """`nblib.settings.settings`, with a folder of recordings that is there; `ParameterError` where it is not."""
+    """`nblib.settings.settings`, with an absolute folder of recordings; `ParameterError` where it is not there."""
     from nblib.settings import settings  # takes seconds, which those who list notebooks need not wait for
 
-    setup = settings(profile, corpus, data_root=data_root, seed=seed, source=source, changes=changes, device=device)
-    if corpus == "real" and not (data_root and Path(data_root).is_dir()):
-        raise ParameterError(
-            f"corpus='real' needs data_root, and {data_root!r} is not a folder: name that of recordings"
-        )
-    if data_root and corpus != "real":
-        raise ParameterError(f"data_root={data_root!r} is only read with corpus='real': set that, or leave it out")
+    root = str(Path(data_root).expanduser().resolve()) if data_root else ""
+    setup = settings(profile, corpus, data_root=root, seed=seed, source=source, changes=changes, device=device)
+    if bool(root) != (corpus == "real") or (root and not Path(root).is_dir()):
+        needed = "corpus='real' needs the folder of recordings, which is there, and any other corpus none"
+        raise ParameterError(f"data_root={data_root!r}: {needed}")
     return setup
 
 
 def choose_device() -> str:
-    """``NBLIB_DEVICE`` (``cpu``, ``cuda`` or ``cuda:N``; `ParameterError` if not there), or ``cuda`` where torch has it."""
+    """``NBLIB_DEVICE`` (``cpu``, ``cuda``, ``cuda:N``; `ParameterError` if it is not there), or ``cuda`` if it is."""
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -92,10 +89,7 @@ def _refuse_undeclared() -> None:
     declared = {name: value for source in before for name, value in _literals(source).items()}
     names = declared or STANDARD  # the injected cell alone, run by hand, is all that can be known
     for name, value in _literals(injected[-1]).items():
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-            raise ParameterError(f"parameter {name!r} is not declared in this notebook's parameters cell: {hint}")
+        check_choice("parameter", name, names)
         check_type(name, declared.get(name, value), value, "this notebook")
 
 
@@ -108,8 +102,9 @@ def _is_injected(source: str) -> bool:
 def _literals(source: str) -> dict[str, object]:
     """What a cell assigns, where that is a name and a literal."""
     found = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            with contextlib.suppress(ValueError):
-                found[node.targets[0].id] = ast.literal_eval(node.value)
+    with contextlib.suppress(SyntaxError):  # a magic command
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                with contextlib.suppress(ValueError):
+                    found[node.targets[0].id] = ast.literal_eval(node.value)
     return found

@@ -7,27 +7,22 @@ one pass over all gives, up to rounding; training's patches of 128 frames would 
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
-import soxr
 import torch
 from tqdm import tqdm
 
-from nblib import paths
-from nblib.audio import Geometry, read_blocks, scale, stft, synthesise, unscale
+from nblib.audio import SoundFacts, facts, float_wav, read_blocks, resample_blocks, scale, stft, synthesise, unscale
 from nblib.errors import ParameterError, check_choice
-from nblib.experiments.separation import one_run
 from nblib.figures.separation import save_spectrograms
 from nblib.networks import MaskUNet, count_parameters
+from nblib.paths import data, whole
 from nblib.provenance import torch_threads
 from nblib.settings import Settings
 
@@ -43,30 +38,26 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
     They lie in `out`, or beside the file, at its rate, length and channels (32-bit float, each whole or not at all).
     What may be refused is looked at before a network is trained: `ParameterError`, `AudioError` as `audio.read`.
     """
+    from nblib.experiments.separation import one_run  # every study comes with it
+
     check_choice("task", task, TASKS)
     check_choice("capacity", capacity, setup.capacities[task])
-    first, rate = next(read_blocks(file))
+    sound = facts(file)
     folder = _folder(file, out)
-    print(f"file: {file}: {'mono' if len(first) == 1 else 'stereo'}, {rate} Hz", flush=True)
+    print(f"file: {file}: {'mono' if sound.channels == 1 else 'stereo'}, {sound.sample_rate} Hz", flush=True)
     network = one_run(setup, task, capacity, contender).network().to(setup.device)
     print(f"network: {count_parameters(network)} parameters, {contender} loss, trained at {setup.name}", flush=True)
     name = f"{file.stem}-{task}-{capacity}" + ("" if contender == "codec" else f"-{contender}")
     estimate, rest, picture = (folder / f"{name}{end}" for end in (".wav", "-rest.wav", ".png"))
-    began, seconds, peak = time.monotonic(), 0.0, 0.0
-    with torch_threads(1), _wav(estimate, rate, len(first)) as write, _wav(rest, rate, len(first)) as write_rest:
-        blocks = (block for block, _ in read_blocks(file))
-        pieces = separated(blocks, rate, network, setup.geometry, setup.domain)
-        for mixture, found in tqdm(pieces, "separating", unit=" chunks", disable=None, leave=False):
-            write(found)
-            write_rest(mixture - found)
-            seconds += found.shape[1] / rate
-            peak = max(peak, *(float(np.abs(sound).max(initial=0)) for sound in (found, mixture - found)))
+    began = time.monotonic()
+    with torch_threads(1), whole(estimate) as own_place, whole(rest) as rest_place:
+        seconds, peak = _write(setup, network, file, sound, own_place, rest_place)
     taken = time.monotonic() - began
     print(f"separated {seconds:.1f} s in {taken:.1f} s: {seconds / taken:.0f} times real time")
     save_spectrograms(picture, estimate, rest, f"{file.name}: {task}, {capacity}, {contender} loss")
     print(f"in {folder}:\n  {estimate.name}: {TASKS[task]}\n  {rest.name}: the rest; the two add up to the file")
     print(f"  {picture.name}: spectrograms")
-    if rate > setup.geometry.sample_rate:
+    if sound.sample_rate > setup.geometry.sample_rate:
         print(f"the network hears up to {setup.geometry.sample_rate / 2000:g} kHz: what lies above is in the rest")
     if peak > 1:
         print(f"the largest peak is {peak:.3g} times full scale; kept, but a player may clip it")
@@ -74,7 +65,7 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
 
 def _folder(file: Path, out: Path | None) -> Path:
     beside = file.resolve().parent
-    out = out or (beside if os.access(beside, os.W_OK) else paths.data() / "separated")
+    out = out or (beside if os.access(beside, os.W_OK) else data() / "separated")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -82,72 +73,61 @@ def _folder(file: Path, out: Path | None) -> Path:
     return out
 
 
-@contextmanager
-def _wav(path: Path, rate: int, channels: int) -> Iterator[Callable[[np.ndarray], None]]:
-    """A WAV of floats that grows by what is given [shape=(channels, k)]; over 4 GB an RF64."""
-    layout = "mono" if channels == 1 else "stereo"
-    with paths.whole(path) as temporary, av.open(str(temporary), "w", "wav", options={"rf64": "auto"}) as container:
-        stream = container.add_stream("pcm_f32le", rate=rate, layout=layout)
-
-        def write(samples: np.ndarray) -> None:
-            if samples.size:
-                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T).reshape(1, -1), "flt", layout)
-                frame.sample_rate = rate
-                container.mux(stream.encode(frame))
-
-        yield write
-        container.mux(stream.encode(None))
+def _write(
+    setup: Settings, network: MaskUNet, file: Path, sound: SoundFacts, estimate: Path, rest: Path
+) -> tuple[float, float]:
+    """Separate `file` into two; gives its seconds and the largest peak of both."""
+    rate, seconds, peak = sound.sample_rate, 0.0, 0.0
+    bar = tqdm(total=sound.seconds, desc="separating", unit="s", disable=None, leave=False)
+    with float_wav(estimate, rate, sound.channels) as write, float_wav(rest, rate, sound.channels) as write_rest, bar:
+        for mixture, found in separated((block for block, _ in read_blocks(file)), rate, network, setup):
+            write(found)
+            write_rest(mixture - found)
+            peak = max(peak, *(float(np.abs(part).max(initial=0)) for part in (found, mixture - found)))
+            seconds += found.shape[1] / rate
+            bar.update(found.shape[1] / rate)
+    return seconds, peak
 
 
 def separated(
-    blocks: Iterable[np.ndarray],
-    rate: int,
-    network: MaskUNet,
-    geometry: Geometry,
-    domain: str,
-    chunk: int = CHUNK_FRAMES,
+    blocks: Iterable[np.ndarray], rate: int, network: MaskUNet, setup: Settings, chunk: int = CHUNK_FRAMES
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Mixture and estimate of a stream at any rate (Hz), in line, piece by piece [shape=(channels, k)].
 
-    Joined, both are as long as the stream of float32 blocks. The estimate ends at half the network's rate.
+    Joined, both are as long as the stream of float32 blocks. The estimate ends at half the network's rate. `chunk` is
+    in frames: one pass gives the same.
     """
-    heard, kept = itertools.tee(blocks)
-    mixture = next(kept)
-    end = np.zeros((len(mixture), rate), np.float32)  # pushes out what resamplers hold back
-    down = _resampled(itertools.chain(heard, [end]), rate, geometry.sample_rate)
-    for estimate in _resampled(_estimates(down, network, geometry, domain, chunk), geometry.sample_rate, rate):
-        while mixture.shape[1] < estimate.shape[1] and (block := next(kept, None)) is not None:
-            mixture = np.concatenate([mixture, block], axis=1)
+    waiting: list[np.ndarray] = []
+
+    def heard() -> Iterator[np.ndarray]:
+        for block in blocks:
+            waiting.append(block)
+            yield block
+
+    own = _estimates(resample_blocks(heard(), rate, setup.geometry.sample_rate), network, setup, chunk)
+    for estimate in resample_blocks(own, setup.geometry.sample_rate, rate):
+        mixture = np.concatenate(waiting, axis=1)
         length = min(mixture.shape[1], estimate.shape[1])
         yield mixture[:, :length], estimate[:, :length]
-        mixture = mixture[:, length:]
-
-
-def _resampled(blocks: Iterable[np.ndarray], rate: int, to: int) -> Iterator[np.ndarray]:
-    stream = None
-    for block in blocks:
-        stream = stream or soxr.ResampleStream(rate, to, len(block), quality="HQ")
-        yield block if rate == to else stream.resample_chunk(np.ascontiguousarray(block.T)).T
+        waiting[:] = [mixture[:, length:]]
 
 
 @torch.inference_mode()
-def _estimates(
-    blocks: Iterable[np.ndarray], network: MaskUNet, geometry: Geometry, domain: str, chunk: int
-) -> Iterator[np.ndarray]:
+def _estimates(blocks: Iterable[np.ndarray], network: MaskUNet, setup: Settings, chunk: int) -> Iterator[np.ndarray]:
     """At the network's rate, by `chunk` frames, with the mixture's phase (IJCNN'20 Section IV), each channel alone.
 
     Where the mixture exceeds full scale it is lowered by as much as it would be at full scale, not cut to it.
     """
-    grid, hop = 2**network.num_layers, geometry.hop
+    geometry, grid, hop = setup.geometry, 2**network.num_layers, setup.geometry.hop
     context = grid * (RECEPTIVE_GRIDS + math.ceil(geometry.overlap / grid))
     frames = grid * math.ceil(chunk / grid)
     kept = slice(context - geometry.overlap + 1, context + frames)  # those that the chunk's samples are made of
     as_patch = replace(geometry, frames=frames + geometry.overlap - 1)
     for window in _windows(blocks, frames * hop, context * hop, (context - 1) * hop + geometry.window):
         spectrum = stft(torch.from_numpy(window).to(next(network.parameters()).device), geometry)
-        scaled = scale(spectrum.abs(), domain)
-        estimate = unscale(network(scaled.unsqueeze(1)).squeeze(1), domain)
-        found = (spectrum * (estimate / unscale(scaled, domain).clamp(min=TINY)))[..., kept]
+        scaled = scale(spectrum.abs(), setup.domain)
+        estimate = unscale(network(scaled.unsqueeze(1)).squeeze(1), setup.domain)
+        found = (spectrum * (estimate / unscale(scaled, setup.domain).clamp(min=TINY)))[..., kept]
         yield synthesise(found.unsqueeze(-3), frames * hop, as_patch).cpu().numpy()
 
 

@@ -103,15 +103,17 @@ def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for measure in autoencoding.MEASURES:
         found = summary(rows, measure, ["system"]).set_index("system")
-        columns[measure] = found.apply(lambda row: _interval(row["mean"], row["low"], row["high"]), axis=1)
+        columns[measure] = found.apply(interval, axis=1)
     names = autoencoding.MODELS | {autoencoding.HALF_RATE: "half the rate, no network"}
     table = pd.DataFrame(columns).reindex(list(names))
     table.insert(0, "paper's SNR (dB)", published("mm19", "table3").set_index("system")["value"])
     return table.rename(index=names).rename_axis(index="system")
 
 
-def _interval(mean: float, low: float, high: float) -> str:
-    return f"{mean:.2f}" if np.isnan(low) else f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+def interval(found: Mapping[str, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
+    """A mean with its interval over seeds as text: "+0.31 [+0.02, +0.60]"; of one seed the mean alone."""
+    mean, *limits = (f"{found[name]:{sign}.{digits}f}" for name in ("mean", "low", "high"))
+    return mean if np.isnan(found["low"]) else f"{mean} [{', '.join(limits)}]"
 
 
 def separation_network_table(setup: Settings) -> pd.DataFrame:

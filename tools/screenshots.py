@@ -14,9 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tests" / "listening" / "server"))
+sys.path.insert(0, str(ROOT / "tests"))
 
-from people import CHROMIUM, CHROMIUM_ARGUMENTS, served
+from helpers.listening import CHROMIUM, CHROMIUM_ARGUMENTS, served
 from playwright.sync_api import Browser, sync_playwright
 
 SIZES = {

@@ -146,8 +146,8 @@ def musdb18(root: Path) -> list[Row] | None:
     """Songs of MUSDB18 or MUSDB18-HQ, or of any part of it, in folders of stems and in stem files, also side by side.
 
     The accompaniment is mixture - vocals: the other stems sum up to it but for rounding in MUSDB18-HQ (66 to 78 dB
-    below the mixture in eight songs; not in "PR - Oh No", whose left channel does not add up) and for the coding error in
-    MUSDB18 (34 to 44 dB below). Listed tracks are split by `split_list`; others follow their folder, those in test/
+    below the mixture in eight songs; not in "PR - Oh No", whose left channel does not add up) and for the coding error
+    in MUSDB18 (34 to 44 dB below). Listed tracks are split by `split_list`; others follow their folder, those in test/
     alternately to validation and test. Of a song that is there twice, a folder comes before a stem file.
     """
     folder = next((root / name for name in ("musdb18hq", "musdb18") if (root / name).is_dir()), root)

@@ -23,10 +23,7 @@ from nblib.settings import Settings
 MEASURES, HOLES = "codec_measures.csv", "codec_holes.csv"
 RATES = (16_000, 22_050)  # Hz: MM'19's and IJCNN'20's
 SECONDS = 12  # of each piece
-OTHERS = (
-    *(Codec("mp3", rate) for rate in (16_000, 24_000, 32_000, 64_000)),
-    *(Codec("aac", 16_000), Codec("opus", 16_000)),
-)
+OTHERS = (*(Codec("mp3", 1000 * kbps) for kbps in (16, 24, 32, 64)), Codec("aac", 16_000), Codec("opus", 16_000))
 
 
 def title(codec: Codec) -> str:
@@ -42,18 +39,15 @@ def lag_samples(reference: np.ndarray, coded: np.ndarray) -> int:
 def low_passed(spectrum: torch.Tensor, cutoff_hz: float, geometry: Geometry) -> tuple[torch.Tensor, int]:
     """A spectrum [shape=(..., bins, frames)] without what lies above a cut-off, and how many bins are left."""
     bins = min(geometry.bins, round(cutoff_hz * geometry.window / geometry.sample_rate) + 1)
-    cut = spectrum.clone()
-    cut[..., bins:, :] = 0
-    return cut, bins
+    return torch.cat([spectrum[..., :bins, :], torch.zeros_like(spectrum[..., bins:, :])], dim=-2), bins
 
 
 def tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Per sample rate, codec and piece what `measure` gives; and per codec the share of holes at each frequency."""
+    """Per sample rate, codec and piece what `measure` gives; and the share of holes at each frequency."""
     if setup.source == "run":
         corpora = {rate: data.music(setup, rate) for rate in RATES}
-        files = (MEASURES, HOLES, "excerpts/codec_*")
         made_from = ["codecs", *(corpus.fingerprint for corpus in corpora.values())]
-        study.once(setup, made_from, files, partial(_write, setup, corpora))
+        study.once(setup, made_from, ("codec_*.csv", "excerpts/codec_*"), partial(_write, setup, corpora))
     return study.read(setup, MEASURES), study.read(setup, HOLES)
 
 
@@ -71,50 +65,46 @@ def _write(setup: Settings, corpora: Mapping[int, Corpus]) -> None:
     codecs = dict.fromkeys([*(teacher.codec for teacher in setup.teachers.values()), *OTHERS])
     for rate, corpus in corpora.items():
         geometry = replace(setup.geometry, sample_rate=rate)
-        items = different(corpus.items("test"))
-        pieces = {item.name: corpus.load(item)[: SECONDS * rate] for item in items}
+        pieces = [(item, corpus.load(item)[: SECONDS * rate]) for item in different(corpus.items("test"))]
         for codec in codecs:
-            coded = {name: codec.roundtrip(samples, rate) for name, samples in pieces.items()}
+            pairs = [(lossless, codec.roundtrip(lossless, rate)) for _, lossless in pieces]
             about: dict[str, Any] = {"rate": rate, "codec": title(codec), "bitrate": codec.bitrate}
-            for item in items:
-                pair = pieces[item.name], coded[item.name]
+            shares.append(hole_shares(pairs, geometry).assign(**about))
+            for (item, _), pair in zip(pieces, pairs, strict=True):
                 known = about | {"item": item.name, "title": short_title(item)}
                 rows.append(known | measure(*pair, geometry, setup.domain))
-                if (rate, codec) == (RATES[0], setup.codec):
-                    kept = audio.loudest(pair[0], geometry.patch_samples)
-                    for part, samples in zip(("lossless", "coded"), pair, strict=True):
+                kept = audio.loudest(pair[0], geometry.patch_samples)
+                for part, samples in zip(("lossless", "coded"), pair, strict=True):
+                    if (rate, codec) == (RATES[0], setup.codec):
                         study.save_sound(setup, f"codec_{item.name}_{part}", samples[kept], rate)
-            shares.append(hole_shares([(pieces[name], coded[name]) for name in pieces], geometry).assign(**about))
     study.save(setup, MEASURES, pd.DataFrame(rows))
     study.save(setup, HOLES, pd.concat(shares, ignore_index=True))
 
 
 def measure(lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str) -> dict[str, Any]:
-    """Length difference, lag, cut-off, share of holes under it, and what is far from the coded recording [shape=(n,)].
+    """Length difference, lag, cut-off, holes under it, and l1 of a pair's scaled magnitudes [shape=(n,) each].
 
-    ``l1`` is the distance of scaled magnitudes of the lossless recording, ``low_pass_l1`` of that cut at the cut-off.
+    ``low_pass_l1`` is that of the lossless recording without what lies above the cut-off.
     """
     before, after = (audio.analyse(samples, geometry).abs().clamp(max=1) for samples in (lossless, coded))
     cutoff_hz = audio.cutoff_hz(lossless, coded, geometry.sample_rate)
     cut, bins = low_passed(before, cutoff_hz, geometry)
-    target = scale(after, domain)
+    l1, low_pass_l1 = (float((scale(each, domain) - scale(after, domain)).abs().mean()) for each in (before, cut))
     return {
         "length_difference": len(coded) - len(lossless),
         "lag_samples": lag_samples(lossless, coded),
         "cutoff_hz": cutoff_hz,
         "hole_share": hole_scores(before.numpy(), after.numpy(), after.numpy(), bins)["hole_share"],
-        "l1": float((scale(before, domain) - target).abs().mean()),
-        "low_pass_l1": float((scale(cut, domain) - target).abs().mean()),
+        "l1": l1,
+        "low_pass_l1": low_pass_l1,
     }
 
 
 def hole_shares(pairs: list[tuple[np.ndarray, np.ndarray]], geometry: Geometry) -> pd.DataFrame:
     """Share of the audible points that a codec emptied in pairs lossless, coded: columns frequency_hz, hole_share."""
-    emptied, whole = np.zeros(geometry.bins), np.zeros(geometry.bins)
-    for pair in pairs:
-        before, after = (audio.analyse(each, geometry).abs().numpy() for each in pair)
-        emptied += holes(before, after).sum(axis=(0, 2))
-        whole += audible(before).sum(axis=(0, 2))
+    spectra = [[audio.analyse(each, geometry).abs().numpy() for each in pair] for pair in pairs]
+    emptied = np.sum([holes(before, after).sum(axis=(0, 2)) for before, after in spectra], axis=0)
+    whole = np.sum([audible(before).sum(axis=(0, 2)) for before, _ in spectra], axis=0)
     shares = np.divide(emptied, whole, out=np.full(geometry.bins, np.nan), where=whole > 0)
-    frequency = np.arange(geometry.bins) * geometry.sample_rate / geometry.window
-    return pd.DataFrame({"frequency_hz": frequency, "hole_share": shares})
+    frequency_hz = np.arange(geometry.bins) * geometry.sample_rate / geometry.window
+    return pd.DataFrame({"frequency_hz": frequency_hz, "hole_share": shares})

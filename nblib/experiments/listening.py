@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pandas as pd
 from nblib import paths, study
 from nblib.audio import loudest, noise_like
 from nblib.corpora import Corpus, Item
-from nblib.errors import ParameterError, check_choice
+from nblib.errors import AudioError, ParameterError, check_choice
 from nblib.evaluation import peaq_basic
 from nblib.evaluation.intervals import seed_interval, verdict
 from nblib.experiments import autoencoding
@@ -74,11 +75,10 @@ def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -
     sounds = np.stack([samples for _, samples in heard]).astype(np.float32)
     with torch_threads(1):
         found = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, setup.mm19.geometry.sample_rate)
-    measured = zip(*(found[name].tolist() for name in ("two_f", "odg", "TotalNMRB")), strict=True)
-    return [
-        row | {"item": piece[1].name} | dict(zip(MEASURES, values, strict=True))
-        for (row, _), values in zip(heard, measured, strict=True)
+    values = [
+        dict(zip(MEASURES, own)) for own in zip(*(found[name].tolist() for name in ("two_f", "odg", "TotalNMRB")))
     ]
+    return [row | {"item": piece[1].name} | own for (row, _), own in zip(heard, values, strict=True)]
 
 
 def keep(setup: Settings, trained: list[Trained]) -> None:
@@ -114,7 +114,11 @@ def make_test(setup: Settings, sounds: dict[str, dict[str, np.ndarray]]) -> None
     digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
     folder = _tests(setup) / digest.hexdigest()[:8]
     name = "Which sounds better?"
-    build_test(folder, sounds, setup.mm19.geometry.sample_rate, name=name, question="quality", seed=setup.seed)
+    try:
+        build_test(folder, sounds, setup.mm19.geometry.sample_rate, name=name, question="quality", seed=setup.seed)
+    except AudioError as error:  # a model that came to silence cannot be levelled
+        warnings.warn(f"no listening test for people was made: {error}", stacklevel=2)
+        return
     with paths.whole(_tests(setup) / LATEST) as temporary:
         temporary.write_text(folder.name)
 
@@ -155,8 +159,7 @@ def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) 
         table = own.assign(score=_quality(own, measure)).set_index(["item", "system"])["score"]
         pairs = all_pairs(list(own["system"].unique()), list(own["item"].unique()))
         for side in ("a", "b"):
-            keys = zip(pairs["item"], pairs[f"system_{side}"], strict=True)
-            pairs[f"score_{side}"] = table.loc[list(keys)].to_numpy()
+            pairs[f"score_{side}"] = table.loc[list(zip(pairs["item"], pairs[f"system_{side}"]))].to_numpy()
         chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
         tables.append(chosen.drop(columns=["score_a", "score_b"]).assign(seed=seed))
     return pd.concat(tables, ignore_index=True).assign(judge=f"{JUDGES[measure]} ({LABEL})")
@@ -178,31 +181,19 @@ def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, floa
 
     `chosen` are one model listener's votes; keys as `seed_interval`, and the ``verdict``.
     """
-    votes_on = outcomes(chosen, ["seed"])
     first, second = sorted((one, other))
-    votes_on = votes_on[(votes_on["system_1"] == first) & (votes_on["system_2"] == second)]
-    net = votes_on.groupby("seed")["outcome"].mean() * (1 if one == first else -1)
+    table = outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
+    net = table.groupby("seed")["outcome"].mean() * (1 if one == first else -1)
     found = seed_interval(net.to_numpy(float))
+    found |= {name: float(np.clip(found[name], -1, 1)) for name in ("low", "high")}  # a share lies there
     return found | {"verdict": verdict(found["low"], found["high"])}
 
 
 def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """People's votes from a CSV file, without those whose headphone check failed or who missed catch pairs.
+    """The votes that count of a CSV file, and a row per participant as `nblib.listening.passed_catch` gives it.
 
-    Parameters
-    ----------
-    path : str
-        As `nblib listen export` or `nblib listen import` writes it; empty: there are none.
-
-    Returns
-    -------
-    votes, participants : DataFrame or None
-        The votes that count, and a row per participant as `nblib.listening.passed_catch` gives it.
-
-    Raises
-    ------
-    ParameterError
-        As `nblib.listening.read_votes`; a system is none of those compared here; nobody is left.
+    Those whose headphone check failed or who missed catch pairs are left out; an empty `path` has no votes.
+    `ParameterError` as for `nblib.listening.read_votes`, for a system that is not compared here, and if nobody is left.
     """
     if not path:
         return None, None

@@ -12,7 +12,7 @@ import pandas as pd
 
 from nblib import audio, data, study
 from nblib.corpora import SPLITS, Corpus, Item, measured_snr_db
-from nblib.entries import SPEECH, VOCALS
+from nblib.entries import TASKS
 from nblib.settings import Settings
 
 SPLIT_TABLE, EXAMPLES = "corpus_splits.csv", "corpus_examples.csv"
@@ -42,34 +42,26 @@ def different(items: Sequence[Item], count: int = 3) -> list[Item]:
 def tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Splits of every corpus (see `split_table`) and, of a few test items, what is known and measured."""
     if setup.source == "run":
-        corpora = {"music": data.music(setup)} | {task: data.mixtures(setup, task) for task in (SPEECH, VOCALS)}
-        files = ("corpus_*.csv", "excerpts/corpus_*")
+        corpora = {"music": data.music(setup)} | {task: data.mixtures(setup, task) for task in TASKS}
         made_from = ["corpora", *(corpus.fingerprint for corpus in corpora.values())]
-        study.once(setup, made_from, files, partial(_write, setup, corpora))
+        study.once(setup, made_from, ("corpus_*.csv", "excerpts/corpus_*"), partial(_write, setup, corpora))
     return study.read(setup, SPLIT_TABLE), study.read(setup, EXAMPLES)
 
 
 def excerpts(setup: Settings, corpus: str) -> dict[str, dict[str, np.ndarray]]:
     """The sounds of the examples of `corpus`: by part (music, or target and mixture), then by title."""
     own = study.read(setup, EXAMPLES).query("corpus == @corpus")
-    parts = ("music",) if corpus == "music" else ("target", "mixture")
     return {
-        part: {
-            str(row.title): study.read_sound(setup, f"corpus_{corpus}_{row.item}_{part}") for row in own.itertuples()
-        }
-        for part in parts
+        part: {str(row.title): study.read_sound(setup, f"corpus_{row.item}_{part}") for row in own.itertuples()}
+        for part in (("music",) if corpus == "music" else ("target", "mixture"))
     }
 
 
 def _write(setup: Settings, corpora: Mapping[str, Corpus]) -> None:
     splits = [split_table(corpus).assign(corpus=name) for name, corpus in corpora.items()]
+    chosen = [(name, corpus, item) for name, corpus in corpora.items() for item in different(corpus.items("test"))]
     study.save(setup, SPLIT_TABLE, pd.concat(splits))
-    rows = [
-        _example(setup, name, corpus, item)
-        for name, corpus in corpora.items()
-        for item in different(corpus.items("test"))
-    ]
-    study.save(setup, EXAMPLES, pd.DataFrame(rows))
+    study.save(setup, EXAMPLES, pd.DataFrame([_example(setup, *each) for each in chosen]))
 
 
 def _example(setup: Settings, name: str, corpus: Corpus, item: Item) -> dict[str, Any]:
@@ -82,7 +74,7 @@ def _example(setup: Settings, name: str, corpus: Corpus, item: Item) -> dict[str
         measured["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
     kept = audio.loudest(next(iter(parts.values())), setup.geometry.patch_samples)
     for part, samples in parts.items():
-        study.save_sound(setup, f"corpus_{name}_{item.name}_{part}", samples[kept], corpus.sample_rate)
+        study.save_sound(setup, f"corpus_{item.name}_{part}", samples[kept], corpus.sample_rate)
     known = {"corpus": name, "item": item.name, "group": item.group} | dict(item.info) | {"title": short_title(item)}
     return known | sound_numbers(list(parts.values())[-1], corpus.sample_rate) | measured
 
@@ -90,20 +82,19 @@ def _example(setup: Settings, name: str, corpus: Corpus, item: Item) -> dict[str
 def split_table(corpus: Corpus) -> pd.DataFrame:
     """Items and groups (pieces, speakers) of each split, how many groups another split has too, and the source."""
     groups = {split: {item.group for item in corpus.items(split)} for split in SPLITS}
-    source: dict[str, Any] = {"name": corpus.name, "licence": corpus.licence, "citation": corpus.citation}
-    rows = []
-    for split in SPLITS:
-        elsewhere = set().union(*(groups[other] for other in SPLITS if other != split))
-        sizes = {"items": len(corpus.items(split)), "groups": len(groups[split])}
-        rows.append({"split": split} | sizes | {"groups_shared": len(groups[split] & elsewhere)} | source)
-    return pd.DataFrame(rows)
+    everywhere = [group for own in groups.values() for group in own]
+    rows = [
+        {"split": split, "items": len(corpus.items(split)), "groups": len(own)}
+        | {"groups_shared": sum(everywhere.count(group) > 1 for group in own)}
+        for split, own in groups.items()
+    ]
+    return pd.DataFrame(rows).assign(name=corpus.name, licence=corpus.licence, citation=corpus.citation)
 
 
 def sound_numbers(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """Length, level and colour of a signal [shape=(n,)].
+    """Length (s), level (dB of full scale) and colour of a signal [shape=(n,)].
 
-    ``seconds``; ``rms_dbfs`` and ``peak_dbfs`` (full scale 1 = 0 dB); ``centroid_hz`` (mean spectral centroid by
-    librosa); ``rolloff_hz``, the frequency under which 99 % of the power lies.
+    ``centroid_hz`` is the mean spectral centroid by librosa, under ``rolloff_hz`` lies 99 % of the power.
     """
     spectrum = np.abs(librosa.stft(samples, n_fft=1024, hop_length=512, center=False))
     power = np.cumsum(np.square(spectrum).sum(axis=1))

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from nblib import audio, data, study
-from nblib.audio import Geometry, scale, unscale
+from nblib.audio import Codec, Geometry, scale, unscale
 from nblib.corpora import Corpus, Item
 from nblib.entries import LossNetwork
 from nblib.errors import TrainingDiverged, check_choice
@@ -176,24 +176,23 @@ def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     return table[["teacher", "baseline", "measure", "ratio", "mean", "low", "high", "seeds"]]
 
 
+def _coded(setup: Settings) -> dict[str, Codec]:
+    codecs_learnt = [teacher.codec for teacher in setup.teachers.values()]
+    return {f"{codec.name}_{codec.bitrate // 1000}k": codec for codec in codecs_learnt}
+
+
 def figure2_names(setup: Settings) -> dict[str, str]:
     """What the rows of MM'19 Figure 2 are called: lossless, every codec, and every teacher's network."""
-    coded = {_coded(teacher.codec): codecs.title(teacher.codec) for teacher in setup.teachers.values()}
+    coded = {system: codecs.title(codec) for system, codec in _coded(setup).items()}
     return {"lossless": "lossless"} | coded | {name: teacher.title for name, teacher in setup.teachers.items()}
-
-
-def _coded(codec: audio.Codec) -> str:
-    return f"{codec.name}_{codec.bitrate // 1000}k"
 
 
 def _figure2(setup: Settings, trained: list[Trained], corpus: Corpus, item: Item) -> pd.DataFrame:
     """The loudest patch of a piece as decibels, one row per system and bin, and its sounds, at MM'19's sample rate."""
     geometry = setup.mm19.geometry
     lossless = corpus.load(item)
-    coded = {_coded(teacher.codec): teacher.codec for teacher in setup.teachers.values()}
-    sounds = {"lossless": lossless} | {
-        system: codec.roundtrip(lossless, geometry.sample_rate) for system, codec in coded.items()
-    }
+    sounds = {system: codec.roundtrip(lossless, geometry.sample_rate) for system, codec in _coded(setup).items()}
+    sounds = {"lossless": lossless} | sounds
     for each in (each for each in trained if each.usable):
         own, *_, (_, made) = Piece(each, cell(setup, each.labels["teacher"]).data, item).heard(setup)
         sounds[each.labels["teacher"]] = audio.resample(made, own.sample_rate, geometry.sample_rate)

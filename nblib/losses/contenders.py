@@ -34,14 +34,7 @@ class L1Loss(WeightedLoss):
 class SpectrogramLoss(WeightedLoss):
     """lambda_a || x - x_p ||_1 + lambda_b || S - S_p ||_1: MM'19 equation (2), Model B.
 
-    Parameters
-    ----------
-    geometry : Geometry
-        Of the spectrogram; estimates [shape=(batch, 1, n)] are at least one window long.
-    domain : str
-        Of the magnitudes, see `nblib.audio.scale`.
-    unit_epochs : int >= 1
-        Epochs with weights 1.
+    `geometry` and `domain` are those of the scaled magnitudes S; samples [shape=(batch, 1, n)] fill a window at least.
     """
 
     on_samples = True
@@ -67,14 +60,7 @@ class SpectralCodecLoss(CodecLoss):
 
     lambda_a || x - x_p ||_1 + lambda_b || C(S) - C(S_p) ||_1 + lambda_c sum_m lambda_m || phi_m(S) - phi_m(S_p) ||_1
 
-    Parameters
-    ----------
-    network : MaskUNet
-        Trained to emulate a codec on scaled magnitudes; frozen as in `CodecLoss`.
-    geometry, domain
-        Of the spectrograms that `network` was trained on.
-    unit_epochs : int >= 1
-        Epochs with weights 1.
+    `network` emulates a codec on scaled magnitudes of `geometry` in `domain`; it is frozen as in `CodecLoss`.
     """
 
     before = (SAMPLES,)

@@ -17,8 +17,7 @@ from nblib.errors import ParameterError, check_choice
 class LossSpec:
     """What a network is trained with: a name of `LOSSES`, and what that loss is made from.
 
-    `teacher` is the hash of the run of the loss network, for losses that have one; `layers`, `prediction` and
-    `unit_epochs` as for `CodecLoss`.
+    `teacher` is the hash of the run of the loss network, for losses that have one; the rest as for `CodecLoss`.
     """
 
     kind: str = "l1"
@@ -34,22 +33,12 @@ class LossSpec:
 
 
 class WeightedLoss(nn.Module):
-    """A sum of named terms, each weighted 1 for `unit_epochs` epochs and then by 1 / its mean training value.
+    """A sum of named terms, each weighted 1 for `unit_epochs` epochs and then by its share / its mean training value.
 
     IJCNN'20 Section III: "we first train for 10 epochs with lambda = 1, and then set lambda = 1 / ||...|| for the
     remainder". The mean is that of the last epoch before the change; weights are fixed once (the code of the paper's
-    reference [15]) and stand in the loss's buffers, so that a checkpoint holds them.
-
-    Parameters
-    ----------
-    names : sequence of str
-        One name per term.
-    unit_epochs : int >= 1
-        Epochs with weights 1.
-    shares : sequence of float, optional
-        What each weight is multiplied by when it is set; 1 without. Terms that stand together under one further weight,
-        as the layers of MM'19 equations (3) and (4) do under lambda_c and lambda_b, share out 1 among them: that weight
-        is then set by the same rule.
+    reference [15]) and stand in the loss's buffers, so that a checkpoint holds them. Shares are 1, but that terms under
+    one further weight (the layers in MM'19 equations 3 and 4) share out 1 among them.
     """
 
     title: ClassVar[str]
@@ -61,14 +50,14 @@ class WeightedLoss(nn.Module):
         super().__init__()
         self.names, self.unit_epochs = names, unit_epochs
         self.shares = tuple(shares or (1.0,) * len(names))
-        self.register_buffer("weights", torch.ones(len(names)))
-        self.register_buffer("sums", torch.zeros(len(names), dtype=torch.float64))
-        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))
         self.weights: Tensor
         self.sums: Tensor
         self.batches: Tensor
         self.epochs: Tensor
+        self.register_buffer("weights", torch.ones(len(names)))
+        self.register_buffer("sums", torch.zeros(len(names), dtype=torch.float64))
+        for counter in ("batches", "epochs"):
+            self.register_buffer(counter, torch.zeros((), dtype=torch.int64))
 
     @classmethod
     def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
@@ -82,15 +71,8 @@ class WeightedLoss(nn.Module):
     def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
         """The weighted sum, a scalar; gradient reaches `estimate` alone.
 
-        Parameters
-        ----------
-        estimate, target : Tensor [shape=(batch, 1, ...)]
-            Scaled magnitudes in [0, 1] [bins, frames] or samples in [-1, 1] [n], as the network puts them out.
-
-        Raises
-        ------
-        ParameterError
-            The shapes differ.
+        Both [shape=(batch, 1, ...)], scaled magnitudes in [0, 1] [bins, frames] or samples in [-1, 1] [n]; shapes that
+        differ raise ParameterError.
         """
         if estimate.shape != target.shape:
             raise ParameterError(f"estimate {tuple(estimate.shape)} and target {tuple(target.shape)} differ in shape")

@@ -21,7 +21,7 @@ from nblib.suite.progress import Job, clock, display
 if TYPE_CHECKING:
     from nblib.settings import Settings
 
-OK, FAILED, INTERRUPTED = 0, 1, 130
+OK, FAILED, BAD_PARAMETERS, INTERRUPTED = 0, 1, 2, 130
 
 
 class Notebook(NamedTuple):
@@ -78,11 +78,7 @@ def plan(
     `only` has numbers (``3`` or ``03``) or names of notebooks; all run when it is empty. Those that they need are not
     added: a notebook finds the results of an earlier run, or makes its own. `changes` has ``NAME=VALUE``: a parameter
     of chosen notebooks, which goes to those that declare it, or else any setting. Others as in `nblib.settings`.
-
-    Raises
-    ------
-    ParameterError
-        A name, type or value is wrong, a notebook is unknown or missing, or the data folder is not there.
+    Raises `ParameterError` where a name, type or value is wrong, or a notebook or the data folder is not there.
     """
     texts = _split(changes)
     source = texts.pop("source", "run")
@@ -94,7 +90,7 @@ def plan(
     except ParameterError as error:
         near = [match for name in texts.keys() - own for match in difflib.get_close_matches(name, own, n=1)]
         raise ParameterError(f"{error}; or did you mean the notebooks' {near[0]!r}?") if near else error from None
-    shared = dict(zip(STANDARD, (profile, corpus, data_root, seed, source, " ".join(further)), strict=True))
+    shared = dict(zip(STANDARD, (profile, corpus, setup.data_root, seed, source, " ".join(further)), strict=True))
     copies = paths.executed(setup.name).resolve()
     jobs = []
     for notebook, found in declared.items():
@@ -154,7 +150,13 @@ def run(setup: Settings, jobs: Sequence[Job]) -> int:
         temporary.write_text(json.dumps(durations, indent=1), encoding="utf-8")
     _report(jobs)
     if len(jobs) == len(SUITE) and all(job.state == "ok" for job in jobs) and setup.source == "run":
-        _compare(setup)
+        from nblib import claims, compare
+
+        claims.claims(setup)
+        if dataclasses.replace(setup, source="record").results.is_dir():
+            compare.compare(setup)
+        else:
+            print(f"nothing to compare with: there is no record of {setup.record_name}")
     return code or (FAILED if any(job.state == "failed" for job in jobs) else OK)
 
 
@@ -164,7 +166,7 @@ def _do(job: Job, jobs: Sequence[Job]) -> None:
     broken = {other.notebook.number: other.state for other in jobs if other.state in ("failed", "skipped")}
     cause = next((number for number in job.notebook.needs if number in broken), None)
     if cause is not None:
-        job.line, job.state = f"needs {cause:02}, which {broken[cause]}", "skipped"
+        job.line, job.state = f"needs {cause:02} ({broken[cause]})", "skipped"
         return
     job.began, job.state, end = time.monotonic(), "running", "stopped"
     try:
@@ -184,15 +186,6 @@ def _report(jobs: Sequence[Job]) -> None:
             print(f"\n{job.notebook.name} skipped: it {job.line}")
         elif job.state == "stopped":
             print(f"\n{job.notebook.name} stopped {where}\n  what it made stays, run again to go on")
-    ended = sum(job.state == "ok" for job in jobs)
-    print(f"\n{ended} of {len(jobs)} notebooks ended well in {clock(sum(job.seconds for job in jobs))}")
+    seconds = sum(job.seconds for job in jobs)
+    print(f"\n{sum(job.state == 'ok' for job in jobs)} of {len(jobs)} notebooks ended well in {clock(seconds)}")
     print(f"executed copies: {jobs[0].copy.parent}", flush=True)
-
-
-def _compare(setup: Settings) -> None:
-    if not dataclasses.replace(setup, source="record").results.is_dir():
-        print(f"nothing to compare with: there is no record of {setup.record_name}")
-        return
-    from nblib.compare import compare
-
-    compare(setup)

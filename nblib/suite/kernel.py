@@ -39,7 +39,6 @@ def execute(job: Job) -> str:
     failure: list[str] = []
     interrupt = None
     with paths.whole(job.copy) as temporary, tempfile.TemporaryFile("w+") as output:
-        kernel = _own_kernel(output, _environment())
         try:
             execute_notebook(
                 literal(job.notebook.path),
@@ -52,7 +51,7 @@ def execute(job: Job) -> str:
                 start_timeout=120,
                 stdout_file=job,
                 stderr_file=job,
-                kernel_manager_class=kernel,
+                kernel_manager_class=_own_kernel(output, _environment()),
                 on_cell_start=cell_starts,
                 iopub_timeout=60,  # the last outputs of a cell may be slow to arrive where all cores are busy
             )

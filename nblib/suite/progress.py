@@ -29,15 +29,12 @@ STYLES = {"running": "bold cyan", "ok": "green", "failed": "bold red", "skipped"
 
 @dataclass
 class Job:
-    """A notebook of a run, the values to inject, and what is known of it now; seconds, and cells counted from 1.
-
-    It is a text file for what the notebook prints. `expected` is not a number where no run has measured it.
-    """
+    """A notebook of a run, and what is known of it now (seconds; cells from 1). A text file for what it prints."""
 
     notebook: Notebook
     copy: Path
-    values: Mapping[str, object]
-    expected: float = math.nan
+    values: Mapping[str, object]  # to inject
+    expected: float = math.nan  # no number where no run has measured it
     state: str = "waiting"  # running, ok, failed, skipped, stopped
     began: float = 0.0
     seconds: float = 0.0
@@ -108,7 +105,7 @@ def plain_lines(jobs: Sequence[Job], every: float = 30.0) -> Iterator[None]:
 
 def table(jobs: Sequence[Job]) -> Table:
     """All notebooks with state, time, cell and latest line, and the time left for the whole."""
-    drawn = Table(caption=time_left(jobs) or None, caption_justify="left", box=None)
+    drawn = Table(caption=time_left(jobs) or None, caption_justify="left", box=None, expand=True)
     for heading in ("notebook", "state", "time"):
         drawn.add_column(heading, no_wrap=True)
     drawn.add_column("latest output", no_wrap=True, overflow="ellipsis", ratio=1)

@@ -108,6 +108,7 @@ class Source:
         return config_hash([VERSION, self.corpus.fingerprint, self.geometry, becomes, self.overlap])
 
     def __call__(self, split: str) -> PatchPairs:
+        """The patches of a split, cut once and then read from the cache."""
         path = paths.cache() / f"patches-{self.fingerprint}-{split}.safetensors"
         if not path.exists():
             items = self.corpus.items(split)

@@ -34,20 +34,16 @@ def test_snr_by_hand() -> None:
     assert measured_snr_db(np.zeros(3), np.ones(3)) == -np.inf
 
 
-@pytest.mark.parametrize(
-    ("target", "added", "snr_db", "message"),
-    [
-        (np.ones(3), np.ones(4), 0.0, "equal dimension"),
-        (np.ones((2, 3)), np.ones((2, 3)), 0.0, "equal dimension"),
-        (np.zeros(3), np.ones(3), 0.0, "not silent"),
-        (np.ones(3), np.zeros(3), 0.0, "not silent"),
-        (np.array([1, np.nan]), np.ones(2), 0.0, "finite"),
-        (np.ones(3), np.ones(3), np.nan, "snr_db=nan"),
-    ],
-)
-def test_mix_refuses(target: np.ndarray, added: np.ndarray, snr_db: float, message: str) -> None:
-    with pytest.raises(ParameterError, match=message):
-        mix(target, added, snr_db)
+def test_mix_refuses() -> None:
+    ones, square = np.ones(3), np.ones((2, 3))
+    for target, added in ((ones, np.ones(4)), (square, square)):
+        with pytest.raises(ParameterError, match="equal dimension"):
+            mix(target, added, 0.0)
+    for target, added in ((0 * ones, ones), (ones, 0 * ones), (np.nan * ones, ones)):
+        with pytest.raises(ParameterError, match="finite and not silent"):
+            mix(target, added, 0.0)
+    with pytest.raises(ParameterError, match="snr_db=nan"):
+        mix(ones, ones, np.nan)
 
 
 @given(st.integers(3, 200), st.integers(0, 99))

@@ -80,18 +80,10 @@ def test_unusable_files_are_skipped_by_name_with_one_warning(root: Path) -> None
     put(noise, "fan-009.wav", level=3e-5)
     put(noise, "hush-001.wav", samples=np.zeros(RATE * 2))
     (speech / ".hidden.wav").write_text("passed over")
-    expected = {
-        "s0/text.flac": "cannot be read",
-        "s1/empty.wav": "cannot be read",
-        "s2/silent.flac": "silent",
-        "s3/short.flac": "too short: 0.20 s",
-        "s4/holed.wav": "777 is not finite",
-        "s5/odd.wav": "72000",
-        "s6/six.wav": "6 channels",
-        "loose.flac": "no speaker's folder",
-        "fan-009.wav": "silent",
-        "hush-001.wav": "silent",
-    }
+    expected = dict.fromkeys(("s0/text.flac", "s1/empty.wav"), "cannot be read")
+    expected |= dict.fromkeys(("s2/silent.flac", "fan-009.wav", "hush-001.wav"), "silent")
+    expected |= {"s3/short.flac": "too short: 0.20 s", "s4/holed.wav": "777 is not finite", "s5/odd.wav": "72000"}
+    expected |= {"s6/six.wav": "6 channels", "loose.flac": "no speaker's folder"}
     with pytest.warns(UserWarning, match="speech_and_noise: 10 skipped") as caught:
         corpus = open_corpus("speech", root, sample_rate=RATE, seed=0, sizes={})
     assert len(caught) == 1 and len(corpus.items()) == 32
@@ -116,21 +108,15 @@ def test_missing_empty_and_useless_folders(root: Path, tmp_path: Path) -> None:
         opened("speech", tmp_path / "bare")
 
 
-@pytest.mark.parametrize(
-    ("name", "source"),
-    [
-        ("nol_hairDryer-018.flac", "nol_hairDryer"),
-        ("tim_vacuuming_0.flac", "tim_vacuuming"),
-        ("DKITCHEN/ch03.wav", "DKITCHEN/ch"),
-        ("street.wav", "street"),
-        ("20145.wav", "20145"),
-        ("2020-01-05.wav", "2020-01-05"),
-        ("a/7.wav", "a/7"),
-        ("café 12.wav", "café"),
-    ],
-)
-def test_sources(name: str, source: str) -> None:
-    assert source_of(name) == source
+def test_sources() -> None:
+    numbered = {
+        "nol_hairDryer-018": "nol_hairDryer",
+        "tim_vacuuming_0": "tim_vacuuming",
+        "DKITCHEN/ch03": "DKITCHEN/ch",
+    }
+    others = {name: name for name in ("street", "20145", "2020-01-05", "a/7")}
+    for name, source in (numbered | others | {"café 12": "café"}).items():
+        assert source_of(f"{name}.wav") == source
 
 
 def test_a_noise_segment_avoids_near_silence_and_tiles_what_is_short() -> None:

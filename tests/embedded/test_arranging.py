@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nblib.embedded.arranging import arrange, harmony
-from nblib.embedded.ensembles import DRUMS, ENSEMBLES, KITS, PROGRAMS, Ensemble
+from nblib.embedded.ensembles import ENSEMBLES, Ensemble
 from nblib.embedded.melodies import RANGES
 from nblib.embedded.scores import Score, Work, read_score
 from nblib.provenance import random_generator
 
 
-def tune(pitches: list[int], duration: float = 1.0) -> np.ndarray:
-    return np.asarray([[index * duration, duration, pitch] for index, pitch in enumerate(pitches)], dtype=float)
+def tune(pitches: list[int]) -> np.ndarray:
+    return np.asarray([[index, 1, pitch] for index, pitch in enumerate(pitches)], dtype=float)
 
 
 @given(st.integers(0, 11), st.booleans())
@@ -32,9 +32,8 @@ def test_every_ensemble_plays_every_score_without_gaps(
     ensemble: Ensemble, voices: int, beat: float, beats: int
 ) -> None:
     pitches = [60, 62, 64, 65, 67, 69, 71, 72] * 2
-    score = Score(
-        tuple(tune([pitch - 6 * voice for pitch in pitches]) for voice in range(voices)), 16.0, beat, beats, 0
-    )
+    parts = tuple(tune([pitch - 6 * voice for pitch in pitches]) for voice in range(voices))
+    score = Score(parts, 16.0, beat, beats, 0)
     performance = arrange(score, ensemble, 20.0, random_generator("arrange", ensemble.name, voices))
     starts = np.asarray([note.start for note in performance.notes])
     ends = np.asarray([note.end for note in performance.notes])
@@ -46,25 +45,6 @@ def test_every_ensemble_plays_every_score_without_gaps(
     assert len(performance.channels) <= 16
     assert all(0 <= note.key <= 127 and 1 <= note.velocity <= 127 for note in performance.notes)
     assert {note.channel for note in performance.notes} <= set(range(len(performance.channels)))
-
-
-def test_an_arrangement_hangs_on_the_generator_alone() -> None:
-    score = Score((tune([60, 64, 67, 72] * 8),), 32.0, 1.0, 4, 0.0)
-    once, again, other = (arrange(score, ENSEMBLES[7], 10.0, random_generator("seed", seed)) for seed in (1, 1, 2))
-    assert once == again
-    assert once != other
-
-
-def test_ensembles_name_known_instruments_and_whole_bars() -> None:
-    for ensemble in ENSEMBLES:
-        names = [part.partition(" +")[0] for layer in ensemble.layers for part in layer.split(", ")]
-        assert set(names) | {comp.program for comp in ensemble.comps} <= set(PROGRAMS)
-        assert {kit for kit, _ in ensemble.drums} <= set(KITS)
-        assert {pattern for _, pattern in ensemble.drums} <= set(DRUMS)
-    rhythms = [comp.rhythm for ensemble in ENSEMBLES for comp in ensemble.comps]
-    for rhythm in rhythms + [line for pattern in DRUMS.values() for line in pattern.values()]:
-        assert len(rhythm) == 16
-        assert set(rhythm) <= set("xo.")
 
 
 def test_no_instrument_plays_the_melody() -> None:

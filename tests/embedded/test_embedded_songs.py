@@ -25,13 +25,8 @@ def test_mixtures_are_sums_at_their_level(songs: dict[str, Made]) -> None:
         assert np.array_equal(sounds["mixture"], sounds["vocals"] + sounds["other"])
         assert measured_snr_db(sounds["vocals"], sounds["other"]) == pytest.approx(row["snr_db"], abs=1e-3)
         peaks.append(np.abs(sounds["mixture"]).max())
+        assert np.abs(sounds["mixture"][[0, 1, 2, -3, -2, -1]]).max() < 0.01, "a click at a cut end"
     assert max(peaks) <= PEAK + STEP and min(peaks) > 0.2 and np.ptp(peaks) > 0.1
-
-
-def test_ends_do_not_click(songs: dict[str, Made]) -> None:
-    for _, sounds in songs.values():
-        for samples in sounds.values():
-            assert max(np.abs(samples[:5]).max(), np.abs(samples[-5:]).max()) < 0.01
 
 
 def test_the_voice_rests_briefly(songs: dict[str, Made]) -> None:
@@ -67,40 +62,29 @@ def test_the_voice_follows_the_bands_clock_and_key(songs: dict[str, Made], monke
         assert all(singer.low <= note.key <= singer.high for note in arranged[-1].sung)
 
 
-def test_accompanists_do_not_sing() -> None:
-    assert 15 < len(ACCOMPANISTS) < 25
-    assert not any("choir" in layer or "voices" in layer for each in ACCOMPANISTS for layer in each.layers)
-    assert not any(comp.program in ("choir", "voices") for each in ACCOMPANISTS for comp in each.comps)
-
-
-def test_splits_share_no_work_and_no_voice() -> None:
+def test_songs_are_planned_apart_without_opening_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("nblib.embedded.songs.read_score")
     songs = plan_songs({"train": 300, "validation": 90, "test": 60}, 12.0, 2)
     assert len({song.file for song in songs}) == len(songs) == 450
     assert all(re.fullmatch(r"(train|test)/[\w-]+", song.file) for song in songs)
-    for heard in (
-        [{song.group for song in songs if song.split == split} for split in SPLITS],
-        [{song.info["singer"] for song in songs if song.split == split} for split in SPLITS],
-    ):
+    works, voices = (
+        [{get(song) for song in songs if song.split == split} for split in SPLITS]
+        for get in (lambda song: song.group, lambda song: song.info["singer"])
+    )
+    for heard in (works, voices):
         assert not (heard[0] & heard[1] or heard[0] & heard[2] or heard[1] & heard[2])
-    assert len({song.info["singer"] for song in songs}) > 40
-    assert len({song.info["ensemble"] for song in songs}) == len(ACCOMPANISTS)
-
-
-def test_songs_are_planned_without_opening_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("nblib.embedded.songs.read_score")
-    songs = plan_songs({"train": 40}, 12.0, 3)
+    assert len(set.union(*voices)) > 40
+    assert {song.info["ensemble"] for song in songs} == {each.name for each in ACCOMPANISTS}
     assert {song.info["range"] for song in songs[:4]} == {singer.name for singer in RANGES}
     levels = [song.info["snr_db"] for song in songs]
-    assert SNR_DB[0] <= min(levels) < -5 and -3 < max(levels) <= SNR_DB[1]
+    assert SNR_DB[0] <= min(levels) < -8.5 and 0.5 < max(levels) <= SNR_DB[1]
     assert all(re.fullmatch(r"[a-zA-Z' ]{60,}", song.info["lyrics"]) for song in songs)
 
 
 def test_golden(songs: dict[str, Made]) -> None:
     """Values of the first run; they move only together with `RECIPE`."""
     row, sounds = songs["test/test-00000"]
-    assert (row["group"], row["singer"], row["ensemble"], row["snr_db"]) == GOLDEN[:4]
-    assert np.sqrt(np.mean(sounds["vocals"].astype(float) ** 2)) == pytest.approx(GOLDEN[4], rel=1e-3)
-    assert float(np.abs(sounds["mixture"]).max()) == pytest.approx(GOLDEN[5], rel=1e-3)
-
-
-GOLDEN = ("ryansMammoth/GreenGrowTheRushesOReel", "m7-en-us-nyc", "reggae band", -4.87, 0.031345, 0.37432)
+    assert (row["group"], row["singer"]) == ("ryansMammoth/GreenGrowTheRushesOReel", "m7-en-us-nyc")
+    assert (row["ensemble"], row["snr_db"]) == ("reggae band", -4.87)
+    assert np.sqrt(np.mean(sounds["vocals"].astype(float) ** 2)) == pytest.approx(0.0758429, rel=1e-3)
+    assert float(np.abs(sounds["mixture"]).max()) == pytest.approx(0.815521, rel=1e-3)

@@ -31,18 +31,10 @@ def test_what_was_spoken_before_changes_nothing() -> None:
 
 def test_samples_are_speech_of_a_plausible_length_and_range() -> None:
     for voice in espeak.voices(3)[::9]:
-        samples = espeak.speak(voice, TEXT, 5)
-        assert samples.dtype == np.float32 and samples.ndim == 1
-        assert 2.0 < len(samples) / espeak.SAMPLE_RATE < 6.5
-        assert 0.05 < np.abs(samples).max() <= 1.0
-        assert abs(samples[0]) > 1e-3 < abs(samples[-1])
-
-
-def test_pace_and_seed_matter() -> None:
-    voice = VOICES["m3-en-gb-x-rp"]
-    slow, fast = espeak.speak(voice, TEXT, 1, pace=0.8), espeak.speak(voice, TEXT, 1, pace=1.3)
-    assert len(slow) > 1.2 * len(fast)
-    assert digest(espeak.speak(voice, TEXT, 2)) != digest(espeak.speak(voice, TEXT, 1))
+        samples, fast = espeak.speak(voice, TEXT, 5), espeak.speak(voice, TEXT, 5, pace=1.3)
+        assert 2.0 < len(samples) / espeak.SAMPLE_RATE < 6.5 and len(fast) < 0.9 * len(samples)
+        assert 0.05 < np.abs(samples).max() <= 1.0 and abs(samples[0]) > 1e-3 < abs(samples[-1])
+        assert digest(samples) != digest(espeak.speak(voice, TEXT, 6))
 
 
 def test_48_voices_with_timbres_of_their_own_in_three_splits() -> None:
@@ -66,27 +58,15 @@ def test_a_sentence_belongs_to_one_split(number: int, seed: int) -> None:
         assert text[0].isupper() and text[-1] in ".?!" and 5 <= len(text.split()) <= 22
 
 
-def test_sentences_vary() -> None:
-    assert len({sentence("train", 0, number) for number in range(500)}) > 495
-
-
-def test_text_without_words_and_unknown_voices_are_refused() -> None:
+def test_what_cannot_be_spoken_is_refused_and_the_next_is_fine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     voice = VOICES["f1-en"]
     with pytest.raises(CorpusError, match="spoke nothing"):
         espeak.speak(voice, "", 0)
     with pytest.raises(CorpusError, match="no voice 'gmw/en\\+nobody'"):
         espeak.speak(replace(voice, variant="nobody"), TEXT, 0)
-    assert len(espeak.speak(voice, TEXT, 0)) > 0
-
-
-def test_missing_data_is_an_error_and_the_next_utterance_is_fine(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    voice = VOICES["f1-en"]
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, pytest.raises(CorpusError, match="reinstall espeakng-loader"):
         patch.setattr(espeakng_loader, "get_data_path", lambda: str(tmp_path))
-        with pytest.raises(CorpusError, match="reinstall espeakng-loader"):
-            espeak.speak(voice, TEXT, 0)
+        espeak.speak(voice, TEXT, 0)
     assert len(espeak.speak(voice, TEXT, 0)) > espeak.SAMPLE_RATE
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nblib.embedded.ensembles import PROGRAMS
-from nblib.embedded.soundfont import Channel, Note, play, render_rate
+from nblib.embedded.soundfont import Channel, Note, play
 
 
 def test_a_note_starts_on_its_sample() -> None:
@@ -38,14 +36,3 @@ def test_two_voices_in_unison_are_one_note() -> None:
     both = [*one, Note(0.1, 0.5, 0, 60, 90)]
     twice = play(both, [Channel(0)], 0.7, 22_050)
     assert np.abs(twice).max() <= 1.01 * np.abs(play(one, [Channel(0)], 0.7, 22_050)).max()
-
-
-def test_nothing_to_play_is_silence_of_the_length_asked_for() -> None:
-    assert play([], [Channel(0)], 0.5, 22_050).shape == (11_025,)
-    assert not play([Note(0.6, 0.7, 0, 60, 100)], [Channel(0)], 0.5, 22_050).any()
-
-
-@given(st.integers(8_000, 48_000))
-def test_what_folds_over_lies_above_the_wanted_band(sample_rate: int) -> None:
-    assert render_rate(sample_rate) - 22_050 >= min(sample_rate // 2, sample_rate - 22_050)
-    assert render_rate(sample_rate) >= sample_rate

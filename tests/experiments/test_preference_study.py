@@ -60,7 +60,14 @@ def test_preferences_are_labelled_and_shown_at_half_and_double_the_constants(tin
 def made_votes(shares: dict[int, float]) -> pd.DataFrame:
     """Twenty participants a seed, so large a share of whom prefers the codec loss; the others l1."""
     table = [
-        {"task": SPEECH, "capacity": "P1", "contender": "codec", "seed": seed, "item": "one", "participant": f"{seed}-{n}"}
+        {
+            "task": SPEECH,
+            "capacity": "P1",
+            "contender": "codec",
+            "seed": seed,
+            "item": "one",
+            "participant": f"{seed}-{n}",
+        }
         | {"system_a": "codec", "system_b": "l1", "choice": "a" if n < 20 * share else "b"}
         | {"kind": "test", "judge": "made"}
         for seed, share in shares.items()
@@ -97,7 +104,9 @@ def test_a_second_judge_that_cannot_judge_is_left_out_and_said_so(monkeypatch, t
     assert "two_f" not in set(table["measure"]) and {"estoi", "sir_db"} <= set(table["measure"])
 
 
-@pytest.mark.parametrize(("task", "measure", "least", "most"), [(SPEECH, "estoi", 0.01, 0.3), (VOCALS, "sir_db", 2.5, 3.5)])
+@pytest.mark.parametrize(
+    ("task", "measure", "least", "most"), [(SPEECH, "estoi", 0.01, 0.3), (VOCALS, "sir_db", 2.5, 3.5)]
+)
 def test_the_noticeable_difference_is_that_of_3_db(tiny_ijcnn: Settings, task, measure, least, most):
     assert least < preferences.noticeable_difference(tiny_ijcnn, task, measure) < most
 

@@ -146,7 +146,9 @@ def test_listening_items_are_drawn_by_the_seed_in_their_order():
     rows = rows.assign(estoi=np.where(rows["item"] == "07", np.nan, 0.5))
     setup = dataclasses.replace(ijcnn.LEAST, listening_items=19)
     assert separation.listening_items(setup, rows, SPEECH) == [item for item in rows["item"] if item != "07"]
-    chosen = {seed: separation.listening_items(dataclasses.replace(ijcnn.LEAST, seed=seed), rows, SPEECH) for seed in (0, 1)}
+    chosen = {
+        seed: separation.listening_items(dataclasses.replace(ijcnn.LEAST, seed=seed), rows, SPEECH) for seed in (0, 1)
+    }
     assert len(set(chosen[0])) == 5 and chosen[0] == sorted(chosen[0]) != chosen[1]
 
 

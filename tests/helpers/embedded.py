@@ -33,3 +33,9 @@ def made(folder: Path, sounds: dict[str, str]) -> dict[str, Made]:
 def digest(samples: np.ndarray) -> str:
     """Changes with any bit."""
     return hashlib.sha256(samples.tobytes()).hexdigest()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Every file below `folder` by its path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

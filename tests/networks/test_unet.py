@@ -1,4 +1,4 @@
-"""The U-Net: the papers' parameter counts, configurations A to F, its range, its layers, its dropout."""
+"""Both U-Nets: the papers' counts and sizes, configurations A to F, layers and skips, parts, dropout, refusals."""
 
 from __future__ import annotations
 
@@ -6,185 +6,138 @@ import csv
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from torch import Tensor
 
 from nblib import paths
 from nblib.errors import ParameterError
-from nblib.experiments.settings import PAPER, SPEECH_CAPACITIES, VOCAL_CAPACITIES, parameter_count
-from nblib.networks import CONFIGURATIONS, MaskUNet, configuration_layers, count_parameters, describe
+from nblib.networks import CONFIGURATIONS, MaskUNet, WaveUNet, configuration_layers, count_parameters, describe
 from nblib.provenance import seed_everything
 
+# IJCNN'20 Table I: levels and filters of the first one.
+TABLE_1 = {
+    "speech": {"p1": (1, 1), "p2": (1, 2), "p3": (1, 4), "p4": (2, 2), "p5": (2, 4)},
+    "vocals": {"p1": (2, 1), "p2": (2, 4), "p3": (3, 2), "p4": (4, 2), "p5": (5, 4)},
+}
 
-def published_counts() -> list[tuple[str, int]]:
-    with (paths.paper() / "paper_values.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if (row["paper"], row["item"]) == ("ijcnn20", "table2")]
-    return [(row["system"], int(row["value"])) for row in rows if row["quantity"] == "parameters"]
 
-
-def patches(*shape: int, seed: int = 0) -> torch.Tensor:
+def draw(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def network(num_layers: int, base_filters: int, output: str = "mask") -> MaskUNet:
+def mask_u_net(num_layers: int, base_filters: int, output: str = "mask") -> MaskUNet:
     seed_everything("network", num_layers, base_filters)
     return MaskUNet(num_layers, base_filters, output)
 
 
-@pytest.mark.parametrize(("system", "count"), published_counts())
-def test_ten_counts_of_table_2_come_out_exactly(system, count):
-    task, capacity = system.split("_")
-    specs = {"speech": SPEECH_CAPACITIES, "vocals": VOCAL_CAPACITIES}[task]
-    assert parameter_count(specs[capacity.upper()]) == count
+def wave_u_net(*sizes: int) -> WaveUNet:
+    seed_everything("wave u-net")
+    return WaveUNet(*sizes)
 
 
-def test_table_2_has_ten_counts():
-    assert len(published_counts()) == len(SPEECH_CAPACITIES) + len(VOCAL_CAPACITIES) == 10
+BOTH = [(mask_u_net, (2, 1, 32, 16)), (wave_u_net, (2, 1, 64))]  # and what goes in
 
 
-def test_the_loss_networks_counts():
-    assert parameter_count(PAPER.loss_network) == 30_076_397
-    assert parameter_count(PAPER.mm19.spectral) == 9_786_017
+def published_counts() -> list[tuple[str, int]]:
+    with (paths.home() / "data" / "paper" / "paper_values.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if (row["paper"], row["item"]) == ("ijcnn20", "table2")]
+    return [(row["system"], int(row["value"])) for row in rows if row["quantity"] == "parameters"]
 
 
-def test_layers_of_the_papers_loss_network_have_its_sizes():
+def test_ten_counts_of_table_2_and_those_of_the_loss_networks_come_out_exactly():
+    published = published_counts()
+    assert len(published) == 10
+    for system, count in published:
+        task, capacity = system.split("_")
+        assert count_parameters(MaskUNet(*TABLE_1[task][capacity])) == count, system
     with torch.device("meta"):
-        found = MaskUNet(6, 28).eval().activations(torch.zeros(1, 1, 512, 128), ["down1", "down6", "up1", "up5", "up6"])
-    assert {name: tuple(value.shape[1:]) for name, value in found.items()} == {
-        "down1": (28, 256, 64),
-        "down6": (896, 8, 2),
-        "up1": (448, 16, 4),
-        "up5": (28, 256, 64),
-        "up6": (1, 512, 128),
-    }
+        found = [count_parameters(made) for made in (MaskUNet(6, 28), MaskUNet(5, 32), WaveUNet())]
+    assert found == [30_076_397, 9_786_017, 5_164_065]
+
+
+def test_layers_of_the_papers_loss_networks_have_their_sizes():
+    with torch.device("meta"):
+        spectral, time_domain = MaskUNet(6, 28).eval(), WaveUNet()
+        found = spectral.activations(torch.zeros(1, 1, 512, 128), ["down1", "down6", "up1", "up5", "up6"])
+        names = time_domain.layer_names
+        waves = time_domain.activations(torch.zeros(1, 1, 16_384), names)
+    sizes = [(28, 256, 64), (896, 8, 2), (448, 16, 4), (28, 256, 64), (1, 512, 128)]
+    assert [tuple(value.shape[1:]) for value in found.values()] == sizes
+    assert describe(mask_u_net(2, 3), 16, 8)[2] == {"name": "down2", "channels": 6, "bins": 4, "frames": 2}
+    down = [(32 * level, 16_384 // 2**level) for level in range(1, 9)]
+    up = [(32 * level, 16_384 // 2**level) for level in range(7, 0, -1)] + [(1, 16_384)]
+    assert [tuple(waves[name].shape[1:]) for name in names] == down + up
+    assert {layer.kernel_size for layer in time_domain.down} == {(15,)}
+    assert {(layer.kernel_size, layer.stride) for layer in time_domain.up} == {((9,), (2,))}
 
 
 def test_configurations_compare_the_layers_of_figure_2():
-    down, up = [tuple(f"{side}{level}" for level in range(1, 7)) for side in ("down", "up")]
     expected = {
-        "A": down,
-        "B": up,
-        "C": ("down4", "down5", "down6", "up1", "up2", "up3"),
-        "D": ("down1", "down2", "down3", "up4", "up5", "up6"),
-        "E": ("down4", "down5", "down6"),
-        "F": ("down1", "down2", "down3"),
+        "A": "down1 down2 down3 down4 down5 down6",
+        "B": "up1 up2 up3 up4 up5 up6",
+        "C": "down4 down5 down6 up1 up2 up3",
+        "D": "down1 down2 down3 up4 up5 up6",
+        "E": "down4 down5 down6",
+        "F": "down1 down2 down3",
     }
-    assert {name: configuration_layers(name, 6) for name in CONFIGURATIONS} == expected
-
-
-@pytest.mark.parametrize("names", [("down2",), ("down1", "down4"), ("up2",), ("down1", "up4")])
-def test_the_first_layers_put_out_what_the_whole_network_does(names):
-    whole = network(4, 2).eval()
-    part = whole.first_layers(names)
-    inputs = patches(2, 1, 32, 16)
-    with torch.no_grad():
-        expected, found = whole.activations(inputs, names), part.activations(inputs, names)
-    assert all(torch.equal(found[name], expected[name]) for name in names)
-    fused = part.fuse().activations(inputs, names)
-    assert all(torch.allclose(fused[name], expected[name], atol=1e-5) for name in names)
-
-
-def test_what_the_first_layers_do_not_hold_is_refused():
-    whole = network(4, 2)
-    part = whole.first_layers(["down2"])
-    assert count_parameters(part) < count_parameters(whole) / 10
-    assert part.layer_names == ("down1", "down2")
-    with pytest.raises(ParameterError, match="layer='down3' is not known: choose one of down1, down2"):
-        part.activations(patches(1, 1, 32, 16), ["down3"])
-    with pytest.raises(ParameterError, match="layer='up9' is not known"):
-        whole.first_layers(["up9"])
-
-
-def test_an_unknown_configuration_is_named():
+    assert {name: " ".join(configuration_layers(name, 6)) for name in CONFIGURATIONS} == expected
     with pytest.raises(ParameterError, match="layers='G' is not known: choose one of A, B, C, D, E, F"):
         configuration_layers("G", 6)
 
 
-@settings(max_examples=15, deadline=None)
-@given(
-    st.integers(1, 3),
-    st.integers(1, 3),
-    st.integers(1, 2),
-    st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    st.booleans(),
-)
-def test_the_estimate_lies_between_nothing_and_the_input(num_layers, base_filters, batch, blocks, training):
-    magnitude = patches(batch + training, 1, *(2**num_layers * (count + 1) for count in blocks))
-    unet = network(num_layers, base_filters).train(training)
-    estimate = unet(magnitude)
-    assert estimate.shape == magnitude.shape
-    assert (estimate >= 0).all() and (estimate <= magnitude).all()
-
-
 def test_the_mask_times_the_input_is_the_estimate_and_the_direct_output_is_the_sigmoid_itself():
-    magnitude = patches(2, 1, 16, 8)
-    unet = network(2, 2).eval()
+    magnitude, unet = draw(2, 1, 16, 8), mask_u_net(2, 2).eval()
     mask = unet.mask(magnitude).detach()
     assert 0 < float(mask.min()) < float(mask.max()) < 1
     assert torch.equal(unet(magnitude), mask * magnitude)
-    direct = network(2, 2, "direct").eval()
-    assert torch.equal(direct(magnitude), mask)
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 12, 16), (1, 1, 16, 12), (1, 2, 16, 16), (1, 16, 16), (16, 16)])
-def test_wrong_shapes_are_refused_with_the_right_one(shape):
-    with pytest.raises(ParameterError, match=r"divisible by 8 is needed by 3 layers"):
-        network(3, 1)(torch.zeros(shape))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [((0, 1), "num_layers=0"), ((1, 2.0), "base_filters=2.0"), ((True, 1), "num_layers=True"), ((1, -1), "=-1")],
-)
-def test_sizes_are_whole_numbers_from_1(arguments, message):
-    with pytest.raises(ParameterError, match=message):
-        MaskUNet(*arguments)
-
-
-def test_an_unknown_output_or_layer_is_named():
-    with pytest.raises(ParameterError, match="output='masks' is not known.*did you mean 'mask'"):
-        MaskUNet(1, 1, "masks")
-    with pytest.raises(ParameterError, match="layer='down3' is not known"):
-        network(2, 1).activations(patches(1, 1, 4, 4), ["down3"])
-
-
-def layers_that_ran(unet: MaskUNet, names: list[str]) -> list[str]:
-    ran: list[str] = []
-    modules = {f"{side}{n}": layer for side in ("down", "up") for n, layer in enumerate(getattr(unet, side), start=1)}
-    hooks = [layer.register_forward_hook(lambda *_, name=name: ran.append(name)) for name, layer in modules.items()]
-    unet.activations(patches(1, 1, 16, 16), names)
-    for hook in hooks:
-        hook.remove()
-    return ran
+    assert torch.equal(mask_u_net(2, 2, "direct").eval()(magnitude), mask)
+    trained = unet.train()(magnitude)
+    assert trained.shape == magnitude.shape and (trained >= 0).all() and (trained <= magnitude).all()
 
 
 @pytest.mark.parametrize(
     ("asked", "ran"),
     [
-        (["down1"], ["down1"]),
-        (["down2", "down1"], ["down1", "down2"]),
-        (["down3"], ["down1", "down2", "down3"]),
-        (["down1", "up1"], ["down1", "down2", "down3", "up1"]),
-        (["up3"], ["down1", "down2", "down3", "up1", "up2", "up3"]),
+        (["down1"], "d1"),
+        (["down2", "down1"], "d1 d2"),
+        (["down1", "up1"], "d1 d2 d3 u1"),
+        (["up3"], "d1 d2 d3 u1 u2 u3"),
     ],
 )
-def test_no_layer_deeper_than_the_deepest_asked_for_is_computed(asked, ran):
-    unet = network(3, 1).eval()
-    assert layers_that_ran(unet, asked) == ran
-    assert set(unet.activations(patches(1, 1, 16, 16), asked)) == set(asked)
+@pytest.mark.parametrize(("make", "shape"), BOTH)
+def test_no_layer_deeper_than_the_deepest_asked_for_is_computed_or_needed(make, shape, asked, ran):
+    unet, inputs, seen = make(3, 2).eval(), draw(*shape), []
+    for side in ("down", "up"):
+        for level, layer in enumerate(getattr(unet, side), start=1):
+            layer.register_forward_hook(lambda *_, name=f"{side[0]}{level}": seen.append(name))
+    found = unet.activations(inputs, asked)
+    assert seen == ran.split() and set(found) == set(asked)
+    part = unet.first_layers(asked)
+    assert part.layer_names == unet.layer_names[: len(seen)] and not part.training
+    for network, missing in ((part, unet.layer_names[len(seen) :][:1] or ["up9"]), (unet, ["up9"])):
+        with pytest.raises(ParameterError, match="is not known: choose one of down1"):
+            network.activations(inputs, missing)
+    for other in (part, make(3, 2).eval()):
+        again = other.activations(inputs, asked)
+        assert all(torch.equal(again[name], found[name]) for name in asked)
+    if "up3" in asked:
+        assert torch.equal(found["up3"], unet(inputs))
 
 
-def test_a_layer_is_the_same_alone_and_among_all():
-    unet, magnitude = network(3, 2).eval(), patches(2, 1, 16, 16)
-    everything = unet.activations(magnitude, configuration_layers("A", 3) + configuration_layers("B", 3))
-    assert len(everything) == 6
-    for name, value in everything.items():
-        assert torch.equal(unet.activations(magnitude, [name])[name], value)
-    assert torch.equal(everything["up3"], unet(magnitude))
+@pytest.mark.parametrize(("make", "shape"), BOTH)
+def test_skips_reach_the_layer_of_their_own_length(make, shape):
+    network, names = make(3, 4).eval(), ["down1", "up2", "up3"]
+    with torch.no_grad():
+        before = network.activations(draw(*shape), names)
+        network.down[1].weight.zero_()  # cuts the way to all deeper layers, the skips of which are then constant
+        network.down[1].bias.zero_()
+        after, another = (network.activations(draw(*shape, seed=seed), names) for seed in (0, 1))
+    assert torch.equal(before["down1"], after["down1"])
+    assert torch.equal(after["up2"], another["up2"])
+    assert not torch.equal(after["up3"], another["up3"])
 
 
 def test_the_first_layer_is_convolution_batch_norm_and_relu():
-    unet, magnitude = network(2, 3).eval(), patches(1, 1, 8, 8)
+    unet, magnitude = mask_u_net(2, 3).double().eval(), draw(1, 1, 8, 8).double()
     unet.down_norm[0].running_mean.fill_(0.1)
     unet.down_norm[0].running_var.fill_(4.0)
     padded = torch.nn.functional.pad(magnitude, (2, 2, 2, 2))[0, 0]
@@ -198,38 +151,53 @@ def test_the_first_layer_is_convolution_batch_norm_and_relu():
 
 @pytest.mark.parametrize(("num_layers", "dropping"), [(1, 0), (2, 1), (3, 2), (4, 3), (5, 3)])
 def test_dropout_is_on_the_first_three_up_layers_and_never_on_the_last(num_layers, dropping):
-    unet = network(num_layers, 4)
+    unet, magnitude = mask_u_net(num_layers, 4), draw(2, 1, 64, 64) + 0.1
     for norm in [*unet.down_norm, *unet.up_norm]:
         torch.nn.init.constant_(norm.weight, 0.1)
         torch.nn.init.constant_(norm.bias, 5.0)  # the ReLU lets all pass: whatever is zero was dropped
-    names = [f"{side}{level}" for side in ("down", "up") for level in range(1, num_layers + 1)]
-    magnitude = patches(2, 1, 64, 64) + 0.1
-    dropped = {name: float((value == 0).float().mean()) for name, value in unet.activations(magnitude, names).items()}
+    found = unet.activations(magnitude, unet.layer_names)
+    dropped = {name: float((value == 0).float().mean()) for name, value in found.items()}
     expected = {f"up{level}" for level in range(1, dropping + 1)}
     assert {name for name, share in dropped.items() if share > 0} == expected
     assert all(0.4 < dropped[name] < 0.6 for name in expected)
-    unet.eval()
-    assert all((value > 0).all() for value in unet.activations(magnitude, names).values())
+    assert all((value > 0).all() for value in unet.eval().activations(magnitude, unet.layer_names).values())
 
 
 def test_folding_batch_norm_into_the_convolutions_changes_no_value():
-    unet, magnitude = network(3, 4), patches(2, 1, 16, 16)
+    unet, magnitude = mask_u_net(3, 4).double(), draw(2, 1, 16, 16).double()
     for _ in range(4):
-        unet(patches(4, 1, 16, 16, seed=1))  # statistics and, below, scales other than a new network's
+        unet(draw(4, 1, 16, 16, seed=1).double())  # statistics and, below, scales other than a new network's
     for number, norm in enumerate([*unet.down_norm, *unet.up_norm]):
         torch.nn.init.normal_(norm.weight, 1.0, 0.2, torch.Generator().manual_seed(number))
         torch.nn.init.normal_(norm.bias, 0.0, 0.2, torch.Generator().manual_seed(number + 50))
-    names = configuration_layers("A", 3) + configuration_layers("B", 3)
-    expected = unet.eval().activations(magnitude, names)
-    found = unet.fuse().activations(magnitude, names)
-    for name in names:
-        torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
+    expected = unet.eval().activations(magnitude, unet.layer_names)
+    part = unet.first_layers(["up1"]).fuse().activations(magnitude, ["up1"])
+    found = unet.fuse().activations(magnitude, unet.layer_names)
+    for name, value in [*found.items(), *part.items()]:
+        torch.testing.assert_close(value, expected[name], rtol=1e-9, atol=1e-9)
     assert not [module for module in unet.modules() if isinstance(module, torch.nn.BatchNorm2d)]
 
 
-def test_a_network_describes_its_layers_by_what_they_give():
-    rows = {row.pop("name"): row for row in describe(network(2, 3), 16, 8)}
-    assert list(rows) == ["input", "down1", "down2", "up1", "up2"]
-    assert rows["down2"] == {"channels": 6, "bins": 4, "frames": 2}
-    assert rows["up1"] == {"channels": 3, "bins": 8, "frames": 4}
-    assert rows["up2"] == rows["input"] == {"channels": 1, "bins": 16, "frames": 8}
+def test_sizes_that_cannot_be_halved_are_refused():
+    images, waves = [(1, 1, 12, 16), (1, 1, 16, 12), (1, 2, 16, 16), (1, 16, 16)], [(1, 1, 12), (1, 2, 64), (1, 1, 0)]
+    for network, shapes in ((mask_u_net(3, 2), images), (wave_u_net(3, 2), waves)):
+        for shape in shapes:
+            with pytest.raises(ParameterError, match="divisible by 8 is needed by 3 layers"):
+                network(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("kind", [MaskUNet, WaveUNet])
+def test_sizes_that_make_no_network(kind):
+    for sizes, message in (((0, 1), "num_layers=0"), ((2, 0), "base_filters=0"), ((1.5, 2), "num_layers=1.5")):
+        with pytest.raises(ParameterError, match=message):
+            kind(*sizes)
+    with pytest.raises(ParameterError, match="output='masks' is not known.*did you mean 'mask'"):
+        MaskUNet(1, 1, "masks")
+
+
+def test_the_codec_network_starts_with_the_weights_of_keras():
+    for layer in wave_u_net().down:
+        limit = (6 / (15 * (layer.in_channels + layer.out_channels))) ** 0.5
+        assert layer.weight.abs().max() <= limit
+        assert float(layer.weight.detach().std()) == pytest.approx(limit / 3**0.5, rel=0.1)
+        assert not layer.bias.any()

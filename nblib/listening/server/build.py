@@ -1,27 +1,24 @@
 """A listening test out of any systems and items: level-matched, in line, with catch, training and headphone trials."""
 
-from __future__ import annotations
-
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from nblib import paths
-from nblib.audio import SAMPLE_RATES, band_limit, noise_like
+from nblib.audio import SAMPLE_RATES, band_limit, noise_like, read, resample
 from nblib.errors import ParameterError, check_choice, check_whole
 from nblib.listening.pairs import all_pairs, pairs_against
 from nblib.listening.server import manifest
-from nblib.listening.server.headphones import tone_trials
-from nblib.listening.server.levels import comparable, fade, flac, matched
+from nblib.listening.server.levels import comparable, fade, flac, matched, tone_trials
 from nblib.listening.server.manifest import QUESTIONS, HeadphoneTrial, ListeningTest
 from nblib.listening.votes import SPOILT
 from nblib.provenance import random_generator, torch_threads
 
-PAIRS_PER_CATCH, LEAST_CATCHES = 10, 2
+PAIRS_PER_CATCH, LEAST_CATCHES, HEARD_SECONDS = 10, 2, 1.0
 SPOILT_CUTOFF_HZ = 3500  # the low anchor of ITU-R BS.1534
-HEARD_SECONDS = 1.0
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff")
 
 
 def build_test(
@@ -39,37 +36,27 @@ def build_test(
 ) -> ListeningTest:
     """Write a listening test's folder: ``sounds/``, and ``test.json`` last, so that what can be loaded is complete.
 
-    Every sound is cut to its item's shortest, faded over 10 ms at both ends, brought to the reference's loudness
-    (`nblib.listening.server.levels`) and written as 16-bit FLAC named by its digest. Everything follows from the
-    arguments, bit for bit; the same test built again changes nothing.
+    Every sound is cut to its item's shortest, faded over 10 ms at both ends, brought to the reference's loudness and
+    written as 16-bit FLAC named by its digest. All follows from the arguments, bit for bit (`seed`: spoilt sounds'
+    noise, orders and sides); the same test built again changes nothing.
 
     Parameters
     ----------
-    sounds : mapping
+    sounds, sample_rate : mapping, int
         ``sounds[item][system]``: samples [shape=(n,) or (n, 2)], floating point, full scale 1, at least 0.5 s, in line
-        with the reference to 5 ms. Every item needs the same systems.
-    sample_rate : int
-        In Hz, one of `nblib.audio.SAMPLE_RATES`.
+        with the reference to 5 ms, in Hz of `nblib.audio.SAMPLE_RATES`; the same systems per item.
     name, question : str
         Title that participants see; a key of `nblib.listening.server.manifest.QUESTIONS`.
-    reference : str
-        The system that can be heard beside A and B, and that gives loudness and alignment.
-    compare_reference : bool
-        Let the reference stand behind A and B as well: MM'19 Section 7.2 does, IJCNN'20 does not.
-    baseline : str, optional
-        Pair each system with this one only; by default every pair of systems meets.
-    catch_pairs : int >= 0, optional
-        How many pairs of the reference and a spoilt one, on items in turn, tell who does not listen; by default one for
-        10 pairs, at least 2.
-    seed : int
-        Of the spoilt sounds' noise, the order of items and trials, and of what is drawn per participant.
+    reference, compare_reference : str, bool
+        The system that is at hand beside A and B; whether it stands behind them as well (MM'19 yes, IJCNN'20 no).
+    baseline, catch_pairs : str, int, optional
+        Pair each system with this one only, by default every pair meets; how many pairs of the reference and a spoilt
+        one, on items in turn, by default one for 10 pairs, at least 2.
 
     Raises
     ------
-    ParameterError
-        A name, question, number or system cannot be used; or the folder holds another test or votes.
-    AudioError
-        A sound cannot be used; the message names item and system.
+    ParameterError, AudioError
+        An argument or a sound cannot be used; or the folder holds another test or votes.
     """
     systems = _checked(name, sounds, sample_rate, seed)
     check_choice("question", question, QUESTIONS)
@@ -83,32 +70,31 @@ def build_test(
     pairs += [(order[turn % len(order)], reference, SPOILT, "catch") for turn in range(catches)]
     pairs.append((order[-1], reference, SPOILT, "training"))
     files: dict[str, bytes] = {}
-
-    def add(samples: np.ndarray) -> str:
-        content = flac(samples, sample_rate)
-        file = f"{hashlib.sha256(content).hexdigest()[:16]}.flac"
-        files[file] = content
-        return file
-
     named: dict[str, dict[str, str]] = {}
     for item, of_item in sounds.items():
         ready = comparable(item, {system: np.asarray(of_item[system]) for system in of_item}, reference, sample_rate)
         if any(own == item and kind != "test" for own, _, _, kind in pairs):
             ready[SPOILT] = fade(spoil(ready[reference], sample_rate, seed, item), sample_rate)
-        named[item] = {system: add(samples) for system, samples in matched(item, ready, reference, sample_rate).items()}
-    tones = [HeadphoneTrial(add(samples), quietest) for samples, quietest in tone_trials(sample_rate, seed)]
-    shortest = min(len(samples) for of_item in sounds.values() for samples in of_item.values()) / sample_rate
-    heard = min(HEARD_SECONDS, shortest)
+        level = matched(item, ready, reference, sample_rate)
+        named[item] = {system: _add(files, samples, sample_rate) for system, samples in level.items()}
+    checks = tone_trials(sample_rate, seed)
+    tones = [HeadphoneTrial(_add(files, samples, sample_rate), quietest) for samples, quietest in checks]
+    shortest = min(len(samples) for of_item in sounds.values() for samples in of_item.values())
+    heard = min(HEARD_SECONDS, shortest / sample_rate)
     test = ListeningTest(name, question, reference, named, pairs, tones, seed, sample_rate, heard)
     _write(folder, test, files)
     return test
 
 
-def spoil(samples: np.ndarray, sample_rate: int, *seed: str | int) -> np.ndarray:
-    """A version of samples [shape=(n,) or (n, 2)] that is clearly worse by every question.
+def _add(files: dict[str, bytes], samples: np.ndarray, sample_rate: int) -> str:
+    content = flac(samples, sample_rate)
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}.flac"
+    files[name] = content
+    return name
 
-    To it are added `nblib.audio.noise_like` it at 0 dB, then the low-pass of the low anchor of ITU-R BS.1534, 3.5 kHz.
-    """
+
+def spoil(samples: np.ndarray, sample_rate: int, *seed: str | int) -> np.ndarray:
+    """A version of samples [shape=(n,) or (n, 2)] that is clearly worse: with noise like it at 0 dB, under 3.5 kHz."""
     with torch_threads(1):
         channels = [
             band_limit(channel + noise_like(channel, "spoilt", number, *seed), sample_rate, SPOILT_CUTOFF_HZ)
@@ -120,7 +106,6 @@ def spoil(samples: np.ndarray, sample_rate: int, *seed: str | int) -> np.ndarray
 def _checked(name: str, sounds: Mapping[str, Mapping[str, np.ndarray]], sample_rate: int, seed: int) -> list[str]:
     """The systems, in the first item's order."""
     check_whole("seed", seed)
-    check_whole("sample_rate", sample_rate, 1)
     check_choice("sample_rate", str(sample_rate), map(str, SAMPLE_RATES))
     if not sounds:
         raise ParameterError("sounds={}: there is no item; at least one is needed")
@@ -132,10 +117,8 @@ def _checked(name: str, sounds: Mapping[str, Mapping[str, np.ndarray]], sample_r
             raise ParameterError(f"{kind} {text!r}: a name without path separators is needed; rename it")
     if SPOILT in every:
         raise ParameterError(f"system {SPOILT!r}: the name is taken by the catch pairs; choose another")
-    for item, of_item in sounds.items():
-        for system in every:
-            if system not in of_item:
-                raise ParameterError(f"item {item!r}: system {system!r} is missing; every item needs every system")
+    for item, system in ((item, system) for item in sounds for system in every if system not in sounds[item]):
+        raise ParameterError(f"item {item!r}: system {system!r} is missing; every item needs every system")
     return every
 
 
@@ -153,3 +136,44 @@ def _write(folder: Path, test: ListeningTest, files: Mapping[str, bytes]) -> Non
         if not place.is_file() or place.read_bytes() != content:
             with paths.whole(place) as temporary:
                 temporary.write_bytes(content)
+
+
+def read_systems(folder: Path, log: Callable[[str], None] = print) -> tuple[dict[str, dict[str, np.ndarray]], int]:
+    """``sounds[item][system]`` from ``<folder>/<system>/<item>.wav`` (or FLAC, OGG, MP3, ...), and their rate in Hz.
+
+    Samples are float32 [shape=(n,) or (n, 2)], resampled to the highest rate among them, so that nothing that a system
+    kept is lost; `log` is told. `ParameterError` where an item is not in all systems, or twice in one.
+    """
+    found = {(path.stem, path.parent.name): read(path, mono=False) for path in _files(folder)}
+    rates = [rate for _, rate in found.values()]
+    highest = max(rates)
+    for rate in sorted(set(rates) - {highest}):
+        log(f"{folder}: {rates.count(rate)} of {len(rates)} files at {rate} Hz are resampled to {highest} Hz")
+    sounds: dict[str, dict[str, np.ndarray]] = {}
+    for (item, system), (samples, rate) in found.items():
+        channels = resample(samples, rate, highest)
+        sounds.setdefault(item, {})[system] = channels[0] if len(channels) == 1 else np.ascontiguousarray(channels.T)
+    return sounds, highest
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every item's file in every system, by item and system."""
+    if not folder.is_dir():
+        raise ParameterError(f"{folder}: no such folder; it should hold a folder per system")
+    systems = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    names = ", ".join(path.name for path in systems) or "none"
+    if len(systems) < 2:
+        raise ParameterError(f"{folder}: at least two systems are needed, a folder of sound files each; found: {names}")
+    files: dict[str, dict[str, Path]] = {}
+    for system in systems:
+        for path in sorted(system.iterdir()):
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+                twin = files.setdefault(path.stem, {}).setdefault(system.name, path)
+                if twin != path:
+                    raise ParameterError(f"{path}: {twin.name} is the same item; keep one of the two")
+    if not files:
+        raise ParameterError(f"{folder}: no sound files in {names}")
+    for item, system in ((item, system) for item in sorted(files) for system in systems):
+        if system.name not in files[item]:
+            raise ParameterError(f"{system}: item {item!r} is missing, which system {min(files[item])!r} has; add it")
+    return [path for _, of_item in sorted(files.items()) for path in of_item.values()]

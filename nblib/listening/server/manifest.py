@@ -1,7 +1,5 @@
 """What a listening test consists of: a folder with ``test.json`` and its sounds, built, served and exported."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re
@@ -9,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nblib.errors import ParameterError, check_choice
+from nblib.listening.votes import KINDS
 
 FILE, SOUNDS = "test.json", "sounds"
 VOTES = "votes.sqlite"  # the server's, unless it is told another database
@@ -31,23 +30,17 @@ class HeadphoneTrial:
 
 @dataclass(frozen=True)
 class ListeningTest:
-    """A test of paired comparisons.
+    """A test of paired comparisons."""
 
-    ``name`` is its title; ``question`` a key of `QUESTIONS`; ``reference`` the system that can be heard beside A and B;
-    ``sounds[item][system]`` a file under ``sounds/``, named by its content's digest, so that it tells nothing of the
-    system; ``pairs`` are (item, system_a, system_b, kind); ``seed`` is of what is drawn per participant;
-    ``sample_rate`` in Hz; A and B must each have sounded for ``minimum_heard_seconds`` before a choice is taken.
-    """
-
-    name: str
-    question: str
-    reference: str
-    sounds: dict[str, dict[str, str]]
-    pairs: list[tuple[str, str, str, str]]
+    name: str  # the title
+    question: str  # a key of `QUESTIONS`
+    reference: str  # the system that can be heard beside A and B
+    sounds: dict[str, dict[str, str]]  # by item and system: files named by their digests, which tell no system
+    pairs: list[tuple[str, str, str, str]]  # item, system_a, system_b, kind
     headphone_trials: list[HeadphoneTrial]
-    seed: int
-    sample_rate: int
-    minimum_heard_seconds: float = 1.0
+    seed: int  # of what is drawn per participant
+    sample_rate: int  # Hz
+    minimum_heard_seconds: float = 1.0  # of A and B each, before a choice is taken
 
     def as_text(self) -> str:
         """The content of ``test.json``."""
@@ -59,19 +52,18 @@ def load(folder: Path) -> ListeningTest:
     path = folder / FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ParameterError(f"{path}: not there; make a test by python -m nblib listen build") from None
-    except (ValueError, OSError) as error:
-        raise ParameterError(f"{path}: cannot be read ({error}); build the test again") from error
-    if not isinstance(content, dict) or content.pop("version", None) != VERSION:
-        raise ParameterError(f"{path}: no listening test of version {VERSION}; build the test again")
-    try:
+        if not isinstance(content, dict) or content.pop("version", None) != VERSION:
+            raise ValueError(f"it is no listening test of version {VERSION}")
         content["pairs"] = [(item, a, b, kind) for item, a, b, kind in content["pairs"]]
         content["headphone_trials"] = [HeadphoneTrial(**trial) for trial in content["headphone_trials"]]
         test = ListeningTest(**content)
         check_choice("question", test.question, QUESTIONS)
         names = [test.sounds[item][system] for item, a, b, _ in test.pairs for system in (a, b, test.reference)]
-    except (KeyError, TypeError, ValueError) as error:
+        for *_, kind in test.pairs:
+            check_choice("kind", kind, KINDS)
+    except FileNotFoundError:
+        raise ParameterError(f"{path}: not there; make a test by python -m nblib listen build") from None
+    except (KeyError, TypeError, ValueError, OSError) as error:
         raise ParameterError(f"{path}: {type(error).__name__} {error}; build the test again") from error
     for name in [*names, *(trial.sound for trial in test.headphone_trials)]:
         if not re.fullmatch(r"[0-9a-f]{16}\.flac", str(name)) or not (folder / SOUNDS / name).is_file():

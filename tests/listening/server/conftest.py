@@ -1,7 +1,5 @@
 """The small listening test, made once and copied for each test."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from people import make_test
+from helpers.listening import make_test
 
 from nblib.listening.server import create_app
 

@@ -1,7 +1,5 @@
 """What is stored: order, one vote a trial, tables, other databases; and what neither crowd nor crash may change."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os
@@ -18,13 +16,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
-from people import Person, free_port, make_test, served, start_server
+from helpers.listening import Person, free_port, make_test, served, start_server
 
 from nblib.errors import ParameterError
-from nblib.listening import manifest
-from nblib.listening.pairs import presented
-from nblib.listening.server import create_app, serve, stored_participants, stored_votes
-from nblib.listening.votes import check_votes
+from nblib.listening import presented, read_votes, write_table
+from nblib.listening.server import create_app, manifest, serve, stored_participants, stored_votes
+from nblib.listening.server.store import participants
 
 Answer = Callable[[FlaskClient, str], dict]
 ROUND = ["a", "dont_know", "b"]
@@ -38,21 +35,28 @@ def finish(client: FlaskClient, answer: Answer, choice: str = "a") -> dict:
     return state
 
 
+def confirmed_answers(folder: Path) -> list[tuple[int, str]]:
+    with sqlite3.connect(folder / "votes.sqlite") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        rows = database.execute(
+            "SELECT participant, choice FROM answers WHERE choice <> 'skipped' ORDER BY answered_at"
+        )
+        return rows.fetchall()
+
+
 def test_headphones_then_training_then_pairs(started: FlaskClient, answer: Answer) -> None:
     seen = []
     state = started.get("/api/state").json
     while state["trial"]:
-        trial = state["trial"]
+        trial, following = state["trial"], state["next"]
         seen.append((trial["phase"], trial["number"], trial["of"]))
-        following = state["next"]
         state = answer(started, "1" if trial["phase"] == "headphones" else "b")
         assert (following or {}).get("id") == (state["trial"] or {}).get("id")
-    expected = (
-        [("headphones", k, 6) for k in range(1, 7)] + [("training", 1, 1)] + [("pair", k, 7) for k in range(1, 8)]
-    )
-    assert seen == expected
+    checks = [("headphones", k, 6) for k in range(1, 7)]
+    assert seen == [*checks, ("training", 1, 1), *(("pair", k, 7) for k in range(1, 8))]
     assert state["answered"] == state["pairs"] == 7
-    assert state["next"] is None
+    state.pop("stored")
+    assert started.post("/api/start", json={"name": "Ada"}).json == state  # the end stays the end
 
 
 def test_order_and_sides_are_those_drawn_for_the_participant(app: Flask, folder: Path, answer: Answer) -> None:
@@ -63,14 +67,17 @@ def test_order_and_sides_are_those_drawn_for_the_participant(app: Flask, folder:
         finish(client, answer)
     votes = stored_votes(folder)
     columns = ["item", "system_a", "system_b", "kind"]
-    counted = pd.concat([test.pair_table("test"), test.pair_table("catch")])
+    pairs = pd.DataFrame(test.pairs, columns=columns)
+    parts = [
+        pairs[pairs["kind"] == "training"],
+        pairs[pairs["kind"] != "training"].sort_values("kind", ascending=False),
+    ]
     for number in (1, 2, 3):
         own = votes[votes["participant"] == f"p{number:03d}"]
-        expected = pd.concat([presented(part, test.seed, number) for part in (test.pair_table("training"), counted)])
+        expected = pd.concat([presented(part, test.seed, number) for part in parts])
         assert own[columns].to_numpy().tolist() == expected[columns].to_numpy().tolist()
         assert own["position"].tolist() == list(range(1, 9))
-    orders = {tuple(map(tuple, own[columns].to_numpy())) for _, own in votes.groupby("participant")}
-    assert len(orders) == 3
+    assert len({tuple(map(tuple, own[columns].to_numpy())) for _, own in votes.groupby("participant")}) == 3
 
 
 def test_the_tables(started: FlaskClient, app: Flask, folder: Path, answer: Answer) -> None:
@@ -80,18 +87,17 @@ def test_the_tables(started: FlaskClient, app: Flask, folder: Path, answer: Answ
         answer(started, choice)
     app.test_client().post("/api/start", json={"name": "=cmd|' /C calc'!A0"})
     votes, people = stored_votes(folder), stored_participants(folder)
-    assert check_votes(votes)["choice"].tolist() == ["a", "b", "dont_know"]
+    write_table(folder / "votes.csv", votes)
+    pd.testing.assert_frame_equal(read_votes(folder / "votes.csv"), votes, check_dtype=False)
+    assert votes["choice"].tolist() == ["a", "b", "dont_know"]
     assert votes["kind"].tolist()[0] == "training"
-    assert set(votes["question"]) == {"quality"}
-    assert set(votes["judge"]) == {"people"}
-    assert votes["seconds"].tolist() == [2.5] * 3
+    assert votes[["question", "judge", "seconds"]].drop_duplicates().to_numpy().tolist() == [["quality", "people", 2.5]]
     assert votes["answered_at"].str.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00").all()
     assert votes["answered_at"].is_monotonic_increasing
-    assert people["participant"].tolist() == ["p001", "p002"]
-    assert people["name"].tolist() == ["Ada", "=cmd|' /C calc'!A0"]
-    assert people["answered"].tolist() == [2, 0]  # the training pair does not count
-    assert people["finished_at"].tolist() == ["", ""]
-    assert people["headphones"].tolist() == ["failed", ""]
+    assert people.drop(columns="started_at").to_numpy().tolist() == [
+        ["p001", "Ada", "", 2, "failed"],  # the training pair does not count
+        ["p002", "=cmd|' /C calc'!A0", "", 0, ""],
+    ]
     finish(started, answer)
     people = stored_participants(folder)
     assert people["finished_at"][0] == stored_votes(folder)["answered_at"].iloc[-1]
@@ -100,24 +106,21 @@ def test_the_tables(started: FlaskClient, app: Flask, folder: Path, answer: Answ
 
 def test_tables_of_a_test_that_nobody_has_taken(folder: Path) -> None:
     votes, people = stored_votes(folder), stored_participants(folder)
-    assert votes.empty and people.empty
+    assert votes.empty and people.empty and votes["seconds"].dtype == float
     kinds = ["participant", "item", "system_a", "system_b", "choice", "kind", "question", "judge"]
     assert votes.columns.tolist() == [*kinds, "position", "seconds", "answered_at", "headphones"]
-    assert people.columns.tolist() == ["participant", "name", "started_at", "finished_at", "answered", "headphones"]
-    assert votes["seconds"].dtype == float
 
 
-@pytest.mark.parametrize(("wrong", "result"), [(0, "passed"), (1, "passed"), (2, "failed"), (6, "failed")])
+@pytest.mark.parametrize(("wrong", "result"), [(0, "passed"), (1, "passed"), (2, "failed")])
 def test_five_of_six_pass_the_headphone_check(
-    started: FlaskClient, folder: Path, answer: Answer, wrong: int, result: str
+    app: Flask, started: FlaskClient, folder: Path, answer: Answer, wrong: int, result: str
 ) -> None:
-    with sqlite3.connect(folder / "votes.sqlite") as database:
-        right = [
-            row[0]
-            for row in database.execute("SELECT expected FROM trials WHERE kind = 'headphones' ORDER BY position")
-        ]
-    for index, tone in enumerate(right):
-        answer(started, "123"[int(tone) % 3] if index < wrong else tone)
+    store = app.extensions["store"]
+    quietest = {trial.sound: trial.quietest for trial in store.test.headphone_trials}
+    with store.engine.connect() as connection:
+        trials = store.trials(connection.execute(sa.select(participants)).one())
+    for index, trial in enumerate(trials[:6]):
+        answer(started, "123"[(quietest[trial.item] - (index >= wrong)) % 3])
     answer(started, "a")
     assert stored_participants(folder)["headphones"].tolist() == [result]
     assert stored_votes(folder)["headphones"].tolist() == [result]
@@ -125,81 +128,58 @@ def test_five_of_six_pass_the_headphone_check(
 
 def test_no_headphones_is_stored_and_nobody_is_thrown_out(started: FlaskClient, folder: Path, answer: Answer) -> None:
     answer(started, "1")
-    assert started.post("/api/headphones/skip", json={}).json["trial"]["phase"] == "training"
-    state = started.post("/api/headphones/skip", json={}).json
-    assert state["trial"]["phase"] == "training"
+    for _ in range(2):
+        assert started.post("/api/headphones/skip", json={}).json["trial"]["phase"] == "training"
     answer(started, "a")
     assert stored_votes(folder)["headphones"].tolist() == ["skipped"]
-
-
-def test_a_test_without_headphone_check(tmp_path: Path, answer: Answer) -> None:
-    make_test(tmp_path / "test", items=1, checks=0)
-    client = create_app(tmp_path / "test").test_client()
+    make_test(folder / "without", items=1, checks=0)
+    client = create_app(folder / "without").test_client()
     assert client.post("/api/start", json={"name": "Ada"}).json["trial"]["phase"] == "training"
     assert finish(client, answer)["answered"] == 4
-    assert set(stored_votes(tmp_path / "test")["headphones"]) == {"skipped"}
+    assert set(stored_votes(folder / "without")["headphones"]) == {"skipped"}
 
 
-def test_the_first_answer_counts(started: FlaskClient, folder: Path) -> None:
+def test_the_first_answer_counts_and_only_the_present_trial_may_be_answered(started: FlaskClient, folder: Path) -> None:
     state = started.post("/api/headphones/skip", json={}).json
-    path = f"/api/trials/{state['trial']['id']}/answer"
-    first = started.post(path, json={"choice": "a", "seconds": 1.00049999})
-    again = started.post(path, json={"choice": "b", "seconds": 9})
+    first_path, later_path = (f"/api/trials/{state[which]['id']}/answer" for which in ("trial", "next"))
+    assert started.post(later_path, json={"choice": "a", "seconds": 1}).status_code == 409
+    assert started.get("/api/state").json == state
+    first = started.post(first_path, json={"choice": "a", "seconds": 1.00049999})
+    again = started.post(first_path, json={"choice": "b", "seconds": 9})
     assert first.status_code == again.status_code == 200
     assert again.json == first.json
     assert again.json["stored"] == {"trial": state["trial"]["id"], "choice": "a"}
     assert stored_votes(folder)[["choice", "seconds"]].to_numpy().tolist() == [["a", 1.0]]
 
 
-def test_only_the_present_trial_may_be_answered(started: FlaskClient, folder: Path) -> None:
-    state = started.post("/api/headphones/skip", json={}).json
-    later = started.post(f"/api/trials/{state['next']['id']}/answer", json={"choice": "a", "seconds": 1.00049999})
-    assert later.status_code == 409
-    assert started.get("/api/state").json == state
-    assert stored_votes(folder).empty
-
-
-def test_the_end_stays_the_end(started: FlaskClient, folder: Path, answer: Answer) -> None:
-    state = finish(started, answer)
-    state.pop("stored")
-    assert started.get("/api/state").json == state
-    assert started.post("/api/start", json={"name": "Ada"}).json == state
-    assert len(stored_participants(folder)) == 1
-
-
-def test_sixteen_threads_post_one_vote(folder: Path) -> None:
+def test_eight_tabs_post_one_vote_at_once(folder: Path) -> None:
     with served(folder) as port:
-        person = Person(port)
-        person.start("Ada")
-        person.post("/api/headphones/skip", {})
-        trial = person.state["trial"]["id"]
+        tabs = [Person(port) for _ in range(8)]
+        tabs[0].start("Ada")
+        tabs[0].post("/api/headphones/skip", {})
 
         def vote(index: int) -> str:
-            tab = Person(port)
-            tab.cookie = person.cookie
-            tab.post(f"/api/trials/{trial}/answer", {"choice": ROUND[index % 3], "seconds": index})
-            tab.close()
-            assert tab.state["stored"]["trial"] == trial
-            return tab.state["stored"]["choice"]
+            tabs[index].cookie, tabs[index].state = tabs[0].cookie, tabs[0].state
+            tabs[index].answer(ROUND[index % 3])
+            return tabs[index].state["stored"]["choice"]
 
-        with ThreadPoolExecutor(16) as pool:
-            told = set(pool.map(vote, range(16)))
+        with ThreadPoolExecutor(8) as pool:
+            told = set(pool.map(vote, range(8)))
     assert stored_votes(folder)["choice"].tolist() == list(told)
 
 
 def test_votes_that_were_confirmed_outlive_a_killed_server(folder: Path) -> None:
     port = free_port()
-    confirmed: list[tuple[str, str]] = []
+    confirmed: list[tuple[int, str]] = []
     server = start_server(folder, port)
     person = Person(port)
     person.start("Ada")
     person.post("/api/headphones/skip", {})
     try:
         for count in range(8):
-            trial = person.state["trial"]["id"]
             person.answer(ROUND[count % 3])
-            confirmed.append((trial, ROUND[count % 3]))
-            if count in (0, 1, 4, 6):
+            confirmed.append((1, ROUND[count % 3]))
+            if count in (0, 5):
                 server.kill()
                 server.join()
                 assert server.exitcode == -signal.SIGKILL
@@ -212,39 +192,32 @@ def test_votes_that_were_confirmed_outlive_a_killed_server(folder: Path) -> None
     finally:
         server.kill()
         server.join()
-    with sqlite3.connect(folder / "votes.sqlite") as database:
-        rows = database.execute("SELECT trial, choice FROM answers WHERE choice <> 'skipped' ORDER BY answered_at")
-        assert rows.fetchall() == confirmed
+    assert confirmed_answers(folder) == confirmed
     assert person.state["trial"] is None
 
 
 def test_a_server_that_is_killed_amid_votes_loses_none_that_it_confirmed(folder: Path) -> None:
     port = free_port()
     server = start_server(folder, port)
-    people = [Person(port) for _ in range(8)]
-    confirmed: list[str] = []
+    confirmed: list[int] = []
 
     def take_part(person: Person) -> None:
         try:
             person.start("x")
             person.post("/api/headphones/skip", {})
             while person.state["trial"]:
-                trial = person.state["trial"]["id"]
                 person.answer("a")
-                confirmed.append(trial)
+                confirmed.append(1)
                 if len(confirmed) >= 30:
                     server.kill()
         except (OSError, http.client.HTTPException):  # refused, reset, or broken off within an answer
             return
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(take_part, people))
+        list(pool.map(take_part, [Person(port) for _ in range(8)]))
     server.join()
-    with sqlite3.connect(folder / "votes.sqlite") as database:
-        stored = [row[0] for row in database.execute("SELECT trial FROM answers WHERE choice = 'a'")]
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert len(confirmed) >= 30
-    assert set(confirmed) <= set(stored)
+    assert len(confirmed_answers(folder)) >= len(confirmed)
 
 
 def test_two_hundred_participants_at_once(folder: Path) -> None:
@@ -252,11 +225,9 @@ def test_two_hundred_participants_at_once(folder: Path) -> None:
         person = Person(port)
         person.start(f"person {index}")
         person.post("/api/headphones/skip", {})
-        given = []
-        for count in range(3):
-            choice = ROUND[(index + count) % 3]
+        given = [(f"person {index}", ROUND[(index + count) % 3]) for count in range(3)]
+        for _, choice in given:
             person.answer(choice)
-            given.append((f"person {index}", choice))
         person.close()
         return given
 
@@ -276,53 +247,37 @@ def raw(port: int, text: bytes) -> bytes:
         return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
-@pytest.mark.parametrize("size", [5_000, 100_000])
-def test_a_large_body_in_chunks(folder: Path, size: int) -> None:
+def test_large_bodies_ways_out_and_a_clean_stop(folder: Path) -> None:
     head = b"POST /api/start HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    content = b'{"name": "' + b"x" * size + b'"}'
-    with served(folder) as port:
+    port = free_port()
+    server = start_server(folder, port)
+    for size in (5_000, 100_000):
+        content = b'{"name": "' + b"x" * size + b'"}'
         chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
         assert raw(port, chunked).startswith(b"HTTP/1.1 413")
         assert raw(port, head + b"Content-Length: %d\r\n\r\n%s" % (len(content), content)).startswith(b"HTTP/1.1 413")
-        for path in (
-            b"/static/../app.py",
-            b"/static/../../votes.py",
-            b"/../../etc/passwd",
-            b"/audio/x/../../votes.sqlite",
-        ):
-            answer = raw(port, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            assert answer.startswith(b"HTTP/1.1 404"), path
-        assert b"\r\nServer:" not in answer
+    answer = raw(port, b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert b"\r\nServer:" not in answer
     assert stored_participants(folder).empty
-
-
-def test_a_stop_by_ctrl_c_is_clean(folder: Path) -> None:
-    server = start_server(folder, free_port())
     assert server.pid is not None
     os.kill(server.pid, signal.SIGINT)
     server.join(30)
     assert server.exitcode == 0
 
 
-def test_where_to_go_is_printed(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Stopped:
-        def run(self) -> None:
-            return
-
-    monkeypatch.setattr("nblib.listening.server.serving.create_server", lambda *_, **__: Stopped())
-    serve(folder, port=8123)
+@pytest.mark.parametrize(
+    ("host", "port", "place"),
+    [("127.0.0.1", 8123, "127.0.0.1:8123"), ("::1", 8000, "[::1]:8000"), ("0.0.0.0", 80, ":80")],
+)
+def test_where_to_go_is_printed(folder: Path, capsys, monkeypatch, host: str, port: int, place: str) -> None:
+    stopped = type("Stopped", (), {"run": lambda self: None})
+    monkeypatch.setattr("nblib.listening.server.app.create_server", lambda *_, **__: stopped())
+    serve(folder, host, port)
     out = capsys.readouterr().out
-    assert "http://127.0.0.1:8123/" in out
-    assert str(folder / "votes.sqlite") in out
-    assert "Ctrl-C" in out
-    assert f"listen export {folder}" in out
-    assert "Warning" not in out
-    serve(folder, host="::1")
-    assert "http://[::1]:8000/" in capsys.readouterr().out
-    serve(folder, host="0.0.0.0")
-    assert "Warning: anyone" in capsys.readouterr().out
+    assert f"{place}/ in a browser" in out and str(folder / "votes.sqlite") in out
+    assert "Ctrl-C" in out and f"listen export {folder}" in out
+    assert ("Warning: anyone" in out) == (host == "0.0.0.0")
 
 
 def test_addresses_where_nobody_can_listen(folder: Path) -> None:
@@ -332,45 +287,26 @@ def test_addresses_where_nobody_can_listen(folder: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ParameterError, match=f"port={port}: cannot listen there .*in use.*choose another port"):
             serve(folder, port=port)
-    for host in ("no such host", "192.0.2.1"):
-        with pytest.raises(ParameterError, match=f"host='{host}', port=8000: cannot listen there"):
-            serve(folder, host=host)
-    for port in (70_000, 0, -1):
-        with pytest.raises(ParameterError, match=f"port={port}: a port is a number from 1 to 65535"):
-            serve(folder, port=port)
+    with pytest.raises(ParameterError, match="port=70000: a port is a number from 1 to 65535"):
+        serve(folder, port=70_000)
 
 
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
         ("votes", "is no database address: write it as sqlite"),
-        ("sqlite://", "in memory only: name a file"),
         ("sqlite:///:memory:", "in memory only: name a file"),
-        ("nonsense://user:pass@host/name", "cannot be used .*driver is installed"),
         ("postgresql+nodriver://user:pass@host/name", "cannot be used .*driver is installed"),
         ("sqlite:////no/such/folder/votes.sqlite", "cannot be used .*place exists"),
     ],
 )
 def test_databases_that_cannot_be_used(folder: Path, address: str, reason: str) -> None:
-    for use in (create_app, stored_votes, stored_participants):
-        with pytest.raises(ParameterError, match=reason) as caught:
-            use(folder, address)
-        assert "pass@" not in str(caught.value)
-
-
-def test_a_file_that_is_no_database(folder: Path) -> None:
+    with pytest.raises(ParameterError, match=reason) as caught:
+        stored_votes(folder, address)
+    assert "pass@" not in str(caught.value)
     (folder / "votes.sqlite").write_text("not a database, but long enough to have been one " * 9)
     with pytest.raises(ParameterError, match="votes.sqlite.*not a database"):
         serve(folder)
-
-
-def test_another_database(folder: Path, tmp_path: Path, answer: Answer) -> None:
-    address = f"sqlite:///{tmp_path / 'elsewhere.db'}"
-    client = create_app(folder, address).test_client()
-    client.post("/api/start", json={"name": "Ada"})
-    finish(client, answer)
-    assert len(stored_votes(folder, address)) == 8
-    assert stored_votes(folder).empty
 
 
 def test_votes_on_two_tests_are_never_mixed(folder: Path, started: FlaskClient, answer: Answer) -> None:
@@ -384,19 +320,14 @@ def test_votes_on_two_tests_are_never_mixed(folder: Path, started: FlaskClient, 
     assert len(stored_votes(folder)) == 8
 
 
-def test_sqlite_keeps_votes_through_a_power_cut(app: Flask) -> None:
-    with app.extensions["store"].engine.connect() as connection:
+def test_a_vote_that_cannot_be_stored_is_not_confirmed(started: FlaskClient, app: Flask, folder: Path) -> None:
+    with app.extensions["store"].engine.connect() as connection:  # and what is confirmed lasts through a power cut
         pragmas = ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
         assert [connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in pragmas] == ["wal", 2, 20_000, 1]
-
-
-def test_a_vote_that_cannot_be_stored_is_not_confirmed(started: FlaskClient, app: Flask, folder: Path) -> None:
     state = started.post("/api/headphones/skip", json={}).json
     path = f"/api/trials/{state['trial']['id']}/answer"
-    with sqlite3.connect(folder / "votes.sqlite") as database:
-        database.execute("ALTER TABLE answers RENAME TO away")
-    assert started.post(path, json={"choice": "a", "seconds": 1.00049999}).status_code == 503
-    with sqlite3.connect(folder / "votes.sqlite") as database:
-        database.execute("ALTER TABLE away RENAME TO answers")
-    assert started.post(path, json={"choice": "a", "seconds": 1.00049999}).status_code == 200
+    for old, new, status in (("answers", "away", 503), ("away", "answers", 200)):
+        with sqlite3.connect(folder / "votes.sqlite") as database:
+            database.execute(f"ALTER TABLE {old} RENAME TO {new}")
+        assert started.post(path, json={"choice": "a", "seconds": 1}).status_code == status
     assert stored_votes(folder)["choice"].tolist() == ["a"]

@@ -1,0 +1,241 @@
+"""Votes written by hand, simulated and drawn; sounds; a small test, its server, and people who talk to it over HTTP."""
+
+import hashlib
+import http.client
+import json
+import multiprocessing
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import combinations
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.signal
+import soundfile
+from hypothesis import strategies as st
+
+from nblib.listening.server import build_test, manifest, serve
+from nblib.listening.server.manifest import HeadphoneTrial, ListeningTest
+from nblib.listening.votes import COLUMNS
+from nblib.provenance import random_generator
+
+# Votes
+
+WORDS = {"a": "a", "b": "b", "-": "dont_know"}
+OPPOSITE = {"a": "b", "b": "a", "dont_know": "dont_know"}
+
+
+def votes(choices: dict[str, str], a: str = "codec", b: str = "l1", **columns: object) -> pd.DataFrame:
+    """One letter per vote of a participant on `a` against `b`: a, b or - for "I don't know"."""
+    rows = [(name, f"item{n}", WORDS[letter]) for name, letters in choices.items() for n, letter in enumerate(letters)]
+    table = pd.DataFrame(rows, columns=["participant", "item", "choice"])
+    return table.assign(**({"system_a": a, "system_b": b, "kind": "test"} | columns))
+
+
+def swapped(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    """The same votes with the sides changed in `rows` [shape=(n,)]."""
+    return table.assign(
+        system_a=table["system_b"].where(rows, table["system_a"]),
+        system_b=table["system_a"].where(rows, table["system_b"]),
+        choice=table["choice"].map(OPPOSITE).where(rows, table["choice"]),
+    )
+
+
+def simulated(
+    generator: np.random.Generator,
+    strengths: list[float],
+    nu: float,
+    participants: int,
+    items: int,
+    differ: float = 0.0,
+) -> pd.DataFrame:
+    """Votes drawn from Davidson's model; participants' own log-strengths scatter about `strengths` by `differ`."""
+    pairs = np.array(list(combinations(range(len(strengths)), 2)))
+    own = np.array(strengths) + differ * generator.standard_normal((participants, len(strengths)))
+    one, other = own[:, pairs[:, 0]], own[:, pairs[:, 1]]
+    weights = np.exp(np.stack([one, other, np.log(nu) + (one + other) / 2]))
+    limits = np.cumsum(weights / weights.sum(axis=0), axis=0)[:2, ..., None]
+    answers = (generator.random((participants, len(pairs), items)) > limits).sum(axis=0)
+    who, pair, item = (index.ravel() for index in np.indices(answers.shape))
+    return pd.DataFrame(
+        {
+            "participant": np.char.add("p", who.astype(str)),
+            "item": item.astype(str),
+            "system_a": np.char.add("s", pairs[pair, 0].astype(str)),
+            "system_b": np.char.add("s", pairs[pair, 1].astype(str)),
+            "choice": np.array(["a", "b", "dont_know"])[answers.ravel()],
+            "kind": "test",
+        }
+    )
+
+
+@st.composite
+def drawn_votes(draw: st.DrawFn) -> pd.DataFrame:
+    """Up to 30 votes of up to four participants on up to three systems."""
+    vote = st.tuples(
+        st.sampled_from(["ann", "bob", "cid", "dora"]),
+        st.sampled_from(["x", "y"]),
+        st.permutations(["codec", "l1", "original"]),
+        st.sampled_from(list(OPPOSITE)),
+    )
+    rows = draw(st.lists(vote, min_size=1, max_size=30))
+    return pd.DataFrame([(who, item, *pair[:2], choice, "test") for who, item, pair, choice in rows], columns=COLUMNS)
+
+
+# Sounds
+
+RATE = 16_000
+
+
+def bursts(seconds: float, *seed: str | int, channels: int = 1) -> np.ndarray:
+    """Samples [shape=(n,) or (n, 2)], peak under 0.5."""
+    generator = random_generator("heard", *seed)
+    n = round(seconds * RATE)
+    envelope = np.repeat(generator.uniform(0.05, 1, n // 1600 + 1), 1600)[:n]
+    coloured = scipy.signal.lfilter([1], [1, -0.9], generator.standard_normal((channels, n))) * envelope
+    samples = 0.4 * coloured / np.abs(coloured).max()
+    return samples[0] if channels == 1 else samples.T
+
+
+def _systems(seconds: float, *seed: str | int, channels: int = 1) -> dict[str, np.ndarray]:
+    original = bursts(seconds, *seed, channels=channels)
+    noise = random_generator("heard noise", *seed).standard_normal(original.shape)
+    low = scipy.signal.firwin(101, 3000, fs=RATE)
+    dull = scipy.signal.convolve(original.T, low if channels == 1 else low[None], "same").T
+    return {"original": original, "fine": 0.2 * original, "dull": 1.5 * dull, "noisy": original + 0.05 * noise}
+
+
+def items(count: int = 3, seconds: float = 1.0, channels: int = 1) -> dict[str, dict[str, np.ndarray]]:
+    """So many items, each as it is, softer, low-passed and noisy."""
+    names = ("alpha", "beta", "gamma", "delta", "epsilon")[:count]
+    return {name: _systems(seconds, name, channels=channels) for name in names}
+
+
+def built(folder: Path, **options: object) -> ListeningTest:
+    """A small test in `folder`."""
+    arguments = {"name": "A test", "question": "quality"} | options
+    return build_test(folder, items(), RATE, **arguments)  # type: ignore[arg-type]
+
+
+# The page
+
+NAME = "Codecs & <b>music</b>"
+TONES_HZ = {"original": 400, "spoilt": 700, "system0": 1000, "system1": 1300, "system2": 1600, "system3": 1900}
+TONES_HZ["system4"] = 2200
+# A browser, if one is found, and how it starts: silent to the outside, and free to play before any click.
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required"
+).split()
+
+
+def make_test(folder: Path, items: int = 2, systems: int = 3, checks: int = 6, minimum: float = 0.05) -> ListeningTest:
+    """A test in `folder`: each system is a tone of its own, so that what is heard tells who sounds."""
+    (folder / manifest.SOUNDS).mkdir(parents=True)
+    names = ["original", "spoilt", *(f"system{k}" for k in range(systems))]
+    labels = ["practice", *(f"item{k}" for k in range(items))]
+    sounds = {
+        item: {name: _put(folder, _tone(TONES_HZ[name], 0.2 + 0.01 * index)) for name in names}
+        for index, item in enumerate(labels)
+    }
+    pairs = [("practice", "system0", "system1", "training"), (labels[1], "original", "spoilt", "catch")]
+    pairs += [(item, *pair, "test") for item in labels[1:] for pair in combinations(names[2:], 2)]
+    heard = [HeadphoneTrial(_put(folder, _three_tones(k, k % 3)), k % 3 + 1) for k in range(checks)]
+    test = ListeningTest(NAME, "quality", "original", sounds, pairs, heard, 11, RATE, minimum)
+    (folder / manifest.FILE).write_text(test.as_text())
+    return test
+
+
+def _tone(frequency: float, level: float, seconds: float = 0.5) -> np.ndarray:
+    return level * np.sin(2 * np.pi * frequency * np.arange(round(seconds * RATE)) / RATE)
+
+
+def _three_tones(index: int, quietest: int) -> np.ndarray:
+    levels = [0.1 if k == quietest else 0.2 for k in range(3)]
+    return np.concatenate([_tone(200 + index, level, 0.04) for level in levels])
+
+
+def _put(folder: Path, samples: np.ndarray) -> str:
+    path = folder / manifest.SOUNDS / "new.flac"
+    soundfile.write(path, samples, RATE, subtype="PCM_16")
+    name = f"{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.flac"
+    path.rename(path.with_name(name))
+    return name
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_server(folder: Path, port: int) -> BaseProcess:
+    """`serve` in a process of its own, ready for requests; forked where nblib is imported, which takes seconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["nblib.listening.server.app"])
+    process = context.Process(target=serve, args=(folder, "127.0.0.1", port), daemon=True)
+    process.start()
+    for _ in range(600):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return process
+        except OSError:
+            assert process.is_alive(), f"the server ended with {process.exitcode}"
+            time.sleep(0.05)
+    raise TimeoutError(f"nobody listens on port {port}")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[int]:
+    """The port on which the test in `folder` is served."""
+    port = free_port()
+    process = start_server(folder, port)
+    try:
+        yield port
+    finally:
+        process.kill()
+        process.join()
+
+
+class Person:
+    """A participant with one connection, which is opened anew where the server closed it."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.cookie = ""
+        self.state: dict = {}
+
+    def request(self, method: str, path: str, content: object = None) -> tuple[int, bytes]:
+        """Status and body of one request."""
+        headers = {"Cookie": self.cookie, "Content-Type": "application/json"}
+        self.connection.request(method, path, None if content is None else json.dumps(content), headers)
+        response = self.connection.getresponse()
+        cookie = response.getheader("Set-Cookie")
+        if cookie:
+            self.cookie = cookie.split(";")[0]
+        return response.status, response.read()
+
+    def post(self, path: str, content: object) -> None:
+        """Post, and take the state that comes back."""
+        status, body = self.request("POST", path, content)
+        assert status == 200, (path, status, body)
+        self.state = json.loads(body)
+
+    def start(self, name: str) -> None:
+        """Take part."""
+        self.post("/api/start", {"name": name})
+
+    def answer(self, choice: str) -> None:
+        """Answer the present trial."""
+        self.post(f"/api/trials/{self.state['trial']['id']}/answer", {"choice": choice, "seconds": 1.5})
+
+    def close(self) -> None:
+        """Hang up."""
+        self.connection.close()

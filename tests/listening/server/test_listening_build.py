@@ -1,0 +1,296 @@
+"""A listening test out of systems and items: pairs, levels, lengths, lags, catch pairs, tones, and what is refused."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.signal
+import soundfile
+from helpers import listening as heard
+from helpers.listening import RATE
+
+from nblib.errors import AudioError, ParameterError
+from nblib.listening import SPOILT
+from nblib.listening.server import build_test, levels, manifest, read_systems
+from nblib.listening.server.build import spoil
+from nblib.listening.server.levels import tone_trials
+from nblib.provenance import random_generator
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def sound(folder: Path, name: str) -> np.ndarray:
+    return soundfile.read(folder / "sounds" / name)[0]
+
+
+def test_a_test_is_complete_and_tells_nothing_by_its_file_names(tmp_path):
+    test = heard.built(tmp_path, seed=4)
+    assert manifest.load(tmp_path) == test
+    files = {path.name: path.read_bytes() for path in (tmp_path / "sounds").iterdir()}
+    assert all(name == f"{hashlib.sha256(content).hexdigest()[:16]}.flac" for name, content in files.items())
+    named = {name for of_item in test.sounds.values() for name in of_item.values()}
+    assert set(files) == named | {trial.sound for trial in test.headphone_trials}
+    assert all(soundfile.info(path).subtype == "PCM_16" for path in (tmp_path / "sounds").iterdir())
+    assert (test.sample_rate, test.minimum_heard_seconds) == (RATE, 1.0)
+
+
+def test_pairs_are_those_of_the_papers(tmp_path):
+    five = {
+        item: {"original": sounds["original"], **{f"model {k}": 0.5 * sounds["dull"] for k in "ABCD"}}
+        for item, sounds in heard.items(5).items()
+    }
+    mm19 = build_test(tmp_path / "mm", five, RATE, name="MM'19", question="quality")
+    assert Counter(kind for *_, kind in mm19.pairs) == {"test": 50, "catch": 5, "training": 1}
+    assert Counter(item for item, *_, kind in mm19.pairs if kind == "catch") == dict.fromkeys(five, 1)
+    ijcnn = heard.built(tmp_path / "ijcnn", question="intelligible", compare_reference=False, baseline="fine")
+    tests = [pair for pair in ijcnn.pairs if pair[3] == "test"]
+    assert tests == [(item, system, "fine", "test") for item in ijcnn.sounds for system in ("dull", "noisy")]
+    catches = [pair for pair in ijcnn.pairs if pair[3] == "catch"]
+    (training,) = (pair for pair in ijcnn.pairs if pair[3] == "training")
+    assert len(catches) == 2 and {pair[1:3] for pair in [*catches, training]} == {("original", SPOILT)}
+    assert training[0] != catches[0][0]
+
+
+def test_the_number_of_catch_pairs_can_be_set_and_items_take_turns(tmp_path):
+    found = Counter(item for item, *_, kind in heard.built(tmp_path, catch_pairs=7).pairs if kind == "catch")
+    assert sorted(found.values()) == [2, 2, 3]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_all_systems_of_an_item_are_equally_loud(tmp_path, channels):
+    sounds = heard.items(2, seconds=2.0, channels=channels)
+    sounds["beta"]["noisy"] *= 0.01
+    test = build_test(tmp_path, sounds, RATE, name="Loud", question="quality")
+    for files in test.sounds.values():
+        found = {system: sound(tmp_path, name) for system, name in files.items()}
+        assert {samples.ndim for samples in found.values()} == {channels}
+        loudness = [levels.loudness(samples, RATE) for samples in found.values()]
+        assert max(loudness) - min(loudness) < 0.05
+        assert max(np.abs(samples).max() for samples in found.values()) <= 10 ** (-1 / 20)
+
+
+def test_the_meter_is_that_of_the_recommendation():
+    """A full-scale sine of 997 Hz in one channel has -3.01 LUFS (BS.1770-4, end of Annex 1)."""
+    sine = np.sin(2 * np.pi * 997 * np.arange(5 * 48_000) / 48_000)
+    assert levels.loudness(sine, 48_000) == pytest.approx(-3.01, abs=0.005)
+    assert levels.loudness(np.stack([sine, sine], 1), 48_000) == pytest.approx(0.0, abs=0.005)
+
+
+def test_an_item_over_full_scale_is_lowered_as_a_whole_and_one_below_is_left_alone():
+    sounds = heard.items(2)
+    sounds["alpha"]["fine"][4000] = 0.9  # one click, far over -1 dBFS once it is as loud as the original
+    lowered = levels.matched("alpha", sounds["alpha"], "original", RATE)
+    assert max(np.abs(samples).max() for samples in lowered.values()) == pytest.approx(10 ** (-1 / 20), abs=1e-4)
+    left = levels.matched("beta", sounds["beta"], "original", RATE)
+    np.testing.assert_array_equal(left["original"], sounds["beta"]["original"])
+
+
+def test_ends_are_faded_over_ten_milliseconds():
+    ones = levels.fade(np.ones((1000, 2)), RATE)
+    np.testing.assert_allclose(ones[:160] + ones[159::-1], 1)  # a raised cosine and its mirror image
+    np.testing.assert_array_equal(ones, ones[::-1])
+    assert (ones[160:-160] == 1).all() and (np.diff(ones[:160], axis=0) > 0).all()
+
+
+def test_codec_padding_is_cut():
+    sounds = heard.items(1)
+    sounds["alpha"]["dull"] = np.append(sounds["alpha"]["dull"], np.zeros(700))
+    cut = levels.comparable("alpha", sounds["alpha"], "original", RATE)
+    assert {len(samples) for samples in cut.values()} == {RATE}
+    sounds["alpha"]["dull"] = np.append(sounds["alpha"]["dull"], np.zeros(700))
+    with pytest.raises(AudioError, match=r"'alpha': system 'dull' has 17400 samples, system '\w+' 16000: more than"):
+        levels.comparable("alpha", sounds["alpha"], "original", RATE)
+
+
+@pytest.mark.parametrize(("shift", "words"), [(1105, "later"), (-200, "earlier")])
+def test_a_system_out_of_line_is_refused_with_the_lag(tmp_path, shift, words):
+    sounds = heard.items(1)
+    sounds["alpha"]["dull"] = np.roll(sounds["alpha"]["dull"], shift)
+    with pytest.raises(AudioError, match=rf"'alpha', system 'dull': {abs(shift)} samples .*{words}"):
+        build_test(tmp_path, sounds, RATE, name="Lag", question="quality")
+    assert contents(tmp_path) == {}
+    sounds["alpha"]["dull"] = np.roll(sounds["alpha"]["dull"], 50 - shift)  # 3 ms
+    build_test(tmp_path, sounds, RATE, name="Lag", question="quality")
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_spoilt_sound_has_as_much_noise_as_sound_of_the_same_spectrum_and_nothing_high(channels):
+    samples = heard.bursts(4.0, "spoil", channels=channels)
+    low = scipy.signal.firwin(401, 3500, fs=RATE)
+    kept = scipy.signal.convolve(samples.T, low if channels == 1 else low[None], "same").T
+    spoilt = spoil(samples, RATE, 1)
+    noise = spoilt - spoil(np.zeros_like(samples), RATE, 1) - kept
+    bands = [np.abs(np.fft.rfft(part, axis=0)) ** 2 for part in (noise, kept, spoilt)]
+    hertz = np.fft.rfftfreq(len(samples), 1 / RATE)
+    for low_hz, high_hz in ((50, 500), (500, 1500), (1500, 3000)):
+        inside = (hertz > low_hz) & (hertz < high_hz)
+        assert bands[0][inside].sum() / bands[1][inside].sum() == pytest.approx(1, abs=0.05)
+    assert bands[2][hertz > 3700].sum() < 1e-4 * bands[2].sum()
+    assert np.corrcoef(noise.ravel(), kept.ravel())[0, 1] == pytest.approx(0, abs=0.1)
+
+
+def test_the_tones_of_the_headphone_check():
+    orders = set()
+    for samples, quietest in tone_trials(RATE, 5):
+        tones = [samples[k * RATE * 3 // 2 : k * RATE * 3 // 2 + RATE] for k in range(3)]
+        assert samples.shape == (4 * RATE, 2) and not samples[RATE : RATE * 3 // 2].any()
+        assert {np.abs(np.fft.rfft(tone[:, 0])).argmax() for tone in tones} == {200}
+        alone = np.array([np.square(tone).sum() for tone in tones])
+        in_the_air = np.array([np.square(tone.sum(1)).sum() for tone in tones])
+        assert alone.argmin() + 1 == quietest
+        assert 10 * np.log10(alone.max() / alone.min()) == pytest.approx(6)
+        assert in_the_air.min() == 0 and in_the_air.argmin() + 1 != quietest
+        orders.add((quietest, int(in_the_air.argmin())))
+    assert len(orders) == 6  # every order once
+
+
+def test_the_same_test_again_changes_nothing_but_what_was_lost(tmp_path):
+    heard.built(tmp_path)
+    (tmp_path / manifest.VOTES).write_bytes(b"votes")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    heard.built(tmp_path)  # everything follows from the seed
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    whole = contents(tmp_path)
+    first, second, *_ = sorted((tmp_path / "sounds").iterdir())
+    first.unlink()
+    second.write_bytes(b"fLaC")
+    heard.built(tmp_path)
+    assert contents(tmp_path) == whole
+
+
+def test_another_test_or_its_votes_are_never_overwritten(tmp_path):
+    heard.built(tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(ParameterError, match=r"holds another test \(test.json\); build into another folder"):
+        heard.built(tmp_path, seed=9)
+    assert contents(tmp_path) == before
+    (tmp_path / manifest.VOTES).write_bytes(b"votes")
+    for text in ("{", None):
+        (tmp_path / "test.json").write_text(text) if text else (tmp_path / "test.json").unlink()
+        with pytest.raises(ParameterError, match="has votes .* of another test, which must not be lost"):
+            heard.built(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (np.where(np.arange(RATE) == 77, np.nan, heard.bursts(1.0, 0)), "sample 77 is not finite"),
+        (np.zeros(RATE), "silent"),
+        (np.zeros(0), "empty"),
+        (heard.bursts(0.4, 0), "6400 samples are too short, 8000 are needed"),
+        (np.ones(RATE, np.int16), "samples of type int16"),
+        (2e-4 * heard.bursts(1.0, 0), "under -70 LUFS throughout"),
+        (heard.bursts(1.0, 0, channels=2), "mono beside stereo|stereo"),
+        (np.ones((RATE, 3)), r"samples of shape \(16000, 3\)"),
+    ],
+)
+def test_a_sound_that_cannot_be_used_is_named(tmp_path, samples, words):
+    sounds = heard.items(2)
+    sounds["beta"]["dull"] = samples
+    with pytest.raises(AudioError, match=f"'beta', system 'dull': ({words})"):
+        build_test(tmp_path, sounds, RATE, name="Bad", question="quality")
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"question": "qualty"}, "question='qualty' is not known.*did you mean 'quality'"),
+        ({"catch_pairs": -1}, "catch_pairs=-1: a whole number from 0"),
+        ({"name": " "}, "name ' '"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path, options, words):
+    with pytest.raises(ParameterError, match=words):
+        heard.built(tmp_path, **options)
+    assert contents(tmp_path) == {}
+
+
+def renamed(system: str) -> dict[str, dict[str, np.ndarray]]:
+    return {item: of | {system: of["dull"]} for item, of in heard.items(1).items()}
+
+
+@pytest.mark.parametrize(
+    ("sounds", "words"),
+    [
+        (heard.items(1) | {"beta": {"original": heard.bursts(1.0, 0)}}, "item 'beta': system 'fine' is missing"),
+        (renamed("../evil"), r"system '\.\./evil': a name without path separators"),
+        (renamed("two\nlines"), r"system 'two\\nlines': a name of printable characters"),
+        (renamed(SPOILT), "is taken by the catch pairs"),
+        ({}, "there is no item"),
+        ({"alpha": {"original": heard.bursts(1.0, 0)}}, "at least 2 different names"),
+    ],
+)
+def test_wrong_systems_and_items_are_named(tmp_path, sounds, words):
+    with pytest.raises(ParameterError, match=words):
+        build_test(tmp_path, sounds, RATE, name="Bad", question="quality")
+    assert contents(tmp_path) == {}
+
+
+def write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, rate, subtype="FLOAT" if path.suffix == ".wav" else "PCM_16")
+    return path
+
+
+def test_systems_are_read_from_folders(tmp_path):
+    stereo = random_generator("stereo").uniform(-0.5, 0.5, (RATE, 2)).astype(np.float32)
+    for system in ("b", "a"):
+        write(tmp_path / system / "two.wav", stereo)
+        write(tmp_path / system / "one.flac", stereo[:, 0])
+        (tmp_path / system / "notes.txt").write_text("no sound")
+    (tmp_path / ".hidden").mkdir()
+    said: list[str] = []
+    sounds, rate = read_systems(tmp_path, said.append)
+    assert (rate, said) == (RATE, [])
+    assert [(item, list(of)) for item, of in sounds.items()] == [("one", ["a", "b"]), ("two", ["a", "b"])]
+    assert sounds["one"]["b"].shape == (RATE,)
+    np.testing.assert_array_equal(sounds["two"]["a"], stereo)
+
+
+def test_lower_sample_rates_are_raised_and_it_is_said(tmp_path):
+    write(tmp_path / "a" / "one.wav", heard.bursts(1.0, 0), 16_000)
+    write(tmp_path / "b" / "one.wav", heard.bursts(1.0, 0), 8000)
+    said: list[str] = []
+    sounds, rate = read_systems(tmp_path, said.append)
+    assert (rate, len(sounds["one"]["a"]), len(sounds["one"]["b"])) == (16_000, 16_000, 32_000)
+    assert said == [f"{tmp_path}: 1 of 2 files at 8000 Hz are resampled to 16000 Hz"]
+
+
+def test_what_is_missing_extra_or_twice_in_a_folder_is_named(tmp_path):
+    sound = heard.bursts(1.0, 0)
+    for file, words in (
+        ("a/notes.txt", "at least two systems.*found: a"),
+        ("b/notes.txt", "no sound files in a, b"),
+        ("a/one.wav", "b: item 'one' is missing, which system 'a' has"),
+        ("b/more.wav", "a: item 'more' is missing, which system 'b' has"),
+        ("b/more.flac", "more.wav: more.flac is the same item"),
+    ):
+        write(tmp_path / file, sound) if "notes" not in file else (tmp_path / file).parent.mkdir()
+        with pytest.raises(ParameterError, match=words):
+            read_systems(tmp_path)
+    with pytest.raises(ParameterError, match="no such folder"):
+        read_systems(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"version": 1', '"version": 2', "no listening test of version 1"),
+        ('"question": "quality"', '"question": "taste"', "question='taste' is not known"),
+        ('"catch"', '"cought"', "kind='cought' is not known: choose one of test, catch"),
+        ('"seed": 0', '"sead": 0', "TypeError .*build the test again"),
+        ('.flac"', '.wav"', "sound '.*wav' of test.json is not there"),
+        ("{", "", "build the test again"),
+    ],
+)
+def test_a_manifest_that_was_changed_is_refused(tmp_path, old, new, words):
+    text = heard.built(tmp_path).as_text()
+    assert old in text
+    (tmp_path / "test.json").write_text(text.replace(old, new))
+    with pytest.raises(ParameterError, match=words):
+        manifest.load(tmp_path)

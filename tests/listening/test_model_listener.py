@@ -1,0 +1,118 @@
+"""The model listener: votes of record, and the formulas that its docstring states."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+from test_tallies import GOLDEN
+
+from nblib.errors import ParameterError
+from nblib.listening import LABEL, ModelListener, all_pairs, model_listener, noticeable_difference, presented
+
+JND = 0.04
+NOISE = JND / norm.ppf(0.794)
+CHOSEN = {"a": "first", "b": "second", "dont_know": "none"}
+
+
+@pytest.fixture
+def equal_participants(monkeypatch) -> None:
+    monkeypatch.setattr(model_listener, "PARTICIPANT_SPREAD", 0.0)
+    monkeypatch.setattr(model_listener, "BIAS_OF_NOISE", 0.0)
+
+
+def pairs(difference: float, count: int = 20_000) -> pd.DataFrame:
+    scores = {"score_a": 0.5 + difference, "score_b": 0.5}
+    return pd.DataFrame({"item": np.arange(count), "system_a": "first", "system_b": "second"} | scores)
+
+
+def shares(votes: pd.DataFrame) -> dict[str, float]:
+    """How often each system was chosen, whichever side it stood on."""
+    chosen = votes["system_a"].where(votes["choice"] == "a", votes["system_b"].where(votes["choice"] == "b", "none"))
+    return {choice: float((chosen == name).mean()) for choice, name in CHOSEN.items()}
+
+
+def choose(difference: float, participants: int = 1, **scales: float) -> dict[str, float]:
+    return shares(ModelListener(JND, **scales).choose(pairs(difference), participants, seed=1))
+
+
+def test_votes_of_record():
+    """Choices, then item, A and B of each pair in the order of three participants."""
+    table = all_pairs(["s0", "s1", "s2"], [f"i{n}" for n in range(4)])
+    table["score_a"], table["score_b"] = np.linspace(0, 1, len(table)), np.linspace(1, 0, len(table)) ** 2
+    chosen = ModelListener(0.2).choose(table, 3, seed=9)
+    letters = chosen["choice"].map({"a": "a", "b": "b", "dont_know": "-"})
+    names = chosen["item"] + chosen["system_a"].str[1:] + chosen["system_b"].str[1:]
+    for (_, own), expected in zip(chosen.groupby("participant"), GOLDEN["model listener"], strict=True):
+        assert "".join(letters[own.index]) + " " + " ".join(names[own.index]) == expected
+
+
+@pytest.mark.usefixtures("equal_participants")
+@pytest.mark.parametrize("difference", [0.0, JND, -2 * JND])
+@pytest.mark.parametrize(
+    ("noise_scale", "zone_scale"), [(1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0), (1.0, 1e-9)]
+)
+def test_choices_follow_the_normal_distribution(difference, noise_scale, zone_scale):
+    found = choose(difference, noise_scale=noise_scale, zone_scale=zone_scale)
+    deviation, zone = NOISE * noise_scale, zone_scale * JND / 2
+    first, second = (norm.cdf((sign * difference - zone) / deviation) for sign in (1, -1))
+    assert found == pytest.approx({"a": first, "b": second, "dont_know": 1 - first - second}, abs=0.015)
+
+
+def test_a_larger_difference_is_never_chosen_less_and_a_large_one_always():
+    listener, differences = ModelListener(JND), np.linspace(-3, 3, 13) * JND
+    wins = [shares(listener.choose(pairs(difference, 500), 4, seed=2))["a"] for difference in differences]
+    assert wins == sorted(wins)
+    found = choose(0.0, participants=5)
+    assert found["a"] == pytest.approx(found["b"], abs=0.015)
+    assert choose(-20 * JND, participants=5) == {"a": 0.0, "b": 1.0, "dont_know": 0.0}
+
+
+def test_participants_differ_and_keep_their_choices_when_more_come():
+    few, many = (ModelListener(JND).choose(pairs(0.7 * JND, 50), count, seed=3) for count in (3, 6))
+    pd.testing.assert_frame_equal(many.head(150), few)
+    by_participant = many.groupby("participant")["choice"].agg(tuple)
+    assert by_participant.index.tolist() == ["1", "2", "3", "4", "5", "6"] and by_participant.nunique() == 6
+
+
+def test_the_participants_noise_is_spread_about_the_stated_one():
+    votes = ModelListener(JND, zone_scale=1e-9).choose(pairs(JND, 400), 200, seed=0)
+    right = votes["choice"].eq("a") == votes["system_a"].eq("first")
+    correct = right.groupby(votes["participant"]).mean().clip(0.501, 0.999)
+    logarithms = np.log(JND / norm.ppf(correct) / NOISE)
+    assert logarithms.mean() == pytest.approx(0.0, abs=0.06)
+    assert logarithms.std() == pytest.approx(0.3, abs=0.07)
+
+
+def test_order_and_sides_are_drawn_for_each_participant_as_on_the_page():
+    table = pairs(0.0, 40).assign(task="speech")
+    votes = ModelListener(JND).choose(table, 3, seed=5)
+    assert set(votes["judge"]) == {LABEL} and set(votes["task"]) == {"speech"}
+    for participant, own in votes.groupby("participant"):
+        shown = presented(table, 5, int(participant))
+        assert own[["item", "system_a"]].to_numpy().tolist() == shown[["item", "system_a"]].to_numpy().tolist()
+    assert votes.groupby("participant")["item"].agg(tuple).nunique() == 3
+    assert 0.3 < votes["system_a"].eq("first").mean() < 0.7
+
+
+def test_a_biased_participant_leans_to_one_side_and_to_no_system():
+    votes = ModelListener(JND, bias_scale=20).choose(pairs(0.0, 500), 40, seed=6)
+    leaning = votes["choice"].eq("a").groupby(votes["participant"]).mean()
+    assert leaning.min() < 0.05 and leaning.max() > 0.95
+    assert shares(votes)["a"] == pytest.approx(shares(votes)["b"], abs=0.02)
+
+
+def test_what_cannot_be_judged_is_refused():
+    for name in ("noticeable_difference", "noise_scale"):
+        with pytest.raises(ParameterError, match=f"{name}=nan: a positive number is needed"):
+            ModelListener(**{"noticeable_difference": JND, name: float("nan")})
+    with pytest.raises(ParameterError, match="1 have a score that is not finite"):
+        ModelListener(JND).choose(pd.concat([pairs(0.1, 2), pairs(float("nan"), 1)]), 2, seed=0)
+    with pytest.raises(ParameterError, match="participants=0: a whole number from 1"):
+        ModelListener(JND).choose(pairs(0.1, 2), 0, seed=0)
+
+
+def test_the_jnd_of_3_db_is_carried_over_by_the_slope():
+    snr_db = np.array([-3.0, 0.0, 3.0, -3.0, 0.0, 3.0])
+    assert noticeable_difference(snr_db, 0.5 + 0.02 * snr_db) == pytest.approx(0.06)
+    with pytest.raises(ParameterError, match="it must rise"):
+        noticeable_difference(snr_db, -0.01 * snr_db)

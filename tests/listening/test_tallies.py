@@ -1,0 +1,243 @@
+"""Rates, intervals and exact tests: beside values of record, other programs, counting by hand, and properties."""
+
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.listening import drawn_votes, swapped, votes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest, permutation_test
+
+from nblib.errors import ParameterError
+from nblib.listening import (
+    LABEL,
+    dont_know_matrix,
+    dont_know_triangle,
+    exact_tests,
+    outcomes,
+    preference_rates,
+    side_bias,
+    wilson_interval,
+)
+from nblib.listening.tallies import sign_flip_test
+
+GOLDEN = json.loads((Path(__file__).parent / "golden_statistics.json").read_text())
+BY_HAND = votes({"ann": "aab-", "bob": "a---", "cid": "aaaa"}, capacity="P1")
+BOOTSTRAP = ["preferred_low", "preferred_high", "dont_know_low", "dont_know_high"]
+
+
+def recorded() -> pd.DataFrame:
+    """The votes of the record: MM'19's design, sides changed in every second item."""
+    parts = [votes(letters, *pair.split("|")) for pair, letters in GOLDEN["votes"].items()]
+    table = pd.concat(parts, ignore_index=True)
+    return swapped(table, table["item"].str[-1].astype(int).to_numpy() % 2 == 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("preference_rates", lambda table: preference_rates(table, seed=3)),
+        ("preference_rates by item", lambda table: preference_rates(table, ["item"])),
+        ("dont_know_matrix", dont_know_matrix),
+        ("exact_tests", exact_tests),
+        ("exact_tests by item", lambda table: exact_tests(table, ["item"])),
+        ("side_bias", lambda table: pd.DataFrame([side_bias(table)])),
+    ],
+)
+def test_values_of_record(name, found):
+    """As own code gave them before statsmodels did."""
+    table, expected = found(recorded()), GOLDEN[name]
+    if name == "side_bias":
+        expected = {"columns": list(expected), "data": [list(expected.values())]}
+    expected = pd.DataFrame(expected["data"], columns=expected["columns"])
+    if "item" in expected:
+        expected["item"] = "item" + expected["item"]
+    columns = expected.columns.tolist()
+    pd.testing.assert_frame_equal(table[columns], expected, rtol=0, atol=1e-12, check_dtype=False)
+
+
+def codec_rates(table: pd.DataFrame, by: tuple[str, ...] = (), seed: int = 0) -> pd.DataFrame:
+    rates = preference_rates(table, by, seed)
+    return rates[rates["system"] == "codec"].reset_index(drop=True)
+
+
+def test_wilson_agrees_with_scipy():
+    cases = np.array([(k, n) for n in (1, 2, 14, 2500) for k in sorted({0, 1, n // 3, n - 1, n})])
+    low, high = wilson_interval(*cases.T)
+    for (k, n), ends in zip(cases, zip(low, high, strict=True), strict=True):
+        scipy = binomtest(int(k), int(n)).proportion_ci(method="wilson")
+        assert ends == pytest.approx((scipy.low, scipy.high), abs=1e-10)
+        assert 0 <= ends[0] <= k / n + 1e-15 and k / n - 1e-15 <= ends[1] <= 1
+
+
+def test_table_4_by_hand():
+    """Three systems, each pair twice: four presentations each, as MM'19 has 20 of each of five."""
+    parts = [
+        votes({"ann": "aa", "bob": "a-"}, "original", "model_a"),
+        votes({"ann": "bb", "bob": "bb"}, "model_a", "model_c"),
+        votes({"ann": "--", "bob": "ab"}, "model_c", "original"),
+    ]
+    rates = preference_rates(pd.concat(parts)).set_index("system")
+    shares = {"model_a": [0.0, 0.0], "model_c": [0.5, 0.75], "original": [0.5, 0.5]}
+    ties = {"model_a": [0.0, 0.25], "model_c": [0.5, 0.0], "original": [0.5, 0.25]}
+    for system, own in shares.items():
+        assert rates.at[system, "preferred_rate"] == np.mean(own)
+        assert rates.at[system, "preferred_std"] == np.std(own)
+        assert rates.at[system, "dont_know_rate"] == np.mean(ties[system])
+        assert rates.at[system, "dont_know_std"] == np.std(ties[system])
+    assert rates["comparisons"].tolist() == [4, 4, 4] and rates["votes"].tolist() == [8, 8, 8]
+
+
+# How often each of five people would have to say don't know, of five times each: one such set for every pair, and what
+# MM'19 Table 5 prints. It prints 0.2 for original against C, where 0.16 is the largest that five people can come to.
+TABLE_5 = {
+    ("original", "model_a"): ([3, 0, 0, 0, 0], "0.12 ± 0.24"),
+    ("original", "model_b"): ([1, 0, 0, 0, 0], "0.04 ± 0.08"),
+    ("original", "model_c"): ([5, 5, 5, 5, 3], "0.92 ± 0.16"),
+    ("original", "model_d"): ([2, 0, 0, 0, 0], "0.08 ± 0.16"),
+    ("model_a", "model_b"): ([2, 2, 0, 0, 0], "0.16 ± 0.20"),
+    ("model_a", "model_c"): ([2, 0, 0, 0, 0], "0.08 ± 0.16"),
+    ("model_a", "model_d"): ([3, 2, 0, 0, 0], "0.20 ± 0.25"),
+    ("model_b", "model_c"): ([1, 1, 0, 0, 0], "0.08 ± 0.10"),
+    ("model_b", "model_d"): ([1, 0, 0, 0, 0], "0.04 ± 0.08"),
+    ("model_c", "model_d"): ([0, 0, 0, 0, 0], "0.00 ± 0.00"),
+}
+
+
+def test_the_spreads_that_mm19_table_5_prints_are_population_standard_deviations():
+    parts = []
+    for pair, (ties, _) in TABLE_5.items():
+        parts.append(votes({f"p{n}": "-" * tied + "a" * (5 - tied) for n, tied in enumerate(ties)}, *pair))
+    matrix = dont_know_matrix(pd.concat(parts))
+    assert set(matrix[["participants", "comparisons", "votes"]].itertuples(index=False, name=None)) == {(5, 5, 25)}
+    printed = dont_know_triangle(matrix, ["original", "model_a", "model_b", "model_c", "model_d"])
+    assert {pair: printed.loc[pair] for pair in TABLE_5} == {pair: text for pair, (_, text) in TABLE_5.items()}
+    assert printed.loc["model_c"].tolist() == ["", "", "", "0.00 ± 0.00"]
+
+
+def test_a_triangle_says_who_never_met_and_takes_one_group_only():
+    matrix = dont_know_matrix(pd.concat([votes({"ann": "a-"}, "x", "y"), votes({"ann": "--"}, "y", "z")]))
+    printed = dont_know_triangle(matrix, ["z", "y", "x"])
+    assert printed.to_numpy().tolist() == [["1.00 ± 0.00", "not compared"], ["", "0.50 ± 0.00"]]
+    with pytest.raises(ParameterError, match="a pair stands there twice; pick the rows of one group"):
+        dont_know_triangle(pd.concat([matrix, matrix]), ["x", "y", "z"])
+    with pytest.raises(ParameterError, match="system='z' is not known: choose one of x, y"):
+        dont_know_triangle(matrix, ["x", "y"])
+
+
+def test_a_participant_with_more_votes_weighs_no_more():
+    row = codec_rates(votes({"ann": "aaaaaa", "bob": "bb"})).iloc[0]
+    assert (row["preferred_rate"], row["pooled_rate"], row["comparisons"], row["votes"]) == (0.5, 0.75, 4, 8)
+    expected = binomtest(6, 8).proportion_ci(method="wilson")
+    assert (row["wilson_low"], row["wilson_high"]) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_only_test_pairs_count():
+    others = pd.concat([BY_HAND, votes({"ann": "b"}, kind="training"), votes({"eve": "a"}, "spoilt", kind="catch")])
+    pd.testing.assert_frame_equal(preference_rates(others), preference_rates(BY_HAND))
+    with pytest.raises(ParameterError, match="none has kind='test'"):
+        preference_rates(BY_HAND.assign(kind="training"))
+    with pytest.raises(ParameterError, match="by='capacitee' is not known: .*did you mean 'capacity'"):
+        dont_know_matrix(BY_HAND, ["capacitee"])
+
+
+def test_the_interval_is_that_of_the_mean_over_participants():
+    generator = np.random.default_rng(2)
+    letters = {f"p{n}": "".join(generator.choice(list("ab-"), 25)) for n in range(60)}
+    row = codec_rates(votes(letters)).iloc[0]
+    for name in ("preferred", "dont_know"):
+        width = 2 * 1.96 * row[f"{name}_std"] / 60**0.5
+        assert row[f"{name}_high"] - row[f"{name}_low"] == pytest.approx(width, rel=0.1)
+    alone = codec_rates(votes({"ann": "ab"})).iloc[0]
+    assert alone[BOOTSTRAP].isna().all() and (alone["preferred_rate"], alone["preferred_std"]) == (0.5, 0.0)
+
+
+# Exact tests
+
+
+@given(st.lists(st.integers(-6, 6), min_size=1, max_size=10))
+@settings(max_examples=60, deadline=None)
+def test_the_sign_flip_test_is_the_count_of_all_patterns(nets: list[int]):
+    sums = [abs(np.dot(signs, nets)) for signs in product((1, -1), repeat=len(nets))]
+    assert sign_flip_test(nets) == sum(total >= abs(sum(nets)) for total in sums) / len(sums)
+
+
+def test_the_sign_flip_test_agrees_with_scipys_enumeration():
+    nets = np.array([5, 3, 4, -1, 2, 2, -2, 5, 1, 3, 0, 4], float)
+    how = {"permutation_type": "samples", "n_resamples": np.inf, "alternative": "greater", "vectorized": True}
+    both = permutation_test((nets,), lambda x, axis: np.abs(x.sum(axis=axis)), **how)
+    assert sign_flip_test(nets.astype(int)) == pytest.approx(both.pvalue, abs=1e-12)
+    assert sign_flip_test([1] * 240 + [-1] * 160) == pytest.approx(binomtest(240, 400).pvalue, rel=1e-10)
+
+
+def test_pairs_of_a_table_by_hand():
+    parts = [
+        votes({"ann": "aaaa", "bob": "aa--", "cid": "aaab"}, "codec", "l1"),
+        votes({"ann": "----", "bob": "----"}, "original", "codec"),
+    ]
+    tests = exact_tests(pd.concat(parts))
+    assert tests[["system_1", "system_2"]].to_numpy().tolist() == [["codec", "l1"], ["codec", "original"]]
+    assert tests[["wins_1", "wins_2", "ties", "participants"]].to_numpy().tolist() == [[9, 1, 2, 3], [0, 0, 8, 2]]
+    assert tests["sign_p"].tolist() == pytest.approx([22 / 1024, 1.0])
+    assert tests["flip_p"].tolist() == [0.25, 1.0]  # nets of 4, 2 and 2: few people are little evidence
+    assert tests["sign_p_holm"].tolist() == pytest.approx([44 / 1024, 1.0])
+    assert tests["flip_p_holm"].tolist() == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("judge", [LABEL, f"ESTOI listener ({LABEL})"])
+def test_simulated_people_are_not_tested(judge):
+    simulated = pd.concat([BY_HAND.assign(judge="people"), BY_HAND.assign(judge=judge)])
+    with pytest.raises(ParameterError, match=f"{LABEL}.*keep judge 'people'.*show preference_rates or davidson"):
+        exact_tests(simulated)
+    assert exact_tests(simulated[simulated["judge"] == "people"]).equals(exact_tests(BY_HAND))
+    assert preference_rates(simulated, ["judge"])["judge"].nunique() == 2
+    found = side_bias(simulated)
+    assert found["share"] == 14 / 16 and "flip_p" not in found
+
+
+def test_side_bias_sees_sides_and_no_systems():
+    table = pd.concat([votes({"ann": "aaab-", "bob": "aaaa-"}), votes({"ann": "aaaa", "bob": "aaaa"}, "l1", "codec")])
+    found = side_bias(pd.concat([table, votes({"ann": "b"}, "spoilt", kind="catch")]))
+    assert (found["wins_1"], found["wins_2"], found["ties"], found["participants"]) == (15, 1, 2, 2)
+    assert found["share"] == 15 / 16
+    assert found["sign_p"] == pytest.approx(binomtest(15, 16).pvalue) and found["flip_p"] == 0.5
+    undecided = side_bias(votes({"ann": "--"}))
+    assert undecided["sign_p"] == undecided["flip_p"] == 1 and np.isnan(undecided["share"])
+
+
+# Properties
+
+
+@settings(max_examples=30, deadline=None)
+@given(drawn_votes(), st.integers(0, 2**32))
+def test_sides_and_the_order_of_rows_change_nothing(table: pd.DataFrame, seed: int):
+    generator = np.random.default_rng(seed)
+    other = swapped(table, generator.random(len(table)) < 0.5).iloc[generator.permutation(len(table))]
+    for count in (preference_rates, dont_know_matrix):
+        pd.testing.assert_frame_equal(count(table, ["item"]), count(other, ["item"]))
+
+
+@settings(max_examples=8, deadline=None)  # statsmodels collects garbage at every call, which takes long in a test run
+@given(drawn_votes(), st.integers(0, 2**32))
+def test_tests_depend_neither_on_sides_nor_on_the_order_of_rows(table: pd.DataFrame, seed: int):
+    generator = np.random.default_rng(seed)
+    other = swapped(table, generator.random(len(table)) < 0.5).iloc[generator.permutation(len(table))]
+    pd.testing.assert_frame_equal(exact_tests(table), exact_tests(other))
+    p = exact_tests(table)[["sign_p", "flip_p", "sign_p_holm", "flip_p_holm"]].to_numpy()
+    assert ((p > 0) & (p <= 1)).all() and (p[:, 2:] >= p[:, :2]).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(drawn_votes())
+def test_every_vote_is_a_win_or_a_tie_and_names_do_not_matter(table: pd.DataFrame):
+    rates = preference_rates(table)
+    ties = int((outcomes(table)["outcome"] == 0).sum())
+    assert (rates["pooled_rate"] * rates["votes"]).sum() == pytest.approx(len(table) - ties)
+    assert rates["votes"].sum() == 2 * len(table)
+    names = table.assign(participant=table["participant"].map({"ann": "4", "bob": "2", "cid": "3", "dora": "1"}))
+    renamed = preference_rates(names)  # the bootstrap draws others of them, in the order of their names
+    pd.testing.assert_frame_equal(rates.drop(columns=BOOTSTRAP), renamed.drop(columns=BOOTSTRAP))
