@@ -27,20 +27,11 @@ def to_pairs(client: FlaskClient) -> None:
     assert client.post("/api/headphones/skip", json={}).status_code == 200
 
 
-def test_the_page_has_the_tests_name_no_inline_code_and_nothing_from_elsewhere(client: FlaskClient) -> None:
-    response = client.get("/")
-    assert "<title>Codecs &amp; &lt;b&gt;music&lt;/b&gt;</title>" in response.text
-    assert "style=" not in response.text and "onclick" not in response.text
-    assert response.text.count("<script") == 1
-    names = "page.css", "icon.svg", *(f"{name}.js" for name in "app headphones net pair player sounds view".split())
-    for name in names:
-        response = client.get(f"/static/{name}")
-        assert response.status_code == 200, name
-        assert "//" not in response.text.replace("http://www.w3.org/2000/svg", "").replace("// ", ""), name
-    assert client.get("/static/app.js").mimetype in ("text/javascript", "application/javascript")
-
-
-def test_every_response_has_the_security_headers(started: FlaskClient) -> None:
+def test_the_page_has_no_inline_code_and_every_response_the_security_headers(started: FlaskClient) -> None:
+    page = started.get("/").text
+    assert "<title>Codecs &amp; &lt;b&gt;music&lt;/b&gt;</title>" in page
+    assert "style=" not in page and "onclick" not in page and page.count("<script") == 1
+    assert started.get("/static/app.js").mimetype in ("text/javascript", "application/javascript")
     for path in ("/", "/static/page.css", "/api/state", "/nowhere", f"/audio/{present(started)['id']}/tones"):
         headers = started.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff" and headers["Referrer-Policy"] == "no-referrer", path
@@ -96,11 +87,10 @@ def test_missing_or_unknown_token(app: Flask, started: FlaskClient, cookie: str)
     stranger = app.test_client()
     if cookie:
         stranger.set_cookie(next(iter(started._cookies.values())).key, cookie)
-    trial = present(started)["id"]
-    assert stranger.get("/api/state").status_code == 401
-    assert stranger.get(f"/audio/{trial}/tones").status_code == 401
-    assert stranger.post("/api/headphones/skip", json={}).status_code == 401
-    assert stranger.post(f"/api/trials/{trial}/answer", json=GOOD).status_code == 401
+    for path in ("/api/state", f"/audio/{present(started)['id']}/tones"):
+        assert stranger.get(path).status_code == 401
+    for path, content in (("/api/headphones/skip", {}), (place(started), GOOD)):
+        assert stranger.post(path, json=content).status_code == 401
 
 
 def test_another_participants_trial(app: Flask, started: FlaskClient) -> None:
@@ -131,10 +121,7 @@ def test_posts_from_other_sites(started: FlaskClient, headers: dict[str, str], s
 @pytest.mark.parametrize(
     ("host", "status"),
     [
-        *(
-            (name, 400)
-            for name in ("evil.example", "localhost.evil.example", "127.0.0.2", "", "[", "evil@localhost:x/")
-        ),
+        *((name, 400) for name in ("evil.example", "localhost.evil.example", "127.0.0.2", "", "[", "e@localhost:x/")),
         *((name, 200) for name in ("localhost", "localhost:8000", "127.0.0.1:81", "[::1]:8000", "LOCALHOST")),
     ],
 )
