@@ -2,7 +2,7 @@
 # Choose a Python by `make PYTHON=/path/to/python3.12 setup`; pass options on by ARGS, as in
 # `make figures ARGS='--corpus real --data-root /data'`.
 
-.PHONY: help setup figures smoke test lint notebooks lab clean
+.PHONY: help setup figures smoke test lint record lab clean
 
 VENV_PYTHON := .venv/bin/python
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -19,7 +19,7 @@ setup: ## make or renew .venv; nothing to do where it is whole and up to date
 	echo "make: install one (on Debian and Ubuntu python3-venv too), or name it: make PYTHON=/path/to/python3.12" >&2; \
 	exit 1
 
-figures: setup ## run all notebooks in the default profile: every figure and table (within 15 minutes after set-up)
+figures: setup ## run all notebooks in the default profile: every figure and table, and compare with the record
 	$(VENV_PYTHON) -m nblib run --profile quick $(ARGS)
 
 smoke: setup ## run all notebooks at the least sizes (5 minutes)
@@ -35,8 +35,13 @@ test: lint ## all checks: lint, tests, notebooks
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env \
 	    --nbval-sanitize-with tests/nbval_sanitize.cfg tests $(wildcard notebooks/*.ipynb)
 
-notebooks: setup ## execute the committed notebooks in place, from the committed results
-	NBLIB_BATCH=1 $(VENV_PYTHON) -m jupyter nbconvert --to notebook --execute --inplace \
+PROFILE ?= quick
+record: setup ## for maintainers: own results of PROFILE become the record, its pictures and notebooks are made anew
+	test -f data/results/$(PROFILE)/claims.csv  # a whole run of the suite must have ended
+	rm -rf data/record/$(PROFILE) figures/$(PROFILE)
+	mkdir -p data/record && cp -r data/results/$(PROFILE) data/record/$(PROFILE)
+	rm -f data/record/$(PROFILE)/comparison.*
+	NBLIB_RECORD=1 NBLIB_BATCH=1 $(VENV_PYTHON) -m jupyter nbconvert --to notebook --execute --inplace \
 	    --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 lab: setup ## open the notebooks in JupyterLab

@@ -23,10 +23,13 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from nblib.entries import TASKS
 from nblib.errors import NblibError
-from nblib.experiments import capacity, settings
+from nblib.experiments.separation import one_run
+from nblib.networks import MaskUNet
 from nblib.provenance import random_generator
-from nblib.separation import CHUNK_FRAMES, separate
+from nblib.separate import CHUNK_FRAMES, separated
+from nblib.settings import Settings, settings
 
 RATE = 44_100
 CAPACITY = "P3"
@@ -75,15 +78,20 @@ def timed(path: Path, task: str, profile: str, seconds: int) -> None:
     print(f"  processor time {usage.ru_utime + usage.ru_stime:.1f} s; peak memory {peak:.2f} GB")
 
 
+def joined(samples: np.ndarray, network: MaskUNet, setup: Settings, chunk: int) -> np.ndarray:
+    """The estimate for samples in memory [shape=(channels, n)]."""
+    return np.concatenate([found for _, found in separated(iter([samples]), RATE, network, setup, chunk)], axis=1)
+
+
 def seams(task: str, profile: str) -> None:
     """Print how far chunks are from one pass."""
     setup = settings(profile)
-    network = capacity.one_run(setup, task, CAPACITY, "codec").network()
+    network = one_run(setup, task, CAPACITY).network()
     samples = np.concatenate([second(index) for index in range(SEAM_SECONDS)], axis=1)
     frames = SEAM_SECONDS * setup.geometry.sample_rate // setup.geometry.hop + setup.geometry.overlap
-    one_pass = separate(samples, RATE, network, setup.geometry, setup.domain, frames)
+    one_pass = joined(samples, network, setup, frames)
     for chunk_frames in COMPARED_CHUNKS:
-        found = separate(samples, RATE, network, setup.geometry, setup.domain, chunk_frames)
+        found = joined(samples, network, setup, chunk_frames)
         error = np.square(found - one_pass, dtype=np.float64).sum()
         said = "bit for bit one pass's output"
         if error:
@@ -97,12 +105,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--profile", default="quick", help="whose networks (default: quick)")
     options = parser.parse_args()
-    for task in capacity.TASKS:
-        capacity.one_run(settings(options.profile), task, CAPACITY, "codec")
+    for task in TASKS:
+        one_run(settings(options.profile), task, CAPACITY)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.wav"
         make_file(path, options.seconds)
-        for task in capacity.TASKS:
+        for task in TASKS:
             timed(path, task, options.profile, options.seconds)
             seams(task, options.profile)
 

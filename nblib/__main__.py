@@ -1,4 +1,4 @@
-"""The command line: ``python -m nblib run``, ``list``, ``listen`` and ``separate``."""
+"""The command line: ``python -m nblib run``, ``list``, ``compare``, ``separate`` and ``listen``."""
 
 from __future__ import annotations
 
@@ -7,96 +7,103 @@ import difflib
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
-from nblib import paths, suite
+from nblib import suite
 from nblib.errors import NblibError, ParameterError
-from nblib.listen_command import add_listen
-from nblib.notebook import CORPORA, PROFILES
-from nblib.notebook_parameters import read_parameters
-from nblib.separate_command import add_separate
+from nblib.listening.server.command import add_listen
+from nblib.notebook import checked, choose_device
 
-BAD_PARAMETERS = 2
+SEPARATE = "Take the speech out of noise, or the vocals out of a song; the network is trained where it is not there."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sub-command that `arguments` name; returns 0 ok, 1 failed, 2 bad parameters, 130 Ctrl-C."""
     try:
-        options = _parse(arguments)
-        return options.command(options)
-    except ParameterError as error:
-        print(f"nblib: {error}", file=sys.stderr)
-        return BAD_PARAMETERS
+        options, rest = _parser().parse_known_args(arguments)
+        if rest:
+            near = difflib.get_close_matches(rest[0], [f"--{name.replace('_', '-')}" for name in vars(options)], n=1)
+            hint = f"did you mean {near[0]}?" if near else "see python -m nblib --help"
+            raise ParameterError(f"argument {rest[0]!r} is not known: {hint}")
+        return options.command(options) or suite.OK
     except NblibError as error:
         print(f"nblib: {error}", file=sys.stderr)
-        return suite.FAILED
+        return suite.BAD_PARAMETERS if isinstance(error, ParameterError) else suite.FAILED
     except KeyboardInterrupt:
         return suite.INTERRUPTED
     except BrokenPipeError:  # `nblib list | head` has seen enough; nothing may be flushed into the pipe at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return suite.OK
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    options, rest = _parser().parse_known_args(arguments)
-    if rest:
-        near = difflib.get_close_matches(rest[0], [f"--{name.replace('_', '-')}" for name in vars(options)], n=1)
-        hint = f"did you mean {near[0]}?" if near else "see python -m nblib --help"
-        raise ParameterError(f"argument {rest[0]!r} is not known: {hint}")
-    return options
+    return suite.OK
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m nblib", description=__doc__, allow_abbrev=False)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_run(commands.add_parser("run", help="run the notebooks in order", allow_abbrev=False))
-    _add_list(commands.add_parser("list", help="show the notebooks and their parameters", allow_abbrev=False))
-    add_listen(commands.add_parser("listen", help="make and run a listening test", allow_abbrev=False))
-    add_separate(commands.add_parser("separate", help="separate a sound file of your own", allow_abbrev=False))
+    strict = partial(argparse.ArgumentParser, allow_abbrev=False)
+    parser = strict(prog="python -m nblib", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=strict)  # type: ignore[call-overload]
+    run = commands.add_parser("run", help="run the notebooks in order")
+    run.add_argument("--only", nargs="+", default=[], action="extend", metavar="NN", help="numbers or names")
+    shown = commands.add_parser("list", help="show the notebooks and their parameters")
+    shown.add_argument("--settings", action="store_true", help="show every setting with its value instead")
+    compare = commands.add_parser("compare", help="compare own results with the record, number by number")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="the page (default: in the folder of results)")
+    separate = commands.add_parser("separate", help="separate a sound file of your own", description=SEPARATE)
+    separate.add_argument("file", type=Path, metavar="FILE", help="WAV, FLAC, MP3, M4A, OGG, ...: mono or stereo")
+    separate.add_argument("--task", required=True, metavar="T", help="what to take out: speech or vocals")
+    separate.add_argument("--capacity", default="P3", metavar="P", help="the network: P1 to P5 (default: P3)")
+    separate.add_argument("--loss", default="codec", metavar="L", help="trained by (default: codec)")
+    separate.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: beside FILE)")
+    for each, command in ((run, _run), (shown, _list), (compare, _compare), (separate, _separate)):
+        each.set_defaults(command=command)
+        each.add_argument("--profile", default="quick", metavar="P", help="smoke, quick (default) or paper")
+        each.add_argument("--corpus", default="embedded", metavar="C", help="embedded (default) or real")
+        each.add_argument("--data-root", default="", metavar="DIR", help="folder of the real recordings")
+        each.add_argument("--seed", type=int, default=0, metavar="N", help="of everything drawn (default: 0)")
+        each.add_argument("--set", nargs="+", default=[], action="extend", metavar="NAME=VALUE", help="see list")
+    add_listen(commands.add_parser("listen", help="make and run a listening test"))
     return parser
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=_run)
-    parser.add_argument("--profile", default="quick", metavar="P", help=f"{', '.join(PROFILES)} (default: quick)")
-    parser.add_argument("--corpus", default="embedded", metavar="C", help=f"{', '.join(CORPORA)} (default: embedded)")
-    parser.add_argument("--data-root", metavar="DIR", help="folder of the real datasets, with --corpus real")
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of everything drawn (default: each notebook's own)")
-    parser.add_argument(
-        "--only", nargs="+", default=[], action="extend", metavar="NN", help="run these notebooks: numbers or names"
-    )
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        action="extend",
-        metavar="NAME=VALUE",
-        help="further parameters, see python -m nblib list",
-    )
+def _own(options: argparse.Namespace) -> tuple[str, str, str, int]:
+    return options.profile, options.corpus, options.data_root, options.seed
 
 
 def _run(options: argparse.Namespace) -> int:
-    return suite.run(options.profile, options.corpus, options.data_root, options.seed, options.only, options.set)
-
-
-def _add_list(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=_list)
+    return suite.run(*suite.plan(*_own(options), options.only, options.set))
 
 
 def _list(options: argparse.Namespace) -> int:
-    """Print the table; a notebook that cannot be read is named, and the others are shown."""
+    if options.settings:
+        from nblib.settings import values  # it takes seconds to import
+
+        for path, value in values(checked(*_own(options), "run", options.set)).items():
+            print(f"{path} = {value!r}")
+        return suite.OK
     code = suite.OK
-    for notebook in suite.SUITE:
-        needs = f" (needs {', '.join(f'{number:02}' for number in notebook.needs)})" if notebook.needs else ""
-        print(f"{notebook.number:02}  {notebook.name}: {notebook.title}{needs}")
+    for each in suite.SUITE:
+        needs = f" (needs {', '.join(f'{number:02}' for number in each.needs)})" if each.needs else ""
+        print(f"{each.number:02}  {each.name}: {each.title}{needs}")
         try:
-            parameters = read_parameters(paths.home() / "notebooks" / f"{notebook.name}.ipynb")
-        except ParameterError as error:
+            for name, entry in suite.parameters(each).items():
+                print(f"      {name} = {entry['default']!r}  {entry['help']}".rstrip())
+        except ParameterError as error:  # the others are shown
             print(f"      {error}")
-            code = BAD_PARAMETERS
-            continue
-        for parameter in parameters.values():
-            print(f"      {parameter.name} = {parameter.default!r}  {parameter.help}".rstrip())
+            code = suite.BAD_PARAMETERS
     return code
+
+
+def _compare(options: argparse.Namespace) -> int:
+    setup = checked(*_own(options), "run", options.set)
+    from nblib.compare import compare
+
+    return compare(setup, options.html)
+
+
+def _separate(options: argparse.Namespace) -> None:
+    setup = checked(*_own(options), "run", options.set, choose_device())
+    from nblib.separate import separate
+
+    separate(setup, options.file, options.task, options.capacity, options.loss, options.out)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LISTED = 20  # choices that a message names; of more, the nearest
+
 
 class NblibError(Exception):
     """Base of every error that nblib raises on purpose."""
@@ -51,4 +53,5 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
         return
     near = difflib.get_close_matches(str(value), known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ParameterError(f"{name}={value!r} is not known: choose one of {', '.join(known)}{hint}")
+    listed = known if len(known) <= LISTED else [*difflib.get_close_matches(str(value), known, LISTED, 0), "..."]
+    raise ParameterError(f"{name}={value!r} is not known: choose one of {', '.join(listed)}{hint}")

@@ -1,7 +1,7 @@
 """Where data, runs, results and figures live, and how a file is written whole.
 
 Every place is found from the package, never from the working directory, and can be moved by an environment variable:
-``NBLIB_HOME`` (the project), ``NBLIB_DATA`` (default HOME/data), ``NBLIB_FIGURES`` (default HOME/figures).
+``NBLIB_HOME`` (the project), ``NBLIB_DATA`` (default HOME/data), ``NBLIB_FIGURES`` (default HOME/figures/own).
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def runs() -> Path:
     return data() / "runs"
 
 
-def executed() -> Path:
-    """Executed copies of the notebooks, one folder per profile and corpus; never committed."""
-    return data() / "executed"
+def executed(name: str) -> Path:
+    """Executed copies of the notebooks of one run of the suite; never committed."""
+    return data() / "executed" / name
 
 
 def paper() -> Path:
@@ -50,17 +50,23 @@ def paper() -> Path:
     return home() / "data" / "paper"
 
 
-def results(profile: str, corpus: str) -> Path:
-    """Result tables of one profile: committed for the embedded corpus, apart and ignored for a real one."""
-    return data() / "results" / (profile if corpus == "embedded" else f"{profile}-{corpus}")
+def record(name: str) -> Path:
+    """The committed results of one profile and corpus; always beside the package."""
+    return home() / "data" / "record" / name
 
 
-def figures(profile: str, corpus: str) -> Path:
-    """Figures of one profile; the default profile on the embedded corpus stands at the top of the folder."""
-    top = Path(os.environ.get("NBLIB_FIGURES") or home() / "figures")
-    if (profile, corpus) == ("quick", "embedded"):
-        return top
-    return top / (profile if corpus == "embedded" else f"{profile}-{corpus}")
+def results(name: str) -> Path:
+    """Own results; never committed."""
+    return data() / "results" / name
+
+
+def figures(name: str, of_record: bool = False) -> Path:
+    """Own figures, never committed; those of the record where it is being made (``NBLIB_RECORD`` is set)."""
+    if of_record and os.environ.get("NBLIB_RECORD"):
+        return home() / "figures" / name
+    return Path(os.environ.get("NBLIB_FIGURES") or home() / "figures" / "own") / (
+        f"record-{name}" if of_record else name
+    )
 
 
 @contextmanager

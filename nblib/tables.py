@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
 from nblib import paths
 from nblib.audio import Geometry
-from nblib.errors import ParameterError
-from nblib.evaluation.intervals import paired_interval
-from nblib.experiments import autoencoding, preferences
-from nblib.experiments.separation import LOSSES, USABLE
-from nblib.experiments.settings import (
-    PAPER,
-    SPEECH,
-    SPEECH_CAPACITIES,
-    TASKS,
-    VOCAL_CAPACITIES,
-    Settings,
-    parameter_count,
-)
-from nblib.listening import dont_know_matrix, dont_know_triangle, preference_rates
+from nblib.entries import BASELINE, CODEC, SPEECH, VOCALS
+from nblib.evaluation.intervals import USABLE, summary
+from nblib.experiments import autoencoding, codecs, preferences
+from nblib.listening import LABEL, dont_know_matrix, dont_know_triangle, preference_rates
+from nblib.networks import count_parameters
 from nblib.networks.autoencoder import KERNEL as AUTOENCODER_KERNEL
 from nblib.networks.waveunet import DOWN_KERNEL, UP_KERNEL
+from nblib.settings import Settings
 from nblib.training import NetworkSpec, Training
 
 
@@ -37,6 +30,11 @@ def published(paper: str, item: str) -> pd.DataFrame:
     values = pd.read_csv(paths.paper() / "paper_values.csv")
     chosen = values[(values["paper"] == paper) & (values["item"] == item)]
     return chosen.drop(columns=["paper", "item"]).reset_index(drop=True)
+
+
+def parameter_count(spec: NetworkSpec) -> int:
+    """Trainable parameters, counted on the network itself."""
+    return count_parameters(spec.build())
 
 
 def _training_rows(training: Training, sample_rate: int, network: NetworkSpec) -> dict[str, str]:
@@ -66,134 +64,124 @@ def _network_column(network: NetworkSpec, training: Training, geometry: Geometry
 
 
 def loss_network_table(setup: Settings) -> pd.DataFrame:
-    """MM'19 Table 1 and IJCNN'20 Table I (loss network) from the configuration, beside this profile's networks."""
+    """MM'19 Table 1 and IJCNN'20 Table I (loss network) from the configuration, then every teacher's network here."""
     columns: dict[str, dict[str, str]] = {}
-    for where, own in (("", PAPER), (f"here ({setup.profile}): ", setup)):
-        mm19 = own.mm19
-        columns |= {
-            f"{where}MM'19 spectral": _network_column(mm19.spectral, mm19.spectral_training, mm19.geometry),
-            f"{where}MM'19 time domain": _network_column(
-                mm19.time_domain, mm19.time_domain_training, mm19.time_geometry
-            ),
-            f"{where}IJCNN'20": _network_column(own.loss_network, own.loss_training, own.geometry),
-        }
+    for where, own in (("", Settings()), (f"here ({setup.profile}): ", setup)):
+        for teacher in own.teachers.values():
+            network = own.loss_networks[teacher.loss_network]
+            column = _network_column(network.network, network.training, network.geometry)
+            if where or teacher.codec == own.codec:  # the papers' is one codec
+                columns[where + teacher.title] = {"Codec": codecs.title(teacher.codec)} | column
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
 def autoencoder_table(setup: Settings) -> pd.DataFrame:
     """MM'19 Table 2 from the configuration, beside this profile's; the bottleneck is counted on the network itself."""
     columns = {}
-    for where, own in (("MM'19 Table 2", PAPER), (f"here ({setup.profile})", setup)):
-        mm19 = own.mm19
-        sizes = (mm19.geometry.patch_samples, mm19.time_geometry.patch_samples)
-        network: Any = mm19.autoencoder.build()
+    for where, own in (("MM'19 Table 2", Settings().mm19), (f"here ({setup.profile})", setup.mm19)):
+        sizes = (own.geometry.patch_samples, own.time_geometry.patch_samples)
+        network: Any = own.autoencoder.build()
         held = network.encode(torch.zeros(1, 1, sizes[0]))
         columns[where] = {
-            "Number of layers": str(mm19.autoencoder.num_layers),
+            "Number of layers": str(own.autoencoder.num_layers),
             "Input size": f"{sizes[0]} (A, B, C), {sizes[1]} (D)",
-            "Number of filters (first level)": str(mm19.autoencoder.base_filters),
+            "Number of filters (first level)": str(own.autoencoder.base_filters),
             "Bottleneck, channels x steps": f"{held.shape[1]} x {held.shape[2]}",
             "Variables in the bottleneck": f"{held.numel() / sizes[0]:.2%} of the input",
             "Kernel, down": f"{AUTOENCODER_KERNEL}, stride 1, decimation by 2",
             "Kernel, up": f"{AUTOENCODER_KERNEL}, stride 1 after zeros between samples",
             "Activation": "ReLU, tanh in the final layer",
-        } | _training_rows(mm19.training, mm19.geometry.sample_rate, mm19.autoencoder)
+        } | _training_rows(own.training, own.geometry.sample_rate, own.autoencoder)
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
 def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """MM'19 Table 3: per system the mean of each measure with its 95 % interval over seeds and pieces, and the paper's.
+    """MM'19 Table 3: per system the mean of each measure, its 95 % interval over seeds, and the paper's SNR.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        As `experiments.autoencoding.results_table`.
+    `rows` are the study's ("snr"); of one seed, or of a system without training, there is no interval.
     """
-    found = pd.concat([autoencoding.intervals(rows, measure) for measure in autoencoding.MEASURES], ignore_index=True)
-    text = [f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in found.itertuples()]
-    table = found.assign(text=text).pivot(index="system", columns="measure", values="text")
-    names = autoencoding.MODELS | {autoencoding.HALF_RATE: "half the rate, no network"}
-    table = table.reindex(list(names))[list(autoencoding.MEASURES)]
-    table.insert(0, "paper's SNR (dB)", published("mm19", "table3").set_index("system")["value"])
-    return table.rename(index=names).rename_axis(index="system", columns=None)
-
-
-def separation_network_table() -> pd.DataFrame:
-    """IJCNN'20 Table I, the columns of the separation networks: one row per hyperparameter."""
-    capacities = {
-        "speech denoising, loss configurations": {"": PAPER.configuration_network},
-        "speech denoising, capacity": SPEECH_CAPACITIES,
-        "vocal separation, capacity": VOCAL_CAPACITIES,
-    }
     columns = {}
-    for task, networks in capacities.items():
-        column = _network_column(next(iter(networks.values())), PAPER.separation_training, PAPER.geometry)
-        column["Number of layers"] = str([network.num_layers for network in networks.values()]).strip("[]")
-        column["F (filters of the first layer)"] = str([net.base_filters for net in networks.values()]).strip("[]")
+    for measure in autoencoding.MEASURES:
+        found = summary(rows, measure, ["system"]).set_index("system")
+        columns[measure] = found.apply(interval, axis=1)
+    names = autoencoding.MODELS | {autoencoding.HALF_RATE: "half the rate, no network"}
+    table = pd.DataFrame(columns).reindex(list(names))
+    table.insert(0, "paper's SNR (dB)", published("mm19", "table3").set_index("system")["value"])
+    return table.rename(index=names).rename_axis(index="system")
+
+
+def interval(found: Mapping[str, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
+    """A mean with its interval over seeds as text: "+0.31 [+0.02, +0.60]"; of one seed the mean alone."""
+    mean, *limits = (f"{found[name]:{sign}.{digits}f}" for name in ("mean", "low", "high"))
+    return mean if np.isnan(found["low"]) else f"{mean} [{', '.join(limits)}]"
+
+
+def separation_network_table(setup: Settings) -> pd.DataFrame:
+    """IJCNN'20 Table I, the columns of the separation networks: one row per hyperparameter."""
+    columns = {}
+    paper = Settings()
+    networks = {"speech denoising, loss configurations": {"": paper.configuration_network}}
+    names = {SPEECH: "speech denoising", VOCALS: "vocal separation"}
+    networks |= {f"{names[task]}, capacity": dict(own) for task, own in setup.capacities.items()}
+    for task, own in networks.items():
+        column = _network_column(next(iter(own.values())), paper.separation_training, paper.geometry)
+        column["Number of layers"] = ", ".join(str(network.num_layers) for network in own.values())
+        column["F (filters of the first layer)"] = ", ".join(str(network.base_filters) for network in own.values())
         del column["Trainable parameters"]
         columns[task] = column
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
-def parameter_table(rows: pd.DataFrame | None = None) -> pd.DataFrame:
+def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.DataFrame:
     """IJCNN'20 Table II: parameters counted on the networks themselves beside the published numbers.
 
     Parameters
     ----------
     rows : DataFrame, optional
-        As `experiments.capacity.results_table`: adds a column ``trained``, the count of the networks that were trained,
-        missing where the profile trains none.
+        Of the capacity study: adds a column ``trained``, the count of the networks that were trained, missing where
+        the profile trains none.
     """
-    values = published("ijcnn20", "table2").set_index("system")["value"].astype(int)
+    published_counts = published("ijcnn20", "table2").set_index("system")["value"]
     table = []
-    for task, networks in zip(TASKS, (SPEECH_CAPACITIES, VOCAL_CAPACITIES), strict=True):
-        for name, network in networks.items():
+    for task, own in setup.capacities.items():
+        for name, network in own.items():
             row = {"task": task, "capacity": name, "layers": network.num_layers, "F": network.base_filters}
-            counted = {"counted": parameter_count(network), "published": int(values[f"{task}_{name.lower()}"])}
-            table.append(row | counted)
-    result = pd.DataFrame(table)
+            paper = published_counts.get(f"{task}_{name.lower()}")
+            table.append(row | {"counted": parameter_count(network), "published": paper})
+    result = pd.DataFrame(table).astype({"published": "Int64"})
     if rows is None:
         return result
     trained = rows.dropna(subset=["parameters"]).groupby(["task", "capacity"])["parameters"]
-    if (trained.nunique() > 1).any():
-        raise ParameterError("rows: networks of one capacity differ in their parameters; make the table anew")
     return result.merge(trained.first().rename("trained").reset_index(), how="left")
 
 
 def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) -> pd.DataFrame:
     """Everything that IJCNN'20 Figure 5 shows of one task, ours and the paper's.
 
-    Columns: task, capacity, quantity ("preferred_rate", "dont_know_rate", "test_l1"), loss (of test_l1), source
-    ("here", "paper"), seed (missing where seeds are pooled), value, spread (standard deviation over participants), low
-    and high (95 % interval, ours alone: over seeds and participants, or seeds and items).
+    Columns: task, capacity, quantity ("preferred_rate", "dont_know_rate", "test_l1"), contender, source ("here",
+    "paper"), seed (missing for means over seeds), value, spread (standard deviation over participants), low and high
+    (95 % interval over seeds, ours alone).
 
     Parameters
     ----------
     rows : DataFrame
-        As `experiments.capacity.results_table`.
+        Of the capacity study.
     rates : DataFrame
-        As `experiments.preferences.results_table`; the main judge with unscaled constants is shown.
+        As `experiments.preferences.preferences`; the main judge with unscaled constants is shown.
     """
     shown = preferences.main_rates(rates, task)
     parts = []
-    for kind in ("preferred", "dont_know"):
+    for kind in preferences.KINDS:
         names = {f"{kind}_rate": "value", f"{kind}_std": "spread", f"{kind}_low": "low", f"{kind}_high": "high"}
-        part = shown[["capacity", "seed", *names]].rename(columns=names)
+        part = shown[["capacity", "contender", "seed", *names]].rename(columns=names)
         parts.append(part.assign(quantity=f"{kind}_rate", source="here"))
-    usable = rows[(rows["task"] == task) & rows["loss"].isin(LOSSES) & rows["status"].isin(USABLE)]
-    means = usable.groupby(["capacity", "loss", "seed"])["l1"].mean().rename("value").reset_index()
-    parts.append(means.assign(quantity="test_l1", source="here"))
-    for (name, loss), own in usable.groupby(["capacity", "loss"]):
-        interval = paired_interval(own.pivot(index="seed", columns="item", values="l1").to_numpy(float))
-        pooled = {"value": interval.pop("mean"), **interval}
-        parts.append(
-            pd.DataFrame([{"capacity": name, "loss": loss, "quantity": "test_l1", "source": "here", **pooled}])
-        )
-    for system in ("unprocessed", "oracle_mask"):
-        level = rows.loc[(rows["task"] == task) & (rows["loss"] == system), "l1"].mean()
-        parts.append(pd.DataFrame([{"loss": system, "quantity": "test_l1", "source": "here", "value": level}]))
-    parts.append(_published_figure5(task, sorted(shown["capacity"].unique())))
-    columns = ["capacity", "quantity", "loss", "source", "seed", "value", "spread", "low", "high"]
+    own = rows[rows["task"] == task]
+    networks = own[own["seed"].notna() & own["status"].isin(USABLE)]
+    means = networks.groupby(["capacity", "contender", "seed"])["l1"].mean().rename("value").reset_index()
+    over_seeds = summary(own, "l1", ("capacity", "contender")).rename(columns={"mean": "value"}).drop(columns="seeds")
+    parts += [part.assign(quantity="test_l1", source="here") for part in (means, over_seeds)]
+    parts.append(_published_figure5(task, set(shown["capacity"])))
+    columns = ["capacity", "quantity", "contender", "source", "seed", "value", "spread", "low", "high"]
     table = pd.concat([part.reindex(columns=columns) for part in parts], ignore_index=True)
     return table.assign(task=task)[["task", *columns]]
 
@@ -204,13 +192,13 @@ def figure3_published() -> pd.DataFrame:
     return table.assign(configuration=table["system"].str[-1].str.upper())[["configuration", "value", "spread"]]
 
 
-def _published_figure5(task: str, capacities: list[str]) -> pd.DataFrame:
+def _published_figure5(task: str, capacities: set[str]) -> pd.DataFrame:
     table = published("ijcnn20", "figure5")
     names = table["system"].str.extract(r"^(?P<task>\w+)_(?P<capacity>p\d)(?:\|(?P<loss>\w+))?$")
     table = table.assign(
         task=names["task"],
         capacity=names["capacity"].str.upper(),
-        loss=names["loss"].replace({"codec_loss": "codec", "baseline": "l1"}),
+        contender=names["loss"].replace({"codec_loss": CODEC, "baseline": BASELINE}).fillna(CODEC),
         source="paper",
     )
     return table[(table["task"] == task) & table["capacity"].isin(capacities)]
@@ -229,11 +217,13 @@ def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFr
     Returns
     -------
     DataFrame
-        A row per system; per judge a column of text with the 95 % interval (bootstrap over participants) in brackets.
+        A row per system; per judge a column of text, for people with the 95 % interval (bootstrap over participants);
+        of a model listener's that would say how many participants we chose.
     """
     rates = preference_rates(votes, ["judge"])
     text = [
-        f"{row.preferred_rate:.2f} ± {row.preferred_std:.2f} [{row.preferred_low:.2f}, {row.preferred_high:.2f}]"
+        f"{row.preferred_rate:.2f} ± {row.preferred_std:.2f}"
+        + ("" if LABEL in str(row.judge) else f" [{row.preferred_low:.2f}, {row.preferred_high:.2f}]")
         for row in rates.itertuples()
     ]
     table = rates.assign(text=text).pivot(index="system", columns="judge", values="text")

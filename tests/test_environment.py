@@ -82,13 +82,7 @@ def test_the_files_agree() -> None:
     ("file", "old", "new", "named"),
     [
         ("lock", r"(?m)^librosa==.*$", "librosa==0.1", "librosa: requirements.lock"),
-        ("lock", r"(?m)^librosa==.*\n", "", "librosa: requirements.lock has 0 pins"),
-        ("lock", r"(?m)^(rich==.*)$", r"\1 ; python_version > '3.11'", "rich: requirements.lock"),
         ("environment", r"(?m)^.*- librosa==.*\n", "", "librosa: environment.yml has None"),
-        ("environment", r"- scipy==\S+", "- scipy==1.0", "scipy: environment.yml has 1.0"),
-        ("environment", r"- scipy==\S+", "- scipy>=1.0", "scipy: environment.yml has "),
-        ("environment", r"tinysoundfont==\S+", "tinysoundfont==0.1", "tinysoundfont: environment.yml has 0.1"),
-        ("environment", r"(?m)^(.*)- scipy==.*$", r"\g<0>\n\1- django==3.0", "django: environment.yml has 3.0"),
         ("environment", r"python>=3.11", "python>=3.9", "python: environment.yml"),
     ],
 )

@@ -1,51 +1,124 @@
-"""The command line: what it refuses, what it lists, and its exit codes."""
+"""The command line: what it refuses, what it lists, what it hands on, and its exit codes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
-from made_notebooks import entry, make
+from helpers.suite import PARAMETERS, make
 
 from nblib import __main__ as command_line
 from nblib import paths, suite
+from nblib.notebook import STANDARD
+from nblib.suite import Notebook
 
 
-def test_the_command_line_says_what_is_wrong_without_a_traceback(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def home(tmp_path, monkeypatch):
     monkeypatch.setenv("NBLIB_HOME", str(tmp_path))
-    assert command_line.main(["run", "--profile", "smok"]) == 2
-    captured = capsys.readouterr()
-    assert captured.err.splitlines() == [
-        "nblib: profile='smok' is not known: choose one of smoke, quick, paper; did you mean 'smoke'?"
+    monkeypatch.setattr(suite, "SUITE", (Notebook(1, "01_reads", "Title 1"), Notebook(2, "02_more", "Title 2", (1,))))
+    make(tmp_path, "01_reads")
+    make(tmp_path, "02_more", parameters=PARAMETERS + 'names = ["a", "b"]  # of them\n')
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--profile", "smok"], "profile='smok' is not known: choose one of .*; did you mean 'smoke'?"),
+        (["run", "--profil", "smoke"], "argument '--profil' is not known: did you mean --profile?"),
+        (["run", "--set", "nams=3"], "did you mean the notebooks' 'names'?"),
+        (["list", "--settings", "--set", "replicate=3"], "did you mean 'replicates'?"),
+        (["compare", "--corpus", "real"], "needs the folder of recordings"),
+        (["separate", "x.wav", "--task", "speech", "--capasity", "P1"], "did you mean --capacity?"),
+        (["listen", "serve", "x", "--prt", "1"], "did you mean --port?"),
+    ],
+)
+def test_the_command_line_says_what_is_wrong_without_a_traceback(home, capsys, arguments, message):
+    assert command_line.main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("nblib: ")
+    for part in message.split(".*"):
+        assert part in line
+    assert not (home / "data").exists()
+
+
+def test_everything_given_is_handed_on(home, monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr(suite, "run", lambda setup, jobs: ran.append((setup, jobs)) or 1)
+    given = [
+        "--profile",
+        "smoke",
+        "--corpus",
+        "real",
+        "--data-root",
+        str(home),
+        "--seed",
+        "3",
+        "--only",
+        "2",
+        "02_more",
     ]
-    assert command_line.main(["run", "--profil", "smoke"]) == 2
-    assert capsys.readouterr().err == "nblib: argument '--profil' is not known: did you mean --profile?\n"
-    with pytest.raises(SystemExit) as stopped:
-        command_line.main(["run", "--seed", "x"])
-    assert stopped.value.code == 2
+    assert command_line.main(["run", *given, "--set", "names=['c']", "--set", "replicates=4"]) == 1
+    ((setup, (job,)),) = ran
+    assert (setup.profile, setup.corpus, setup.data_root, setup.seed) == ("smoke", "real", str(home), 3)
+    assert (setup.source, setup.replicates) == ("run", 4)
+    assert job.values["names"] == ["c"] and job.values["changes"] == "replicates=4"
+    assert job.copy == home / "data" / "executed" / setup.name / "02_more.ipynb"
 
 
-def test_the_command_line_lists_notebooks_with_their_parameters(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("NBLIB_HOME", str(tmp_path))
-    monkeypatch.setattr(suite, "SUITE", (entry(1, "01_reads"), entry(2, "02_more", needs=(1,))))
-    make(tmp_path / "notebooks", "01_reads", parameters="seed = 3  # of everything drawn\n")
-    make(tmp_path / "notebooks", "02_more", parameters='names = ["a", "b"]\n')
+def test_notebooks_are_listed_with_their_parameters(home, capsys):
     assert command_line.main(["list"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "01  01_reads: Title 1",
-        "      seed = 3  of everything drawn",
-        "02  02_more: Title 2 (needs 01)",
-        "      names = ['a', 'b']",
-    ]
-    (tmp_path / "notebooks" / "01_reads.ipynb").unlink()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "01  01_reads: Title 1"
+    assert lines[1] == "      profile = 'quick'  smoke, quick or paper"
+    assert lines[7] == "02  02_more: Title 2 (needs 01)"
+    assert lines[-1] == "      names = ['a', 'b']  of them"
+    (home / "notebooks" / "01_reads.ipynb").unlink()
     assert command_line.main(["list"]) == 2
     lines = capsys.readouterr().out.splitlines()
-    assert "no such notebook" in lines[1]
-    assert lines[2:] == ["02  02_more: Title 2 (needs 01)", "      names = ['a', 'b']"]
+    assert "01_reads.ipynb: its parameters cannot be read" in lines[1]
+    assert lines[2] == "02  02_more: Title 2 (needs 01)" and lines[-1] == "      names = ['a', 'b']  of them"
 
 
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+def test_settings_are_listed_with_their_values(capsys):
+    assert (
+        command_line.main(["list", "--settings", "--profile", "smoke", "--set", "capacities.speech.P3.base_filters=8"])
+        == 0
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert "capacities.speech.P3.base_filters = 8" in lines and "domain = 'sqrt'" in lines
+    assert any(line.startswith("separation_training.max_epochs = ") for line in lines)
+
+
+def test_results_are_compared(home, monkeypatch):
+    compared = []
+    module = ModuleType("nblib.compare")
+    module.compare = lambda *given: compared.append(given) or 0
+    monkeypatch.setitem(sys.modules, "nblib.compare", module)
+    assert command_line.main(["compare", "--profile", "smoke", "--html", "page.html"]) == 0
+    ((setup, page),) = compared
+    assert setup.name == "smoke" and page.name == "page.html"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
     command = f"{sys.executable} -m nblib list | head -1"
     shown = subprocess.run(["bash", "-c", command], cwd=paths.home(), capture_output=True, text=True, check=True)
     assert shown.stdout.startswith("01") and shown.stderr == ""
+
+
+def test_help_and_list_start_nothing_heavy():
+    code = (
+        "import sys; from nblib.__main__ import main; main(['list'])\n"
+        "heavy = {'torch', 'scipy', 'pandas', 'matplotlib', 'soundfile'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, cwd=paths.home(), capture_output=True, text=True, check=True).stderr.strip() == "[]"
+
+
+def test_the_committed_notebooks_declare_what_they_share():
+    for notebook in suite.SUITE:
+        assert [name for name in suite.parameters(notebook) if name in STANDARD] == list(STANDARD), notebook.name

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from nblib import paths
-from nblib.errors import StorageError
+from nblib.errors import NblibError, StorageError
 from nblib.parallel import cores, parallel_map
 
 SLEEPERS = """
@@ -75,6 +75,26 @@ def test_the_environment_lowers_the_number_of_cores_only(monkeypatch):
     assert cores() == 1
     monkeypatch.setenv("NBLIB_CORES", "100000")
     assert cores() == every
+
+
+def kill_own_process(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_a_worker_that_was_killed_is_explained():
+    with pytest.raises(NblibError, match="a worker process was killed from outside.*NBLIB_CORES=1"):
+        list(parallel_map(kill_own_process, range(2), workers=2))
+
+
+def own_variable(number: int) -> str | None:
+    return os.environ.get("NBLIB_DATA")
+
+
+def test_workers_see_the_environment_of_now(monkeypatch):
+    for folder in ("one", "other"):
+        monkeypatch.setenv("NBLIB_DATA", folder)
+        assert list(parallel_map(own_variable, range(2), workers=2)) == [folder] * 2
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")

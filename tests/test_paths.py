@@ -7,33 +7,31 @@ import os
 import time
 
 import pytest
-from full_disk import files
+from helpers.full_disk import files
 
 from nblib import paths
 from nblib.errors import NblibError, ParameterError, StorageError, check_choice
 
 
 def test_every_place_follows_the_environment_and_never_the_working_directory(monkeypatch, tmp_path):
-    for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES"):
+    for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES", "NBLIB_RECORD"):
         monkeypatch.delenv(name, raising=False)
-    before = (paths.data(), paths.figures("quick", "embedded"), paths.paper())
+    before = (paths.data(), paths.figures("quick"), paths.paper(), paths.record("quick"))
     monkeypatch.chdir(tmp_path)
-    assert (paths.data(), paths.figures("quick", "embedded"), paths.paper()) == before
+    assert (paths.data(), paths.figures("quick"), paths.paper(), paths.record("quick")) == before
     assert paths.home() == paths.data().parent
     assert (paths.home() / "nblib" / "paths.py").exists()
 
     monkeypatch.setenv("NBLIB_DATA", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("NBLIB_FIGURES", str(tmp_path / "pictures"))
-    for place in (paths.cache(), paths.runs(), paths.executed(), paths.results("quick", "embedded")):
+    for place in (paths.cache(), paths.runs(), paths.executed("quick"), paths.results("quick")):
         assert place.is_relative_to(tmp_path / "elsewhere")
-    assert paths.figures("quick", "embedded") == tmp_path / "pictures"
-    assert paths.paper() == before[2]
-
-
-def test_no_two_profiles_or_corpora_share_a_folder():
-    for place in (paths.results, paths.figures):
-        places = {place(profile, corpus) for profile in ("smoke", "quick", "paper") for corpus in ("embedded", "real")}
-        assert len(places) == 6
+    for of_record in (False, True):
+        assert paths.figures("quick", of_record).parent == tmp_path / "pictures"
+    assert (paths.paper(), paths.record("quick")) == before[2:], "what is committed is never moved"
+    monkeypatch.setenv("NBLIB_RECORD", "1")
+    assert paths.figures("quick", of_record=True) == paths.home() / "figures" / "quick"
+    assert paths.figures("quick") == tmp_path / "pictures" / "quick"
 
 
 def test_a_block_that_ends_well_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
@@ -102,6 +100,9 @@ def test_a_choice_names_the_nearest_and_all():
         check_choice("codec", "mp33", ("mp3", "aac"))
     with pytest.raises(ParameterError, match="choose one of mp3, aac$"):
         check_choice("codec", 16, ("mp3", "aac"))
+    with pytest.raises(ParameterError, match=r"choose one of item7, .*\.\.\.; did you mean 'item7'\?$") as caught:
+        check_choice("item", "item7x", [f"item{n}" for n in range(500)])
+    assert str(caught.value).count(",") == 20
 
 
 def test_errors_show_one_line_in_a_notebook():

@@ -1,108 +1,209 @@
-"""The papers' configuration, and profiles that are differences from it."""
+"""The papers' configuration, profiles as differences from it, and any setting by its path."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from pathlib import Path
 
 import pytest
 
+from nblib import paths
 from nblib.audio import Codec, Geometry
+from nblib.entries import CODEC, PROFILES, SPEECH_CAPACITIES, VOCAL_CAPACITIES, Size, Teacher
 from nblib.errors import ParameterError
-from nblib.experiments import PROFILES, Settings, settings
-from nblib.experiments.settings import PAPER, SPEECH_CAPACITIES, VOCAL_CAPACITIES, SongSize, SpeechSize
-from nblib.networks import count_parameters
+from nblib.losses import LOSSES, L1Loss
+from nblib.settings import OWN_OPTIONS, Settings, settings, values
 from nblib.training import NetworkSpec
 
 
 def test_the_paper_profile_is_the_papers_tables():
     paper = settings("paper")
-    assert paper == PAPER == Settings()
+    assert paper == Settings()
     assert (paper.geometry, paper.codec) == (Geometry(22_050, 1024, 512, 128), Codec("mp3", 16_000))
-    assert paper.speech == SpeechSize(4000, 1200, 600)
-    assert paper.songs == SongSize(100, 25, 25, None)
+    assert (paper.speech, paper.songs) == (Size(4000, 1200, 600), Size(100, 25, 25))
     assert (paper.configuration_network, paper.configuration_participants) == (NetworkSpec(2, 1), 15)
-    assert (paper.cost_network, paper.cost_batch) == (paper.loss_network, 16)
-    assert paper.loss_network == NetworkSpec(6, 28)
-    assert (paper.separation_training.decay, paper.loss_training.decay) == (5e-6, 5e-6)
     assert (paper.unit_epochs, paper.loss_layers, paper.participants, paper.listening_items) == (10, "F", 20, 5)
+    loss = paper.loss_networks["ijcnn20"]
+    assert (paper.cost_network, paper.cost_batch) == (loss.network, 16) and loss.network == NetworkSpec(6, 28)
+    assert (paper.separation_training.decay, loss.training.decay) == (5e-6, 5e-6)
     assert paper.capacities == {"speech": SPEECH_CAPACITIES, "vocals": VOCAL_CAPACITIES}
-    assert paper.domain == "sqrt"
-    assert paper.loss_training.gain_db == (-20.0, 0.0)
-    assert len(paper.seeds()) >= 3
+    assert len(paper.seeds()) >= 3 and paper.changed == {}
 
 
-def test_table_1_gives_layers_and_filters_of_each_capacity():
-    speech, vocals = (
-        {name: (spec.num_layers, spec.base_filters) for name, spec in capacities.items()}
-        for capacities in (SPEECH_CAPACITIES, VOCAL_CAPACITIES)
-    )
-    assert speech == {"P1": (1, 1), "P2": (1, 2), "P3": (1, 4), "P4": (2, 2), "P5": (2, 4)}
-    assert vocals == {"P1": (2, 1), "P2": (2, 4), "P3": (3, 2), "P4": (4, 2), "P5": (5, 4)}
-
-
-@pytest.mark.parametrize("profile", ["paper", "quick", "smoke"])
+@pytest.mark.parametrize("profile", [name for name in PROFILES if name != "paper"])
 def test_a_profile_is_the_paper_with_its_overrides_and_nothing_else(profile):
-    made = settings(profile)
-    differing = {
-        field.name for field in dataclasses.fields(Settings) if getattr(made, field.name) != getattr(PAPER, field.name)
-    }
-    assert differing - {"profile"} == set(PROFILES[profile]), "an override that repeats the paper is none"
-    for name, value in PROFILES[profile].items():
-        assert getattr(made, name) == value
+    paper, made = values(settings("paper")), values(settings(profile))
+    differing = {path for path in made if made[path] != paper[path]}
+    overridden = {path: [each for each in made if f"{each}.".startswith(f"{path}.")] for path in PROFILES[profile]}
+    assert differing <= {each for below in overridden.values() for each in below}
+    idle = [path for path, below in overridden.items() if not differing & set(below)]
+    assert idle == [], "an override that repeats the paper is none"
+    assert made.keys() == paper.keys() and not set(OWN_OPTIONS) & set(made)
 
 
 def test_the_default_keeps_the_published_networks_as_they_are():
     assert settings() == settings("quick", "embedded")
-    assert settings().capacities == {"speech": SPEECH_CAPACITIES, "vocals": VOCAL_CAPACITIES}
-    assert settings().cost_network == PAPER.loss_network
+    assert settings().trained_capacities == {"speech": SPEECH_CAPACITIES, "vocals": VOCAL_CAPACITIES}
+    assert {task: list(own) for task, own in settings("smoke").trained_capacities.items()} == {
+        "speech": ["P1", "P5"],
+        "vocals": ["P1", "P5"],
+    }
 
 
 @pytest.mark.parametrize(
-    ("arguments", "changes", "message"),
+    ("change", "found"),
     [
-        (("quik",), {}, "profile='quik' is not known: choose one of paper, quick, smoke; did you mean 'quick'"),
-        (("quick", "reel"), {}, "corpus='reel' is not known: choose one of embedded, real; did you mean 'real'"),
-        (("quick",), {"sed": 3}, "parameter='sed' is not known: .*; did you mean 'seed'"),
+        ("separation_training.max_epochs=3", lambda setup: setup.separation_training.max_epochs == 3),
+        ("capacities.speech.P1.base_filters=3", lambda setup: setup.capacities["speech"]["P1"] == NetworkSpec(1, 3)),
+        ("teachers.ijcnn20.codec.bitrate=24000", lambda setup: setup.codec == Codec("mp3", 24_000)),
+        ("loss_networks.mm19_spectral.training.decay=1", lambda setup: True),  # a whole number is a number
+        ("separation_training.gain_db=(-6.0,0.0)", lambda setup: setup.separation_training.gain_db == (-6.0, 0.0)),
+        ("domain=linear", lambda setup: setup.domain == "linear"),
+        ("separation_training.decay=0", lambda setup: setup.separation_training.decay == 0),
+        ("songs.seconds=2.5", lambda setup: setup.songs == Size(6, 3, 3, 2.5)),
     ],
 )
-def test_unknown_names_are_refused_with_the_nearest(arguments: tuple[str, ...], changes: dict[str, Any], message):
+def test_any_setting_is_reached_by_its_path_and_is_told_as_changed(change, found):
+    setup = settings("smoke", changes=[change])
+    assert found(setup)
+    assert list(setup.changed) == [change.split("=")[0]]
+    assert settings("smoke", changes=change) == setup
+
+
+def test_every_setting_takes_its_own_value_as_text():
+    given = {path: value for path, value in values(settings("smoke")).items() if value is not None}
+    assert settings("smoke", changes=[f"{path}={value}" for path, value in given.items()]) == settings("smoke")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ("separation_trainig.max_epochs=3", "setting='separation_trainig.max_epochs' is not .*mean 'separation_tr"),
+        ("capacities.speech.P9.base_filters=3", r"did you mean 'capacities.speech.P\d.base_filters'\?$"),
+        ("profile=paper", "setting='profile' is not known"),
+        ("replicates", r"setting 'replicates': write it as PATH=VALUE, e.g. replicates=3"),
+        ("replicates=two", "setting replicates=two: must be of type int, like 1, not str"),
+        ("replicates=1.5", "setting replicates=1.5: must be of type int, like 1, not float"),
+        ("replicates=True", "must be of type int, like 1, not bool"),
+        ("separation_training.learning_rate=fast", "must be of type float, like 0.005, not str"),
+        ("only_capacities=P1", r"must be of type tuple, like \('P1', 'P5'\), not str"),
+        ("replicates=0", "setting replicates=0: must be at least 1, like 1"),
+        ("separation_training.learning_rate=1e999", "must be at least 0 and finite, like 0.005"),
+        ("separation_training.gain_db=(1,)", "must be of type tuple, like .*, not tuple"),
+        ("only_capacities=('P9',)", "setting only_capacities=.*only_capacities='P9' is not known"),
+        ("domain=sqr", "setting domain='sqr': domain='sqr' is not known.*did you mean 'sqrt'"),
+        ("loss_layers=G", "loss_layers='G' is not known: choose one of A, B, C, D, E, F, all"),
+        ("capacities.speech.P1.output=masc", "output='masc' is not known.*did you mean 'mask'"),
+        ("teachers.ijcnn20.loss_network=ijcnn", "loss_network='ijcnn' is not known.*did you mean 'ijcnn20'"),
+        ("geometry.hop=500", "setting geometry.hop=500: window=1024 with hop=500"),
+        ("teachers.ijcnn20.codec.name=mp4", "teachers.ijcnn20.codec.name='mp4': name='mp4' is not known.*'mp3'"),
+        ("replicates=2 unit_epoch=2", "setting='unit_epoch' is not known.*did you mean 'unit_epochs'"),
+    ],
+)
+def test_wrong_paths_types_and_values_are_refused_with_the_near_miss(changes, message):
+    with pytest.raises(ParameterError, match=message) as caught:
+        settings("smoke", changes=changes)
+    assert len(str(caught.value)) < 1500
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"profile": "quik"}, "profile='quik' is not known: choose one of .*; did you mean 'quick'"),
+        ({"corpus": "reel"}, "corpus='reel' is not known: .*; did you mean 'real'"),
+        ({"source": "records"}, "source='records' is not known.*did you mean 'record'"),
+        ({"seed": -1}, "seed=-1: a whole number from 0 is needed"),
+        ({"seed": 1.0}, "seed=1.0: a whole number"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
     with pytest.raises(ParameterError, match=message):
-        settings(*arguments, **changes)
+        settings(**options)
 
 
-def test_single_changes_go_over_the_profile():
-    changed = settings("smoke", seed=7, replicates=2, domain="linear")
-    assert (changed.seed, changed.domain, changed.seeds()) == (7, "linear", (7, 8))
-    assert changed.loss_network == settings("smoke").loss_network
+# Folders
 
 
-def test_settings_can_neither_be_changed_nor_share_their_capacities():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        settings().seed = 3  # type: ignore[misc]
-    assert Settings().capacities["speech"] is not SPEECH_CAPACITIES
+def test_whatever_changes_results_has_a_folder_of_its_own(tmp_path):
+    setups = [
+        settings("quick"),
+        settings("smoke"),
+        settings("smoke", seed=1),
+        settings("smoke", changes="replicates=2"),
+        settings("smoke", seed=1, changes="replicates=2"),
+        settings("smoke", changes="replicates=2 unit_epochs=3"),
+        settings("smoke", changes="only_capacities=('P1',)"),
+        settings("smoke", "real", data_root="/music"),
+        settings("smoke", "real", data_root=str(tmp_path)),
+        settings("smoke", "real", data_root=str(tmp_path), seed=1),
+    ]
+    names = [setup.name for setup in setups]
+    assert len(set(names)) == len(names)
+    assert names[:4] == ["quick", "smoke", "smoke-seed1", "smoke-replicates=2"]
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-._=,") for name in names), "safe as file names"
+    assert len({setup.results for setup in setups}) == len({setup.figures for setup in setups}) == len(setups)
 
 
-def test_the_corpora_follow_the_settings():
-    setup = settings("smoke", speech=SpeechSize(4, 3, 2), geometry=Geometry(sample_rate=16_000))
-    corpus = setup.mixture_corpus("speech")
-    assert corpus.sample_rate == setup.music_corpus().sample_rate == 16_000
-    assert [len(corpus.items(split)) for split in ("train", "validation", "test")] == [4, 3, 2]
-    other = settings("smoke", speech=SpeechSize(4, 3, 2))
-    assert corpus.fingerprint != other.mixture_corpus("speech").fingerprint
-    assert corpus.fingerprint != dataclasses.replace(setup, seed=1).mixture_corpus("speech").fingerprint
-    songs = settings("smoke", songs=SongSize(4, 3, 2, seconds=3.0)).mixture_corpus("vocals")
-    assert [len(songs.items(split)) for split in ("train", "validation", "test")] == [4, 3, 2]
-    assert len(songs.load(songs.items("test")[0]).target) == 3 * 22_050
-    with pytest.raises(ParameterError, match="task='vocal' is not known: choose one of speech, vocals"):
-        setup.mixture_corpus("vocal")
+def test_what_changes_nothing_shares_the_folder(monkeypatch):
+    plain = settings("smoke")
+    assert settings("smoke", changes=["replicates=1", "domain=sqrt"]).name == plain.name
+    assert settings("smoke", changes="replicates=2 unit_epochs=3").name == (
+        settings("smoke", changes="unit_epochs=3 replicates=2").name
+    )
+    assert settings("smoke", device="cuda").name == plain.name
+    monkeypatch.chdir("/")
+    assert settings("smoke", "real", data_root="/tmp/../tmp").name == settings("smoke", "real", data_root="tmp").name
+
+
+def test_the_record_is_never_written_over_by_own_results(monkeypatch, tmp_path):
+    monkeypatch.setenv("NBLIB_DATA", str(tmp_path))
+    monkeypatch.delenv("NBLIB_FIGURES", raising=False)
+    monkeypatch.delenv("NBLIB_RECORD", raising=False)
+    own, record = (settings("smoke", "real", data_root="/m", seed=3, source=source) for source in ("run", "record"))
+    assert record.results == paths.home() / "data" / "record" / "smoke-real"
+    assert own.results.parent == tmp_path / "results" and own.results.name.startswith("smoke-real-")
+    committed = paths.home() / "figures" / "smoke-real"
+    assert own.figures != record.figures and committed not in (own.figures, record.figures)
+    monkeypatch.setenv("NBLIB_RECORD", "1")
+    assert record.figures == committed and own.figures != committed
+
+
+# Contenders
+
+
+def test_contenders_are_the_baseline_the_codec_losses_and_whatever_else_is_entered(monkeypatch):
+    assert list(settings().contenders) == ["l1", "codec"]
+
+    class Third(L1Loss):
+        title, contender = "third loss", True
+
+    monkeypatch.setitem(LOSSES, "third", Third)
+    opus = Teacher("Opus, spectral", "ijcnn20", Codec("opus", 24_000), contender="codec_opus")
+    setup = dataclasses.replace(settings(), teachers=settings().teachers | {"opus": opus})
+    assert setup.contenders == {
+        "l1": "l1",
+        CODEC: "codec loss",
+        "codec_opus": "codec loss, Opus, spectral",
+        "third": "third loss",
+    }
+
+
+def test_seeds_are_counted_from_the_settings_own():
+    assert list(settings("quick", seed=7).seeds()) == [7, 8] and list(settings(seed=7).seeds(1)) == [7]
 
 
 def test_every_network_of_every_profile_fits_its_patches():
     for profile in PROFILES:
         setup = settings(profile)
-        capacities = [spec for own in setup.capacities.values() for spec in own.values()]
-        for spec in (setup.loss_network, setup.cost_network, setup.configuration_network, *capacities):
-            assert setup.geometry.bins % 2**spec.num_layers == setup.geometry.frames % 2**spec.num_layers == 0
-            if profile != "paper":
-                assert count_parameters(spec.build()) > 0
+        pairs = [(spec, setup.geometry) for own in setup.trained_capacities.values() for spec in own.values()]
+        pairs += [(spec, setup.geometry) for spec in (setup.cost_network, setup.configuration_network)]
+        pairs += [(each.network, each.geometry) for each in setup.loss_networks.values()]
+        for spec, geometry in pairs:
+            sizes = (geometry.patch_samples,) if spec.on_samples else (geometry.bins, geometry.frames)
+            assert all(size % 2**spec.num_layers == 0 for size in sizes), (profile, spec)
+
+
+def test_settings_share_no_entries_and_cannot_be_changed(tmp_path: Path):
+    assert Settings().capacities["speech"] is not SPEECH_CAPACITIES
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings().seed = 3  # type: ignore[misc]

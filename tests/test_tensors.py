@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from full_disk import files, in_process_with_small_files
+from helpers.full_disk import files, in_process_with_small_files
 
 from nblib import tensors
 from nblib.errors import StorageError

@@ -18,13 +18,13 @@ from nblib.errors import AudioError, ParameterError, check_choice, check_whole
 DOMAINS = ("sqrt", "linear", "log1p")
 DEFAULT_DOMAIN = "sqrt"
 
+# Linear magnitude (-120 dB) under which the sqrt domain runs straight to 0: about what the rounding of 16-bit samples
+# leaves in one bin (7e-7), so nothing audible changes, and the slope stays at or under 1 / sqrt(SQRT_FLOOR) = 1000.
 SQRT_FLOOR = 1e-6
-"""Linear magnitude (-120 dB) under which the sqrt domain runs straight to 0: about what the rounding of 16-bit samples
-leaves in one bin (7e-7), so nothing audible changes, and the slope stays at or under 1 / sqrt(SQRT_FLOOR) = 1000."""
 
+# k of the log1p domain: logarithmic above 1 / k = -60 dB of a full-scale sine, linear below. That is near the median
+# bin of music under 5.5 kHz (-47 to -65 dB over five clips), so that the quiet half is neither lost nor blown up.
 LOG_SLOPE = 1000.0
-"""k of the log1p domain: logarithmic above 1 / k = -60 dB of a full-scale sine, linear below. That is near the median
-bin of music under 5.5 kHz (-47 to -65 dB over five clips), so that the quiet half is neither lost nor blown up."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,11 @@ class Geometry:
     sample_rate : int > 0
         Samples per second (Hz).
     window : int
-        Hann window and FFT size (samples), a multiple of `hop`.
-    hop : int
+        Hann window and FFT size (samples), even and a multiple (2, 3, ...) of `hop`; otherwise `ParameterError`.
+    hop : int > 0
         Step between frames (samples).
     frames : int > 0
         Frames of one patch.
-
-    Raises
-    ------
-    ParameterError
-        A size is no whole number from 1, or `window` is odd or no multiple (2, 3, ...) of `hop`.
     """
 
     sample_rate: int = 22050
@@ -90,19 +85,9 @@ def scale(magnitude: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor
     Parameters
     ----------
     magnitude : torch.Tensor [shape=(...)]
-        Linear magnitude, >= 0, 1 for a full-scale sine.
+        Linear, >= 0, 1 for a full-scale sine; what comes back has the same shape and lies in [0, 1].
     domain : {"sqrt", "linear", "log1p"}
         ``sqrt(m)``, ``m`` or ``log1p(k m) / log1p(k)`` with k = `LOG_SLOPE`.
-
-    Returns
-    -------
-    torch.Tensor [shape=(...)]
-        Values in [0, 1].
-
-    Raises
-    ------
-    ParameterError
-        `domain` is not known.
     """
     check_choice("domain", domain, DOMAINS)
     magnitude = magnitude.clamp(max=1.0)
@@ -114,7 +99,7 @@ def scale(magnitude: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor
 
 
 def unscale(values: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor:
-    """Linear magnitude in [0, 1] of `values` in [0, 1]: the inverse of `scale`, same parameters and errors."""
+    """Linear magnitude in [0, 1] of `values` in [0, 1]: the inverse of `scale`, same parameters."""
     check_choice("domain", domain, DOMAINS)
     if domain == "sqrt":
         return values * values.clamp(min=math.sqrt(SQRT_FLOOR))
@@ -139,28 +124,12 @@ def _as_tensor(samples: np.ndarray | torch.Tensor) -> torch.Tensor:
 def stft(samples: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     """Complex spectrum, not centred, over that of a full-scale sine, without the top bin. Differentiable.
 
-    Parameters
-    ----------
-    samples : torch.Tensor [shape=(..., n)]
-        Full scale 1, n >= `geometry.window`; float32 or float64, any device.
-    geometry : Geometry
-        Window and hop.
-
-    Returns
-    -------
-    torch.Tensor [shape=(..., bins, frames)]
-        Complex; ``frames = 1 + (n - window) // hop``: 512 x 128 for 66,048 samples.
-
-    Raises
-    ------
-    AudioError
-        Fewer samples than one window.
+    Of `samples` [shape=(..., n), full scale 1, float32 or float64] it is [shape=(..., bins, frames)] with
+    ``frames = 1 + (n - window) // hop``: 512 x 128 for 66,048 samples. `AudioError` under one window of samples.
     """
     if samples.ndim == 0 or samples.shape[-1] < geometry.window:
-        raise AudioError(
-            f"samples [shape={tuple(samples.shape)}]: one window needs {geometry.window} samples; use analyse(), which "
-            "pads, or tile by patches()"
-        )
+        wanted = f"one window needs {geometry.window} samples; use analyse(), which pads, or tile by patches()"
+        raise AudioError(f"samples [shape={tuple(samples.shape)}]: {wanted}")
     window = _window(geometry, samples)
     flat = samples.reshape(-1, samples.shape[-1])
     # unfold + rfft gives the same bits in the same time, forward and backward (32 x 66,048 samples on one core).
@@ -175,22 +144,8 @@ def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Ten
     Zeros are put in front (window - hop of them) and behind, so that every sample is seen by the same number of windows
     and the last patch is full. Frame j of patch i is frame ``i * frames + j`` of the signal: nothing overlaps.
 
-    Parameters
-    ----------
-    samples : np.ndarray or torch.Tensor [shape=(..., n)]
-        Full scale 1, n >= 1.
-    geometry : Geometry
-        Window, hop and frames of a patch.
-
-    Returns
-    -------
-    torch.Tensor [shape=(..., patches, bins, frames)]
-        Complex, linear magnitude 1 for a full-scale sine.
-
-    Raises
-    ------
-    AudioError
-        No samples.
+    Of `samples` [shape=(..., n), full scale 1] it is [shape=(..., patches, bins, frames), complex], with magnitude 1
+    for a full-scale sine. `AudioError` where n is 0.
     """
     tensor = _as_tensor(samples)
     needed = math.ceil(tensor.shape[-1] / geometry.hop) + geometry.overlap - 1
@@ -202,20 +157,7 @@ def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Ten
 
 
 def with_phase(magnitude: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
-    """`magnitude` with the phase of `mixture` (IJCNN'20 Section IV); phase 0 where the mixture is 0.
-
-    Parameters
-    ----------
-    magnitude : torch.Tensor [shape=(...)]
-        Linear magnitude, >= 0 (after `unscale`).
-    mixture : torch.Tensor [shape=(...)]
-        Complex spectrum.
-
-    Raises
-    ------
-    ParameterError
-        The shapes differ.
-    """
+    """Linear `magnitude` with the phase of `mixture`, equal in shape; 0 where that is 0 (IJCNN'20 Section IV)."""
     if magnitude.shape != mixture.shape:
         raise ParameterError(f"magnitude {tuple(magnitude.shape)} and mixture {tuple(mixture.shape)} differ in shape")
     return torch.polar(magnitude, mixture.angle())
@@ -227,30 +169,12 @@ def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch
     Each frame is windowed again, and the sum divided by the sum of the squared windows. The round trip is exact to
     1e-6 for signals without energy at half the sample rate (the dropped bin counts as zero).
 
-    Parameters
-    ----------
-    spectrum : torch.Tensor [shape=(..., patches, bins, frames)]
-        Complex, linear magnitude 1 for a full-scale sine.
-    length : int
-        Samples wanted: those of the analysed signal.
-    geometry : Geometry
-        The geometry of the analysis.
-
-    Returns
-    -------
-    torch.Tensor [shape=(..., length)]
-        float32 (float64 for complex128).
-
-    Raises
-    ------
-    ParameterError
-        The shape is not the geometry's, or `length` is outside 1 to what the frames cover.
+    From `spectrum` [shape=(..., patches, bins, frames), complex] to [shape=(..., length)]. `ParameterError` where the
+    shape is not the geometry's, or `length` is outside 1 to what the frames cover.
     """
     if spectrum.ndim < 3 or spectrum.shape[-2:] != (geometry.bins, geometry.frames) or not spectrum.is_complex():
-        raise ParameterError(
-            f"spectrum [shape={tuple(spectrum.shape)}, {spectrum.dtype}]: complex patches of {geometry.bins} bins x "
-            f"{geometry.frames} frames are needed, as analyse() makes them"
-        )
+        wanted = f"complex patches of {geometry.bins} bins x {geometry.frames} frames"
+        raise ParameterError(f"spectrum [{tuple(spectrum.shape)}, {spectrum.dtype}]: {wanted} of analyse() are needed")
     window = _window(geometry, spectrum)
     whole = spectrum.movedim(-3, -2).flatten(-2).transpose(-1, -2)
     frames = torch.fft.irfft(torch.nn.functional.pad(whole, (0, 1)), n=geometry.window) * window * (window.sum() / 2)
@@ -265,26 +189,10 @@ def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch
 
 
 def patches(samples: np.ndarray | torch.Tensor, geometry: Geometry, tile: bool = True) -> torch.Tensor:
-    """Training patches of a signal, end to end; what is left over is dropped.
+    """Training patches [shape=(patches, patch_samples), float32] of a signal [shape=(n,)], end to end; the rest drops.
 
-    Parameters
-    ----------
-    samples : np.ndarray or torch.Tensor [shape=(n,)]
-        n >= 1.
-    geometry : Geometry
-        Its `patch_samples` is a patch's length.
-    tile : bool
-        Repeat a signal shorter than one patch until it fills one (IJCNN'20 Section IV); otherwise it gives none.
-
-    Returns
-    -------
-    torch.Tensor [shape=(patches, patch_samples)]
-        float32, the device of `samples`.
-
-    Raises
-    ------
-    AudioError
-        No samples, or more than one channel.
+    With `tile`, a signal shorter than one patch is repeated until it fills one (IJCNN'20 Section IV); otherwise it
+    gives none. `AudioError` for no samples, or more than one channel.
     """
     tensor = _as_tensor(samples).to(torch.float32)
     if tensor.ndim != 1:

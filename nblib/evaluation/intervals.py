@@ -1,64 +1,101 @@
-"""Intervals of means that vary in two ways: over training seeds, and over items or participants."""
+"""Intervals that hold under retraining: training seeds are a random effect.
+
+A mean over one seed's test items says how that network did; another training of the same configuration moves all items
+together. So the unit of every interval is the seed: means per seed, and Student's t over them. It assumes that what the
+seeds come to is roughly normal, and that the test items stay the same; with two seeds it is honest and very wide.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
+from scipy.stats import t
 
-from nblib.errors import ParameterError
-from nblib.provenance import random_generator
-
-DRAWS = 4000
+LEVEL = 0.95
+USABLE = ("plateau", "max_epochs", "none")  # status of rows that count; collapsed and diverged networks do not
 
 
-def paired_interval(differences: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """Mean of paired differences with a 95 % bootstrap interval over both ways they vary.
+def t_factor(seeds: int) -> float:
+    """Student's t for a two-sided 95 % interval of that many seeds; NaN under two."""
+    return float(t.ppf((1 + LEVEL) / 2, seeds - 1)) if seeds > 1 else float("nan")
 
-    Seeds and items are drawn again independently (a crossed bootstrap), since a lucky seed moves all its items alike.
+
+def seed_interval(means: Sequence[float] | np.ndarray) -> dict[str, float]:
+    """Mean over seeds with its 95 % t interval.
 
     Parameters
     ----------
-    differences : np.ndarray [shape=(seeds, items)]
-        One value per training seed and test item; NaN where a pair could not be measured.
+    means : array of float [shape=(seeds,)]
+        One value per training seed; NaN is left out.
 
     Returns
     -------
     dict
-        ``mean``, ``low``, ``high`` in the unit of `differences`; `low` and `high` are NaN where a single value was
-        measured, of which nothing can be said.
-
-    Raises
-    ------
-    ParameterError
-        Nothing was measured.
+        ``mean``, ``low``, ``high`` (NaN with a single seed, of which nothing can be said) and ``seeds``.
     """
-    if differences.ndim != 2 or not np.isfinite(differences).any():
-        raise ParameterError(f"differences of shape {differences.shape}: no finite value to take an interval of")
-    return _bootstrap(differences, 1, random_generator(seed, "paired interval"))
+    finite = np.asarray(means, float)
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return {"mean": np.nan, "low": np.nan, "high": np.nan, "seeds": 0}
+    half = t_factor(len(finite)) * finite.std(ddof=1) / np.sqrt(len(finite)) if len(finite) > 1 else np.nan
+    return {"mean": finite.mean(), "low": finite.mean() - half, "high": finite.mean() + half, "seeds": len(finite)}
 
 
-def nested_interval(values: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """Mean of what participants came to, each of whom met the networks of one training seed, with a 95 % interval.
+def summary(rows: pd.DataFrame, measure: str, by: Sequence[str]) -> pd.DataFrame:
+    """Per group of `by` the mean of `measure` over seeds, each the mean of its usable items: mean, low, high, seeds.
 
-    Seeds are drawn again, and within each drawn one its participants (a nested bootstrap).
+    Rows without a seed (a system that needs no training) give a mean alone.
+    """
+    counted = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan)
+    seeds = counted.assign(seed=counted["seed"].astype(float)).groupby([*by, "seed"], dropna=False, sort=False)
+    means = seeds[measure].mean().reset_index()
+    table = [
+        dict(zip(by, name, strict=True)) | {"measure": measure} | seed_interval(own[measure].to_numpy())
+        for name, own in means.groupby(list(by), dropna=False, sort=False)
+    ]
+    return pd.DataFrame(table, columns=[*by, "measure", "mean", "low", "high", "seeds"])
+
+
+def contrast(
+    rows: pd.DataFrame, one: str, other: str, measure: str, by: Sequence[str] = (), label: str = "contender"
+) -> pd.DataFrame:
+    """`one` minus `other` in `measure`, paired by seed and item, with its 95 % interval over seeds.
+
+    Nothing but the rows of these two counts, so a third that failed changes nothing. Where `other` needs no training
+    (the unprocessed input), or is the same for all groups, it stands against every seed or group.
 
     Parameters
     ----------
-    values : np.ndarray [shape=(seeds, participants)]
+    rows : DataFrame
+        Columns `label`, `by`, seed, item, status and `measure`.
+    one, other : str
+        Values of `label`.
+    by : sequence of str
+        A difference for each group of these.
 
-    Returns, Raises
-        As for `paired_interval`.
+    Returns
+    -------
+    DataFrame
+        Columns `by`, one, other, measure, mean, low, high, seeds, items; no row where nothing can be paired.
     """
-    if values.ndim != 2 or not np.isfinite(values).any():
-        raise ParameterError(f"values of shape {values.shape}: no finite value to take an interval of")
-    return _bootstrap(values, len(values), random_generator(seed, "nested interval"))
+    usable = rows[rows["status"].isin(USABLE)].dropna(subset=[measure])
+    first, second = (usable[usable[label] == name] for name in (one, other))
+    keys = [name for name in (*by, "seed", "item") if second[name].notna().all()]
+    pairs = first.merge(second[[*keys, measure]], on=keys, suffixes=("", "_other"))
+    pairs["difference"] = pairs[measure] - pairs[f"{measure}_other"]
+    table = []
+    for name, own in pairs.groupby(list(by) or (lambda _: ""), sort=False):
+        means = own.groupby("seed")["difference"].mean()
+        found = seed_interval(means.to_numpy(float)) | {"items": own["item"].nunique()}
+        group = dict(zip(by, name, strict=True)) if by else {}
+        table.append(group | {"one": one, "other": other, "measure": measure} | found)
+    return pd.DataFrame(table, columns=[*by, "one", "other", "measure", "mean", "low", "high", "seeds", "items"])
 
 
-def _bootstrap(values: np.ndarray, apart: int, generator: np.random.Generator) -> dict[str, float]:
-    """Rows and columns drawn again; the columns for all rows alike (`apart` 1) or for each row apart."""
-    seeds, columns = values.shape
-    rows = generator.integers(seeds, size=(DRAWS, seeds, 1))
-    drawn = values[rows, generator.integers(columns, size=(DRAWS, apart, columns))]
-    measured = (~np.isnan(drawn)).sum(axis=(1, 2))
-    means = np.nansum(drawn, axis=(1, 2))[measured > 0] / measured[measured > 0]
-    low, high = np.quantile(means, [0.025, 0.975]) if np.isfinite(values).sum() > 1 else (np.nan, np.nan)
-    return {"mean": float(np.nanmean(values)), "low": float(low), "high": float(high)}
+def verdict(low: float, high: float) -> str:
+    """What the 95 % interval of a difference shows, higher being better."""
+    if not np.isfinite([low, high]).all():
+        return "cannot be told"
+    return "better" if low > 0 else "worse" if high < 0 else "no difference shown"

@@ -3,9 +3,7 @@
 PEAQ predicts how people grade an impairment: ODG, objective difference grade, 0 (imperceptible) to -4 (very annoying).
 The 2f-model maps two of its variables to a MUSHRA-like scale of 0 to 100 (Kastner and Herre, "An efficient model for
 estimating subjective quality of separated audio source signals", WASPAA 2019); Torcoli et al. 2021 found it the best of
-the open measures for coded and separated audio.
-
-Both standard programs for PEAQ read 16-bit files at 48 kHz, and so does this one: signals are resampled to 48 kHz and
+the open measures for coded and separated audio. As in both standard programs for PEAQ, signals are at 48 kHz and
 rounded to 16 bits.
 """
 
@@ -15,20 +13,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from nblib.audio import check_alignment, check_signal, resample
 from nblib.errors import AudioError
-from nblib.evaluation import peaq_variables as variables
 from nblib.evaluation.ear_model import FULL_SCALE, HOP, SAMPLE_RATE, WINDOW
+from nblib.evaluation.peaq_variables import START_FRAMES, WINDOW_FRAMES, model_output_variables
 
+# The standard's names of the model output variables, in the order of its neural network's inputs.
 VARIABLES = (
     *("BandwidthRefB", "BandwidthTestB", "TotalNMRB", "WinModDiff1B", "ADBB", "EHSB"),
     *("AvgModDiff1B", "AvgModDiff2B", "RmsNoiseLoudB", "MFPDB", "RelDistFramesB"),
 )
-"""The standard's names of the model output variables, in the order of its neural network's inputs."""
-
 PAIRS_AT_ONCE = 8  # what stays in the processor's cache and in a small GPU's memory
-SHORTEST_FRAMES = variables.START_FRAMES + variables.WINDOW_FRAMES  # the modulation filters' settling and one window
+SHORTEST_FRAMES = START_FRAMES + WINDOW_FRAMES  # the modulation filters' settling and one window
 ALIGNED_SECONDS = 0.0005
 CLEARLY_ALIKE = 0.5  # least correlation at which a gain means anything
 CLEARLY_IN_LINE = 0.9  # a correlation from which on no lag need be looked for
@@ -55,22 +53,16 @@ _OUTPUT, _OUTPUT_BIAS = [-3.817048, 4.107138, 4.629582], -0.307594
 _LEAST_GRADE, _MOST_GRADE = -3.98, 0.22
 
 
-def distortion_index(values: np.ndarray) -> np.ndarray:
-    """DI of model output variables [shape=(..., 11)] in the order of `VARIABLES` (Annex 2, Section 6)."""
+def grades(values: np.ndarray) -> dict[str, np.ndarray]:
+    """``di`` and ``odg`` (Annex 2, Section 6) and ``two_f`` (0 to 100) of the variables [shape=(..., 11)]."""
     least, most = np.array(_LEAST), np.array(_MOST)
     hidden = ((values - least) / (most - least)) @ np.array(_HIDDEN) + _HIDDEN_BIAS
-    return (1 / (1 + np.exp(-hidden))) @ np.array(_OUTPUT) + _OUTPUT_BIAS
-
-
-def objective_difference_grade(index: np.ndarray) -> np.ndarray:
-    """ODG of a distortion index, -3.98 to 0.22."""
-    return _LEAST_GRADE + (_MOST_GRADE - _LEAST_GRADE) / (1 + np.exp(-index))
-
-
-def two_f_model(modulation_difference: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """2f-model, 0 to 100, of AvgModDiff1B and ADBB (Kastner and Herre 2019; Torcoli et al. 2021, arXiv 2110.11438)."""
-    score = 56.1345 / (1 + (-0.0282 * modulation_difference - 0.8628) ** 2) - 27.1451 * steps + 86.3515
-    return np.clip(score, 0, 100)
+    index = (1 / (1 + np.exp(-hidden))) @ np.array(_OUTPUT) + _OUTPUT_BIAS
+    # Kastner and Herre 2019; Torcoli et al. 2021, arXiv 2110.11438.
+    modulation, steps = values[..., VARIABLES.index("AvgModDiff1B")], values[..., VARIABLES.index("ADBB")]
+    score = 56.1345 / (1 + (-0.0282 * modulation - 0.8628) ** 2) - 27.1451 * steps + 86.3515
+    odg = _LEAST_GRADE + (_MOST_GRADE - _LEAST_GRADE) / (1 + np.exp(-index))
+    return {"di": index, "odg": odg, "two_f": np.clip(score, 0, 100)}
 
 
 def peaq_basic(
@@ -85,9 +77,8 @@ def peaq_basic(
     Parameters
     ----------
     reference, estimate : np.ndarray [shape=(n,) or (batch, n)]
-        Mono, full scale 1, in line with one another.
-    sample_rate : int
-        In Hz; anything but 48 kHz is resampled.
+        Mono, full scale 1, at `sample_rate` (Hz; all but 48 kHz is resampled). `AudioError` where shapes differ, a
+        signal is not finite, the reference is silent, or they are out of line by over half a millisecond.
     device : str or torch.device
         Where to compute, in float64.
 
@@ -98,48 +89,27 @@ def peaq_basic(
         to 0.22), ``two_f`` (0 to 100), and ``gain_db``, what was applied to the estimate: each a float, or an array
         [shape=(batch,)]. NaN for a pair that cannot be measured: under 0.65 s between the reference's first and last
         sound, or a silent estimate; ``reason`` says which, and is empty otherwise (a list for a batch).
-
-    Raises
-    ------
-    AudioError
-        Shapes differ, a signal is not finite, the reference is silent, or the pair is out of line by over half a
-        millisecond (the lag is named).
     """
-    pairs = [
-        _checked(samples, name, sample_rate) for samples, name in ((reference, "reference"), (estimate, "estimate"))
-    ]
+    check_signal(reference, "reference", allow_silence=True)
+    check_signal(estimate, "estimate", allow_silence=True)
     if reference.shape != estimate.shape or reference.ndim > 2:
-        raise AudioError(
-            f"reference {reference.shape} and estimate {estimate.shape}: mono signals of equal shape are needed"
-        )
-    values, reasons = [], []
-    for first in range(0, len(pairs[0]), PAIRS_AT_ONCE):
-        chunk = [torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs]
-        measured, why = _measure(chunk[0], chunk[1], first)
-        values.append(measured)
-        reasons += why
-    table = np.concatenate(values)
-    index = distortion_index(table[:, :-1])
-    columns = dict(zip((*VARIABLES, "gain_db"), table.T, strict=True)) | {
-        "di": index,
-        "odg": objective_difference_grade(index),
-    }
-    columns["two_f"] = two_f_model(columns["AvgModDiff1B"], columns["ADBB"])
+        shapes = f"reference {reference.shape} and estimate {estimate.shape}"
+        raise AudioError(f"{shapes}: mono signals of equal shape are needed")
+    pairs = [np.atleast_2d(resample(samples, sample_rate, SAMPLE_RATE)) for samples in (reference, estimate)]
+    measured = [
+        _measure([torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs], first)
+        for first in range(0, len(pairs[0]), PAIRS_AT_ONCE)
+    ]
+    table, reasons = np.concatenate([values for values, _ in measured]), [why for _, each in measured for why in each]
+    columns = dict(zip((*VARIABLES, "gain_db"), table.T, strict=True)) | grades(table[:, :-1])
     if reference.ndim == 1:
         return {name: float(column[0]) for name, column in columns.items()} | {"reason": reasons[0]}
     return columns | {"reason": reasons}
 
 
-def _checked(samples: np.ndarray, name: str, sample_rate: int) -> np.ndarray:
-    check_signal(samples, name, allow_silence=True)
-    return np.atleast_2d(resample(samples, sample_rate, SAMPLE_RATE))
-
-
-def _measure(reference: torch.Tensor, estimate: torch.Tensor, first: int) -> tuple[np.ndarray, list[str]]:
-    """Variables and applied gain in dB [shape=(batch, 12)] of pairs at 48 kHz, and why a pair has none.
-
-    `first` is the number of the first pair.
-    """
+def _measure(pairs: list[Tensor], first: int) -> tuple[np.ndarray, list[str]]:
+    """Variables and gain in dB [shape=(batch, 12)] of pairs at 48 kHz, numbered from `first`, and why one has none."""
+    reference, estimate = pairs
     energy, other = reference.square().sum(-1), estimate.square().sum(-1)
     if (energy == 0).any():
         raise AudioError(f"reference {first + int((energy == 0).int().argmax())}: silent; leave this pair out")
@@ -148,40 +118,31 @@ def _measure(reference: torch.Tensor, estimate: torch.Tensor, first: int) -> tup
     product = (reference * estimate).sum(-1)
     correlation = product / (energy * other).sqrt().clamp(min=1e-30)
     for pair in torch.nonzero(correlation < CLEARLY_IN_LINE).flatten().tolist():
-        late, early = (samples[pair].cpu().numpy() for samples in (estimate, reference))
+        early, late = (samples[pair].cpu().numpy() for samples in pairs)
         check_alignment(f"estimate of pair {first + pair}", late, early, SAMPLE_RATE, ALIGNED_SECONDS)
-    gain = _level_gain(energy, product, correlation)
-    reference, estimate = (_sixteen_bits(each) for each in (reference, estimate * gain[:, None]))
+    gain = torch.where(correlation >= CLEARLY_ALIKE, energy / product, 1.0)
+    gain = torch.where(20 * gain.log10().abs() > LEVEL_TOLERANCE_DB, gain, 1.0)
+    reference, estimate = (
+        (samples * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1)
+        for samples in (reference, estimate * gain[:, None])
+    )
     valid = _frames_with_sound(reference)
     reasons = [
         "estimate is silent" if not heard else "too short" if count <= SHORTEST_FRAMES else ""
         for heard, count in zip(estimate.any(-1).tolist(), valid.sum(0).tolist(), strict=True)
     ]
-    measured = np.full((len(reasons), len(VARIABLES)), np.nan)
     usable = [not reason for reason in reasons]
+    measured = np.full((len(reasons), len(VARIABLES)), np.nan)
     if any(usable):
-        found = variables.model_output_variables(reference[usable], estimate[usable], valid[:, usable])
-        measured[usable] = found.cpu().numpy()
+        measured[usable] = model_output_variables(reference[usable], estimate[usable], valid[:, usable]).cpu().numpy()
     return np.column_stack([measured, 20 * gain.log10().cpu().numpy()]), reasons
 
 
-def _level_gain(energy: torch.Tensor, product: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
-    """What brings the estimate to the reference's level [shape=(batch,)]: 1 for a difference that a codec makes too."""
-    gain = torch.where(correlation >= CLEARLY_ALIKE, energy / product, 1.0)
-    return torch.where(20 * gain.log10().abs() > LEVEL_TOLERANCE_DB, gain, 1.0)
-
-
-def _sixteen_bits(samples: torch.Tensor) -> torch.Tensor:
-    return (samples * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1)
-
-
-def _frames_with_sound(reference: torch.Tensor) -> torch.Tensor:
+def _frames_with_sound(reference: Tensor) -> Tensor:
     """Frames between the first and the last five successive samples that come to 200 steps (Annex 2, 5.2.4.4)."""
-    count = (reference.shape[-1] - WINDOW) // HOP + 1
-    length = reference.shape[-1] - 4
-    sound = torch.stack([reference[:, shift : shift + length].abs() for shift in range(5)]).sum(0) > 200
+    sound = reference.abs().unfold(-1, 5, 1).sum(-1) > 200
     positions = torch.arange(sound.shape[-1], device=reference.device)
     begin = torch.where(sound, positions, len(positions)).amin(-1) // HOP
     end = (torch.where(sound, positions + 4, -1).amax(-1) - HOP) // HOP
-    frame = torch.arange(count, device=reference.device)[:, None]
+    frame = torch.arange((reference.shape[-1] - WINDOW) // HOP + 1, device=reference.device)[:, None]
     return (frame >= begin) & (frame <= end)

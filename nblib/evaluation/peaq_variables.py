@@ -6,18 +6,17 @@ per frame stands as [frames, batch].
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
+from torch import Tensor
 
 from nblib.evaluation import ear_model
-from nblib.evaluation.ear_model import FRAME_RATE, HOP, smoothed, tensor, time_constants
+from nblib.evaluation.ear_model import BANDS, CENTRE_HZ, FRAME_RATE, HOP, Patterns, smoothed, tensor
 
 MASKED = 10 ** (1.5 / 10)  # a frame whose noise-to-mask ratio goes over this in any band is disturbed
 LEAST_ENERGY = 8000.0  # of half a frame, in squared 16-bit steps: under it there is no harmonic structure to look at
-LEAST_BIN_POWER = 1e-12  # keeps logarithms of digital silence finite
 LAGS = 256
+HIGHEST_BIN = 921  # of 21.6 kHz: above it lies what counts as the estimate's noise floor
 # Bin of 8.1 kHz, under which no bandwidth is looked for. The standard leaves open what a reference without any sound
 # above it has (all that was sampled at 16 kHz): this, as its estimate, so that bandwidth says nothing either way.
 LOWEST_BANDWIDTH = 346
@@ -26,123 +25,80 @@ START_FRAMES = int(np.ceil(0.5 * FRAME_RATE))  # modulation filters settle first
 LOUD_SONE = 0.1
 WINDOW_FRAMES = 4
 AFTER_LOUD_FRAMES = int(np.ceil(0.05 * FRAME_RATE))
+SLOW = ear_model.time_constants(0.050, 0.008)
+# Averages each band with three below and four above, as far as there are any (equation 46).
+NEIGHBOURS = np.tri(BANDS, k=3) - np.tri(BANDS, k=-5)
+NEIGHBOURS /= NEIGHBOURS.sum(0)
 
 
-@dataclass(frozen=True)
-class Patterns:
-    """What the ear model gives of a signal.
-
-    Samples in frames; powers in bins, as they come and as they are heard [shape=(frames, batch, 1025)]; powers in bands
-    spread over frequency, and then over time too [shape=(frames, batch, 109)].
-    """
-
-    frames: torch.Tensor
-    bin_power: torch.Tensor
-    heard: torch.Tensor
-    unsmeared: torch.Tensor
-    excitation: torch.Tensor
-
-
-def patterns(samples: torch.Tensor) -> Patterns:
-    """Run the ear model over `samples` [shape=(batch, n)] in 16-bit steps."""
-    frames = ear_model.framed(samples)
-    bin_power = ear_model.power_spectra(frames)
-    heard = ear_model.heard_spectra(bin_power)
-    banded = ear_model.grouped(heard)
-    unsmeared = ear_model.spread(banded + tensor(ear_model.internal_noise(), banded))
-    return Patterns(frames, bin_power, heard, unsmeared, ear_model.excitation(unsmeared))
-
-
-def adapted(reference: torch.Tensor, estimate: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def adapted(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
     """Level and pattern adaptation of two excitations (equations 36 to 49)."""
-    constant = time_constants(0.050, 0.008)
-    smooth_reference, smooth_estimate = smoothed(reference, constant), smoothed(estimate, constant)
+    smooth_reference, smooth_estimate = smoothed(reference, SLOW), smoothed(estimate, SLOW)
     level = (smooth_reference * smooth_estimate).sqrt().sum(-1, keepdim=True) / smooth_estimate.sum(-1, keepdim=True)
     level = level.square()
     reference, estimate = reference / level.clamp(min=1), estimate * level.clamp(max=1)
-
-    ratio = smoothed(reference * estimate, constant, 1.0) / smoothed(reference.square(), constant, 1.0)
-    corrections = []
-    for own in (ratio.clamp(max=1), (1 / ratio).clamp(max=1)):
-        corrections.append(smoothed(_neighbours(own), constant))
+    ratio = smoothed(reference * estimate, SLOW, 1.0) / smoothed(reference.square(), SLOW, 1.0)
     # The pattern that is stronger is turned down: the reference by its ratio, the estimate by the inverse.
-    return reference * corrections[0], estimate * corrections[1]
+    averaging = tensor(NEIGHBOURS, ratio)
+    turned = [smoothed(own.clamp(max=1) @ averaging, SLOW) for own in (ratio, 1 / ratio)]
+    return reference * turned[0], estimate * turned[1]
 
 
-def _neighbours(values: torch.Tensor) -> torch.Tensor:
-    """Mean over each band with three below and four above, as far as there are any (equation 46)."""
-    total = torch.nn.functional.pad(values.cumsum(-1), (1, 0))
-    count = values.shape[-1]
-    lower = torch.arange(count, device=values.device).sub(3).clamp(min=0)
-    upper = torch.arange(count, device=values.device).add(5).clamp(max=count)
-    return (total[..., upper] - total[..., lower]) / (upper - lower)
-
-
-def modulation(unsmeared: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def modulation(unsmeared: Tensor) -> tuple[Tensor, Tensor]:
     """Modulation pattern and average loudness of each band (equations 52 to 55)."""
-    constant = time_constants(0.050, 0.008)
     loudness = unsmeared**0.3
     change = loudness.diff(dim=0, prepend=torch.zeros_like(loudness[:1])).abs() * FRAME_RATE
-    average = smoothed(loudness, constant)
-    return smoothed(change, constant) / (1 + average / 0.3), average
+    average = smoothed(loudness, SLOW)
+    return smoothed(change, SLOW) / (1 + average / 0.3), average
 
 
-def loudness(excitation: torch.Tensor) -> torch.Tensor:
+def loudness(excitation: Tensor) -> Tensor:
     """Total loudness in sone [shape=(frames, batch)] (equations 56 to 60)."""
-    centre = ear_model.bands().centre_hz
-    threshold = 10 ** (0.364 * (centre / 1000) ** -0.8)
-    index = 10 ** ((-2 - 2.05 * np.arctan(centre / 4000) - 0.75 * np.arctan((centre / 1600) ** 2)) / 10)
+    threshold = 10 ** (0.364 * (CENTRE_HZ / 1000) ** -0.8)
+    index = 10 ** ((-2 - 2.05 * np.arctan(CENTRE_HZ / 4000) - 0.75 * np.arctan((CENTRE_HZ / 1600) ** 2)) / 10)
     scale = 1.07664 * (threshold / (index * 1e4)) ** LOUDNESS_EXPONENT
     ratio = 1 - tensor(index, excitation) + tensor(index / threshold, excitation) * excitation
     specific = tensor(scale, excitation) * (ratio**LOUDNESS_EXPONENT - 1)
-    return 24 / len(centre) * specific.clamp(min=0).sum(-1)
+    return 24 / BANDS * specific.clamp(min=0).sum(-1)
 
 
-def modulation_differences(
-    reference: torch.Tensor, estimate: torch.Tensor, average: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def modulation_differences(reference: Tensor, estimate: Tensor, average: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Both modulation differences in percent and the weight of each frame (equations 61 to 67)."""
     difference = (reference - estimate).abs()
     lost = torch.where(reference > estimate, 0.1, 1.0)
-    own_noise = tensor(ear_model.internal_noise() ** 0.3, average)
     first = 100 * (difference / (1.0 + reference)).mean(-1)
     second = 100 * (lost * difference / (0.01 + reference)).mean(-1)
-    return first, second, (average / (average + 100 * own_noise)).sum(-1)
+    return first, second, (average / (average + 100 * tensor(ear_model.INTERNAL_NOISE**0.3, average))).sum(-1)
 
 
-def noise_loudness(
-    modulations: tuple[torch.Tensor, torch.Tensor], excitations: tuple[torch.Tensor, torch.Tensor]
-) -> torch.Tensor:
+def noise_loudness(modulations: tuple[Tensor, Tensor], excitations: tuple[Tensor, Tensor]) -> Tensor:
     """Partial loudness of what the estimate adds, from modulations and `adapted` excitations (equations 68 to 74)."""
     reference, estimate = excitations
     reference_weight, estimate_weight = (0.15 * pattern + 0.5 for pattern in modulations)
-    own_noise = tensor(ear_model.internal_noise(), reference)
+    own_noise = tensor(ear_model.INTERNAL_NOISE, reference)
     masking = (-1.5 * (estimate - reference) / reference).exp()
     added = (estimate_weight * estimate - reference_weight * reference).clamp(min=0)
     partial = 1 + added / (own_noise + reference_weight * reference * masking)
     specific = (own_noise / estimate_weight) ** LOUDNESS_EXPONENT * (partial**LOUDNESS_EXPONENT - 1)
-    return (24 / own_noise.numel() * specific.sum(-1)).clamp(min=0)
+    return (24 / BANDS * specific.sum(-1)).clamp(min=0)
 
 
-def bandwidths(reference: torch.Tensor, estimate: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def bandwidths(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
     """Highest bins over the estimate's noise floor above 21.6 kHz, and -1 where there are none (equations 75 to 79)."""
-    floor = estimate[..., 921:].amax(-1, keepdim=True)
-    bins = torch.arange(1, 922, device=reference.device)
-    lowest = LOWEST_BANDWIDTH + 1
-    over = (reference[..., lowest:921] >= 10 * floor) * bins[lowest:921]
-    wide = over.amax(-1)
-    below = bins <= wide[..., None]
-    test = ((estimate[..., :921] >= 10**0.5 * floor) & below[..., :921]) * bins[:921]
-    return torch.where(wide > 0, wide, -1), torch.where(test.amax(-1) > 0, test.amax(-1), -1)
+    floor = estimate[..., HIGHEST_BIN:].amax(-1, keepdim=True)
+    bins = torch.arange(1, HIGHEST_BIN + 1, device=reference.device)
+    wide = ((reference[..., :HIGHEST_BIN] >= 10 * floor) & (bins > LOWEST_BANDWIDTH + 1)).mul(bins).amax(-1)
+    test = ((estimate[..., :HIGHEST_BIN] >= 10**0.5 * floor) & (bins <= wide[..., None])).mul(bins).amax(-1)
+    return torch.where(wide > 0, wide, -1), torch.where(test > 0, test, -1)
 
 
-def noise_to_mask(reference: Patterns, estimate: Patterns) -> torch.Tensor:
+def noise_to_mask(reference: Patterns, estimate: Patterns) -> Tensor:
     """Noise over what the reference masks, in each band [shape=(frames, batch, 109)], linear (equations 80 to 83)."""
     noise = (reference.heard.sqrt() - estimate.heard.sqrt()).square()
-    return ear_model.grouped(noise) / (tensor(ear_model.masking_offset(), reference.excitation) * reference.excitation)
+    return ear_model.grouped(noise) / (tensor(ear_model.MASKING_OFFSET, reference.excitation) * reference.excitation)
 
 
-def detection(reference: torch.Tensor, estimate: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def detection(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
     """Probability that a difference is detected, and its size in steps over threshold (equations 84 to 92)."""
     level, other = 10 * reference.log10(), 10 * estimate.log10()
     difference = level - other
@@ -158,11 +114,11 @@ def detection(reference: torch.Tensor, estimate: torch.Tensor) -> tuple[torch.Te
     return -torch.expm1(missed.sum(-1)), steps.sum(-1)
 
 
-def harmonic_structure(reference: Patterns, estimate: Patterns) -> torch.Tensor:
+def harmonic_structure(reference: Patterns, estimate: Patterns) -> Tensor:
     """Highest peak of the error's cepstrum-like spectrum, and -1 for frames that are too weak (equations 93 to 103)."""
-    weak = (_second_half_energy(reference) < LEAST_ENERGY) & (_second_half_energy(estimate) < LEAST_ENERGY)
-    count = 2 * LAGS - 1
-    powers = [signal.bin_power[..., :count].clamp(min=LEAST_BIN_POWER) for signal in (reference, estimate)]
+    pair = (reference, estimate)
+    strong = torch.stack([signal.frames[..., HOP:].square().sum(-1) >= LEAST_ENERGY for signal in pair]).any(0)
+    powers = [signal.bin_power[..., : 2 * LAGS - 1].clamp(min=ear_model.LEAST_POWER) for signal in pair]
     difference = (powers[1] / powers[0]).log().double()
     start = torch.fft.rfft(difference[..., :LAGS], n=2 * LAGS)
     correlation = torch.fft.irfft(start.conj() * torch.fft.rfft(difference, n=2 * LAGS), n=2 * LAGS)[..., :LAGS]
@@ -173,34 +129,20 @@ def harmonic_structure(reference: Patterns, estimate: Patterns) -> torch.Tensor:
     window = tensor(np.hanning(LAGS) * np.sqrt(8 / 3) / LAGS, normal)
     power = torch.fft.rfft(window * (normal - normal.mean(-1, keepdim=True))).abs().square()
     rising = power[..., 1:] > power[..., :-1]
-    return (power[..., 1:] * rising).amax(-1).where(~weak, -1.0)
+    return (power[..., 1:] * rising).amax(-1).where(strong, -1.0)
 
 
-def _second_half_energy(signal: Patterns) -> torch.Tensor:
-    return signal.frames[..., HOP:].square().sum(-1)
+def model_output_variables(reference: Tensor, estimate: Tensor, valid: Tensor) -> Tensor:
+    """The eleven variables of each pair [shape=(batch, 11)], in the order of `nblib.evaluation.peaq.VARIABLES`.
 
-
-def model_output_variables(reference: torch.Tensor, estimate: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """The eleven variables of each pair.
-
-    Parameters
-    ----------
-    reference, estimate : torch.Tensor [shape=(batch, n)]
-        In 16-bit steps, float32, 48 kHz.
-    valid : torch.Tensor [shape=(frames, batch)]
-        Which frames count: boolean, one stretch a pair.
-
-    Returns
-    -------
-    torch.Tensor [shape=(batch, 11)]
-        In the order of `nblib.evaluation.peaq.VARIABLES`; NaN where no frame serves a variable.
+    Signals [shape=(batch, n)] are in 16-bit steps, float32, 48 kHz; `valid` [shape=(frames, batch)] says which frames
+    count, one stretch a pair. NaN where no frame serves a variable.
     """
-    before, after = patterns(reference), patterns(estimate)
+    before, after = ear_model.patterns(reference), ear_model.patterns(estimate)
     first_modulation, average = modulation(before.unsmeared)
     second_modulation, _ = modulation(after.unsmeared)
-    differences = modulation_differences(first_modulation, second_modulation, average)
-    excitations = adapted(before.excitation, after.excitation)
-    added = noise_loudness((first_modulation, second_modulation), excitations)
+    first, second, weight = modulation_differences(first_modulation, second_modulation, average)
+    added = noise_loudness((first_modulation, second_modulation), adapted(before.excitation, after.excitation))
     loud = (loudness(before.excitation) > LOUD_SONE) & (loudness(after.excitation) > LOUD_SONE)
     masked = noise_to_mask(before, after)
     probability, steps = detection(before.excitation, after.excitation)
@@ -209,16 +151,18 @@ def model_output_variables(reference: torch.Tensor, estimate: torch.Tensor, vali
 
     settled = valid & (valid.cumsum(0) > START_FRAMES)
     after_loud = settled & ((valid & loud).cumsum(0).clamp(max=1).cumsum(0) > AFTER_LOUD_FRAMES)
-    found = probability > 0.5
+    found = valid & (probability > 0.5)
+    rooted = first.sqrt().unfold(0, WINDOW_FRAMES, 1).mean(-1)  # equation 105
+    detected = _mean(steps, found)  # equation 109: 0 where nothing was detected, -0.5 where it is under one step
     columns = [
         _mean(wide.double(), valid & (wide > 0)).nan_to_num(LOWEST_BANDWIDTH),
         _mean(test.double(), valid & (wide > 0)).nan_to_num(LOWEST_BANDWIDTH),
         10 * _mean(masked.mean(-1), valid).log10(),
-        _windowed(differences[0], settled),
-        _detected_steps(steps, valid & found),
+        _mean(rooted**4, settled.unfold(0, WINDOW_FRAMES, 1).all(-1)).sqrt(),
+        torch.where(found.any(0), torch.where(detected > 0, detected.log10(), -0.5), 0.0),
         1000 * _mean(structure, valid & (structure >= 0)).nan_to_num(0.0),
-        _mean(differences[0] * differences[2], settled) / _mean(differences[2], settled),
-        _mean(differences[1] * differences[2], settled) / _mean(differences[2], settled),
+        _mean(first * weight, settled) / _mean(weight, settled),
+        _mean(second * weight, settled) / _mean(weight, settled),
         _mean(added.square(), after_loud).sqrt(),
         smoothed((probability * valid)[..., None], np.array([0.9]))[..., 0].amax(0),
         _mean((masked.amax(-1) > MASKED).double(), valid),
@@ -226,18 +170,5 @@ def model_output_variables(reference: torch.Tensor, estimate: torch.Tensor, vali
     return torch.stack(columns, dim=-1)
 
 
-def _mean(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+def _mean(values: Tensor, chosen: Tensor) -> Tensor:
     return values.where(chosen, 0.0).sum(0) / chosen.sum(0)
-
-
-def _windowed(values: torch.Tensor, settled: torch.Tensor) -> torch.Tensor:
-    """Root of the mean fourth power of the mean root over four frames (equation 105)."""
-    windows = values.sqrt().unfold(0, WINDOW_FRAMES, 1).mean(-1)
-    whole = settled.unfold(0, WINDOW_FRAMES, 1).all(-1)
-    return _mean(windows**4, whole).sqrt()
-
-
-def _detected_steps(steps: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
-    """ADB: 0 where nothing was detected, -0.5 where what was detected is under one step (equation 109)."""
-    mean = _mean(steps, found)
-    return torch.where(found.any(0), torch.where(mean > 0, mean.log10(), -0.5), 0.0)

@@ -1,5 +1,11 @@
-"""What is trained and compared, as data: the papers' tables, and the profiles as differences from them."""
+"""What is trained and compared, as data: the studies of both papers."""
 
-from nblib.experiments.settings import PROFILES, Settings, settings
+from nblib.experiments.autoencoding import SNR
+from nblib.experiments.broadband import BROADBAND
+from nblib.experiments.redistribution import REDISTRIBUTION
+from nblib.experiments.separation import CAPACITY, CONFIGURATION
+from nblib.experiments.teachers import LOSS_NETWORKS
 
-__all__ = ["PROFILES", "Settings", "settings"]
+STUDIES = (LOSS_NETWORKS, SNR, BROADBAND, CONFIGURATION, CAPACITY, REDISTRIBUTION)
+
+__all__ = ["BROADBAND", "CAPACITY", "CONFIGURATION", "LOSS_NETWORKS", "REDISTRIBUTION", "SNR", "STUDIES"]

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from nblib.experiments.settings import PAPER, Settings
 from nblib.losses import CodecLoss, L1Loss, WeightedLoss
 from nblib.networks import CONFIGURATIONS
 from nblib.provenance import seed_everything
+from nblib.settings import Settings
 
 ROUNDS = 2
 BASELINE = "l1"
@@ -42,7 +42,8 @@ def measure(setup: Settings) -> pd.DataFrame:
     losses: dict[str, WeightedLoss] = {BASELINE: L1Loss().to(device)}
     losses |= {name: CodecLoss(codec, name).to(device) for name in CONFIGURATIONS}
     batch = torch.rand(2, setup.cost_batch, *size, device=device)
-    paper_batch = torch.rand(2, PAPER.cost_batch, *size, device=device)
+    papers = Settings().cost_batch
+    paper_batch = torch.rand(2, papers, *size, device=device)
     table = pd.DataFrame({"configuration": list(losses), "batch": setup.cost_batch})
     weights = np.array([sum(value.nbytes for value in loss.state_dict().values()) for loss in losses.values()])
     at_paper_batch, used = (
@@ -56,7 +57,7 @@ def measure(setup: Settings) -> pd.DataFrame:
         weights_mib=weights / 2**20,
         activations_mib=used / 2**20,
         peak_mib=(weights + used) / 2**20,
-        paper_batch=PAPER.cost_batch,
+        paper_batch=papers,
         paper_batch_peak_mib=(weights + at_paper_batch) / 2**20,
         layers_parameters=[sum(value.numel() for value in loss.parameters()) for loss in losses.values()],
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",

@@ -3,97 +3,124 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from functools import partial
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from nblib import paths
+from nblib import paths, study
 from nblib.audio import loudest, noise_like
-from nblib.corpora import Item
-from nblib.errors import ParameterError, check_choice
+from nblib.corpora import Corpus, Item
+from nblib.errors import AudioError, ParameterError, check_choice
 from nblib.evaluation import peaq_basic
-from nblib.experiments import autoencoding, results
-from nblib.experiments.autoencoding import MODELS
-from nblib.experiments.settings import Settings
+from nblib.evaluation.intervals import seed_interval, verdict
+from nblib.experiments import autoencoding
+from nblib.experiments.autoencoding import MODELS, first_of_each, limited, restored
+from nblib.experiments.overview import different
 from nblib.listening import (
+    LABEL,
+    ORIGINAL,
     PUBLISHED_TESTS,
     ModelListener,
     all_pairs,
-    build_test,
     noticeable_difference,
+    outcomes,
     passed_catch,
     passed_headphones,
     preference_rates,
     read_votes,
 )
-from nblib.listening.votes import ORIGINAL
-from nblib.networks import through
-from nblib.parallel import parallel_map
+from nblib.listening.server.build import build_test
 from nblib.provenance import derive_seed, torch_threads
-from nblib.training import Run
+from nblib.settings import Settings
+from nblib.study import Row, Study, Trained, untrained
 
-SCORES, SLOPE, VOTES, SENSITIVITY = (
-    *("listening_scores.csv", "listening_scores_against_snr.csv"),
-    *("listening_votes.csv.gz", "listening_sensitivity.csv"),
-)
-LATEST = "latest.txt"
+VOTES, SENSITIVITY, LATEST = "listening_votes.csv.gz", "listening_sensitivity.csv", "latest.txt"
 EXCERPT_SECONDS = 5.0
 PUBLISHED = PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
 SYSTEMS = {ORIGINAL: "original"} | MODELS
 JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
 # Music in noise of its own long-term spectrum, as speech was where the JND was measured; over these ratios the 2f-model
 # goes from about 25 to 75, where systems worth a test lie.
-SNRS_DB = (0.0, 6.0, 12.0)
+NOISE, SNRS_DB = "noise", (0.0, 6.0, 12.0)
 SCALES = (0.5, 1.0, 2.0)
+MEASURES = ("two_f", "odg", "nmr_db")
 
 
-def listening_items(setup: Settings) -> list[Item]:
+def pieces(setup: Settings, trained: Sequence[Trained]) -> list[tuple[Corpus, Item]]:
     """Test pieces of as many characters as there are ("five tracks across differing musical genres")."""
-    items = autoencoding.corpus(setup).items("test")
-    characters = [item.info.get("character", item.group) for item in items]
-    first = [index for index, character in enumerate(characters) if character not in characters[:index]]
-    rest = [index for index in range(len(items)) if index not in first]
-    return [items[index] for index in sorted([*first, *rest][: PUBLISHED.items])]
+    music = autoencoding.corpus(setup)
+    return [(music, item) for item in different(music.items("test"), PUBLISHED.items)]
 
 
-def excerpts(setup: Settings, runs: dict[str, Run], item: Item) -> dict[str, np.ndarray]:
-    """The loudest five seconds of `item`, band-limited as in training [shape=(n,)], and the same through each model."""
-    piece = autoencoding.limited(setup, item, setup.mm19.limit_hz)
-    part = loudest(piece, round(EXCERPT_SECONDS * setup.mm19.geometry.sample_rate))
+def excerpts(setup: Settings, trained: Sequence[Trained], piece: tuple[Corpus, Item]) -> list[tuple[Row, np.ndarray]]:
+    """First columns and samples of the loudest five seconds, limited as in training, and the same through networks."""
+    whole = limited(*piece, setup.mm19.limit_hz)
+    part = loudest(whole, round(EXCERPT_SECONDS * setup.mm19.geometry.sample_rate))
+    heard = [(untrained(ORIGINAL, trained[0].labels, "system"), whole), *restored(trained, whole)]
+    return [(row, samples[part]) for row, samples in heard]
+
+
+def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
+    """What PEAQ says of each system against the original, and of the original in noise of its own spectrum.
+
+    Columns two_f, odg, nmr_db (dB); `NOISE` rows have the signal-to-noise ratio snr_db (dB).
+    """
+    heard = excerpts(setup, trained, piece)
+    original = heard[0][1]
+    noise, label = noise_like(original, setup.seed, piece[1].name), untrained(NOISE, trained[0].labels, "system")
+    heard += [(label | {"snr_db": snr_db}, original + 10 ** (-snr_db / 20) * noise) for snr_db in SNRS_DB]
+    sounds = np.stack([samples for _, samples in heard]).astype(np.float32)
     with torch_threads(1):
-        restored = {model: through(run.network(), piece)[part] for model, run in runs.items()}
-    return {ORIGINAL: piece[part]} | restored
+        found = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, setup.mm19.geometry.sample_rate)
+    values = [
+        dict(zip(MEASURES, own)) for own in zip(*(found[name].tolist() for name in ("two_f", "odg", "TotalNMRB")))
+    ]
+    return [row | {"item": piece[1].name} | own for (row, _), own in zip(heard, values, strict=True)]
 
 
-def make(setup: Settings, log: Callable[[str], None] = print) -> None:
-    """Score the excerpts, let the model listener vote, and write tables, one item's sounds and the test for people."""
-    runs = autoencoding.train(setup, setup.mm19.limit_hz, setup.mm19.replicates, log)
-    first = autoencoding.first_of_each(setup, runs)
-    items = listening_items(setup)
-    parts = list(parallel_map(partial(_score_item, setup, first), items))
-    measures = ["two_f", "odg", "nmr_db"]
-    results.save(setup, SCORES, pd.concat([scored for scored, _, _ in parts])[["item", "system", *measures]])
-    results.save(setup, SLOPE, pd.concat([slope for _, slope, _ in parts])[["item", "snr_db", *measures]])
-    for system, samples in parts[0][2].items():
-        results.save_sound(setup, f"listening_{system}", samples, setup.mm19.geometry.sample_rate)
-    scores = results.read(setup, SCORES)
-    results.save(setup, VOTES, pd.concat([votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
-    results.save(setup, SENSITIVITY, sensitivity(setup, scores))
-    make_test(setup, {item.name: sounds for item, (_, _, sounds) in zip(items, parts, strict=True)})
+def keep(setup: Settings, trained: list[Trained]) -> None:
+    """The model listeners' votes and how they move, one item's sounds, and the test for people (first seed)."""
+    scores = study.read(setup, "listening_scores.csv")
+    study.save(setup, VOTES, pd.concat([votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
+    study.save(setup, SENSITIVITY, sensitivity(setup, scores))
+    sounds = {
+        item.name: {
+            str(row["system"]): samples for row, samples in excerpts(setup, first_of_each(trained), (music, item))
+        }
+        for music, item in pieces(setup, trained)
+    }
+    for system, samples in next(iter(sounds.values())).items():
+        study.save_sound(setup, f"listening_{system}", samples, setup.mm19.geometry.sample_rate)
+    make_test(setup, sounds)
 
 
-def make_test(setup: Settings, sounds: dict[str, dict[str, np.ndarray]]) -> Path:
+LISTENING = Study(
+    "listening_scores",
+    autoencoding.narrow,
+    pieces,
+    score,
+    by=("system", "limit_hz"),
+    measures=MEASURES,
+    keep=keep,
+    kept=(VOTES, SENSITIVITY, "excerpts/listening_*"),
+)
+
+
+def make_test(setup: Settings, sounds: dict[str, dict[str, np.ndarray]]) -> None:
     """The test for people, of the same excerpts; its folder is named by what is in it, so that no vote is ever lost."""
     digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
     folder = _tests(setup) / digest.hexdigest()[:8]
     name = "Which sounds better?"
-    build_test(folder, sounds, setup.mm19.geometry.sample_rate, name=name, question="quality", seed=setup.seed)
+    try:
+        build_test(folder, sounds, setup.mm19.geometry.sample_rate, name=name, question="quality", seed=setup.seed)
+    except AudioError as error:  # a model that came to silence cannot be levelled
+        warnings.warn(f"no listening test for people was made: {error}", stacklevel=2)
+        return
     with paths.whole(_tests(setup) / LATEST) as temporary:
         temporary.write_text(folder.name)
-    return folder
 
 
 def made_test(setup: Settings) -> Path | None:
@@ -106,101 +133,67 @@ def made_test(setup: Settings) -> Path | None:
 
 
 def _tests(setup: Settings) -> Path:
-    return paths.data() / "listening" / results.folder(setup).name
+    return paths.data() / "listening" / setup.name
 
 
-def _score_item(
-    setup: Settings, runs: dict[str, Run], item: Item
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:
-    sounds = excerpts(setup, runs, item)
-    scored, slope = score_sounds(sounds, setup.mm19.geometry.sample_rate, setup.seed, item.name)
-    return scored.assign(item=item.name), slope.assign(item=item.name), sounds
-
-
-def score_sounds(
-    sounds: dict[str, np.ndarray], sample_rate: int, *seed: str | int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What PEAQ says of each system against `ORIGINAL`, and of `ORIGINAL` in noise of its own spectrum at `SNRS_DB`.
-
-    Columns two_f, odg, nmr_db (dB), and system or snr_db (dB).
-    """
-    original = sounds[ORIGINAL]
-    noise = noise_like(original, *seed)
-    noisy = [original + 10 ** (-snr_db / 20) * noise for snr_db in SNRS_DB]
-    estimates = np.stack([*sounds.values(), *noisy]).astype(np.float32)
-    with torch_threads(1):
-        found = peaq_basic(np.broadcast_to(original, estimates.shape), estimates, sample_rate)
-    values = pd.DataFrame({"two_f": found["two_f"], "odg": found["odg"], "nmr_db": found["TotalNMRB"]})
-    return values[: len(sounds)].assign(system=list(sounds)), values[len(sounds) :].assign(snr_db=SNRS_DB)
-
-
-def quality(table: pd.DataFrame, measure: str) -> pd.Series:
+def _quality(table: pd.DataFrame, measure: str) -> pd.Series:
     """`measure` such that higher is better: a noise-to-mask ratio changes its sign."""
-    check_choice("measure", measure, JUDGES)
     return -table[measure] if measure == "nmr_db" else table[measure]
 
 
-def difference(setup: Settings, measure: str) -> float:
+def difference(scores: pd.DataFrame, measure: str) -> float:
     """The JND in the unit of `measure`: 3 dB of signal-to-noise ratio."""
-    table = results.read(setup, SLOPE)
-    return noticeable_difference(table["snr_db"].to_numpy(), quality(table, measure).to_numpy())
+    noisy = scores[scores["system"] == NOISE]
+    return noticeable_difference(noisy["snr_db"].to_numpy(), _quality(noisy, measure).to_numpy())
 
 
 def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
-    """What 14 model participants answer to all pairs of systems on all items; ``judge`` names the measure.
+    """What 14 model participants answer to all pairs of systems on all items, for the networks of each training seed.
 
-    Raises
-    ------
-    ParameterError
-        A score is missing; the item and the system are named.
+    Columns as in `nblib.listening.votes`, ``seed``, and ``judge``, which names the measure.
     """
-    table = scores.assign(score=quality(scores, measure)).set_index(["item", "system"])["score"]
-    if table.isna().any():
-        raise ParameterError(f"{SCORES}: {measure} of {table.index[table.isna()][0]} is missing; leave this item out")
-    pairs = all_pairs(list(scores["system"].unique()), list(scores["item"].unique()))
-    for side in ("a", "b"):
-        pairs[f"score_{side}"] = table.loc[list(zip(pairs["item"], pairs[f"system_{side}"], strict=True))].to_numpy()
-    listener = ModelListener(difference(setup, measure), **scales)
-    chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening"))
-    judge = JUDGES[measure] + " (" + chosen["judge"] + ")"
-    return chosen.drop(columns=["score_a", "score_b"]).assign(judge=judge)
+    listener, tables = ModelListener(difference(scores, measure), **scales), []
+    systems = scores[scores["system"] != NOISE]
+    for seed in systems["seed"].dropna().unique():
+        own = systems[(systems["seed"] == seed) | systems["seed"].isna()]
+        table = own.assign(score=_quality(own, measure)).set_index(["item", "system"])["score"]
+        pairs = all_pairs(list(own["system"].unique()), list(own["item"].unique()))
+        for side in ("a", "b"):
+            pairs[f"score_{side}"] = table.loc[list(zip(pairs["item"], pairs[f"system_{side}"]))].to_numpy()
+        chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
+        tables.append(chosen.drop(columns=["score_a", "score_b"]).assign(seed=seed))
+    return pd.concat(tables, ignore_index=True).assign(judge=f"{JUDGES[measure]} ({LABEL})")
 
 
 def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     """Rates of every system when each of the listener's constants halves and doubles: columns constant, scale, ..."""
     tables = []
-    for constant in ("noise_scale", "zone_scale", "bias_scale"):
+    for constant in ("noise", "zone", "bias"):
         for scale in SCALES:
-            rates = preference_rates(votes(setup, scores, next(iter(JUDGES)), **{constant: scale}), seed=setup.seed)
-            tables.append(rates.assign(constant=constant.removesuffix("_scale"), scale=scale))
+            moved = votes(setup, scores, next(iter(JUDGES)), **{f"{constant}_scale": scale})
+            tables.append(preference_rates(moved, seed=setup.seed).assign(constant=constant, scale=scale))
     columns = ["constant", "scale", "system", "preferred_rate", "preferred_std", "dont_know_rate", "dont_know_std"]
     return pd.concat(tables, ignore_index=True)[columns]
 
 
-def results_table(setup: Settings, source: str, log: Callable[[str], None] = print) -> pd.DataFrame:
-    """Scores of every item and system: columns item, system, two_f, odg, nmr_db (dB)."""
-    if results.wants_run(source):
-        make(setup, log)
-    return results.read(setup, SCORES)
+def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
+    """Share of the votes on a pair for `one` less the share for `other`, with its interval over training seeds.
+
+    `chosen` are one model listener's votes; keys as `seed_interval`, and the ``verdict``.
+    """
+    first, second = sorted((one, other))
+    table = outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
+    net = table.groupby("seed")["outcome"].mean() * (1 if one == first else -1)
+    found = seed_interval(net.to_numpy(float))
+    found |= {name: float(np.clip(found[name], -1, 1)) for name in ("low", "high")}  # a share lies there
+    return found | {"verdict": verdict(found["low"], found["high"])}
 
 
 def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """People's votes from a CSV file, without those whose headphone check failed or who missed catch pairs.
+    """The votes that count of a CSV file, and a row per participant as `nblib.listening.passed_catch` gives it.
 
-    Parameters
-    ----------
-    path : str
-        As `nblib listen export` or `nblib listen import` writes it; empty: there are none.
-
-    Returns
-    -------
-    votes, participants : DataFrame or None
-        The votes that count, and a row per participant as `nblib.listening.passed_catch` gives it.
-
-    Raises
-    ------
-    ParameterError
-        As `nblib.listening.read_votes`; a system is none of those compared here; nobody is left.
+    Those whose headphone check failed or who missed catch pairs are left out; an empty `path` has no votes.
+    `ParameterError` as for `nblib.listening.read_votes`, for a system that is not compared here, and if nobody is left.
     """
     if not path:
         return None, None
@@ -217,5 +210,5 @@ def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
 
 def all_votes(setup: Settings, people: pd.DataFrame | None = None) -> pd.DataFrame:
     """The model listeners' votes, and people's beside them where there are any."""
-    model = results.read(setup, VOTES).assign(participant=lambda table: table["participant"].astype(str))
+    model = study.read(setup, VOTES).assign(participant=lambda table: table["participant"].astype(str))
     return model if people is None else pd.concat([people.assign(judge="people"), model], ignore_index=True)

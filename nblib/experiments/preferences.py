@@ -1,23 +1,29 @@
-"""Who would prefer what: the model listener on the rows of an experiment. Model-predicted, no listeners."""
+"""Who would prefer what: the model listener on the rows of a study. Model-predicted, no listeners."""
 
 from __future__ import annotations
 
+import itertools
 import warnings
+from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
+from nblib import study
+from nblib.entries import BASELINE, TASKS
 from nblib.errors import ParameterError
-from nblib.evaluation.intervals import nested_interval
-from nblib.experiments import capacity, results, separation
-from nblib.experiments.settings import TASKS, Settings
+from nblib.evaluation.intervals import USABLE, seed_interval
+from nblib.experiments import separation
 from nblib.listening import LABEL, ModelListener, preference_rates
 from nblib.listening import noticeable_difference as carried_over
-from nblib.listening.tallies import outcomes
 from nblib.provenance import derive_seed
+from nblib.settings import Settings
 
 TABLE = "preferences.csv"
 SCALES = (0.5, 1.0, 2.0)
 TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model"}
+KINDS = ("preferred", "dont_know")
+BY = ("task", "capacity", "contender")
 
 
 def noticeable_difference(setup: Settings, task: str, measure: str) -> float:
@@ -28,8 +34,7 @@ def noticeable_difference(setup: Settings, task: str, measure: str) -> float:
     ParameterError
         The measure does not rise with that level: it cannot judge here.
     """
-    reference = results.read(setup, separation.REFERENCE)
-    own = reference[reference["task"] == task].dropna(subset=[measure])
+    own = separation.reference(setup).query("task == @task").dropna(subset=[measure])
     return carried_over(own["snr_db"].to_numpy(), own[measure].to_numpy())
 
 
@@ -39,16 +44,24 @@ def judge(measure: str) -> str:
 
 
 def votes(
-    setup: Settings, rows: pd.DataFrame, task: str, measure: str, participants: int, **scales: float
+    setup: Settings,
+    rows: pd.DataFrame,
+    task: str,
+    measure: str,
+    participants: int,
+    by: Sequence[str] = BY,
+    **scales: float,
 ) -> pd.DataFrame:
-    """Codec loss (A) against l1 (B): every participant hears the same items in each capacity or configuration.
+    """Each contender (A) against l1 (B): every participant hears the same items in each group.
 
     Each training seed has participants of its own (IJCNN'20 Sections IV and V).
 
     Parameters
     ----------
     rows : DataFrame
-        As `capacity.results_table` or `configurations.results_table`.
+        Of the capacity or the configuration study.
+    by : sequence of str
+        The labels that make a group, the contender among them.
     scales : float
         As for `ModelListener`.
 
@@ -58,87 +71,92 @@ def votes(
         Nothing can be compared, or as `noticeable_difference`.
     """
     listener = ModelListener(noticeable_difference(setup, task, measure), **scales)
-    heard = [item.name for item in separation.listening_items(setup, task)]
-    pairs = separation.paired(rows[rows["task"] == task], measure)
-    pairs = pairs[pairs["item"].isin(heard)].rename(columns={"codec": "score_a", "l1": "score_b"})
-    pairs = pairs.assign(system_a="codec", system_b="l1")
+    heard = separation.listening_items(setup, rows, task)
+    usable = rows[
+        (rows["task"] == task) & rows["item"].isin(heard) & rows["status"].isin(USABLE) & rows["seed"].notna()
+    ]
+    usable = usable.dropna(subset=[measure])
+    one, other = usable[usable["contender"] != BASELINE], usable[usable["contender"] == BASELINE]
+    keys = [name for name in (*by, "seed", "item") if name != "contender" and other[name].notna().all()]
+    pairs = one.merge(other[[*keys, measure]], on=keys, suffixes=("_a", "_b"))
     if pairs.empty:
-        group, bad = separation.grouping(rows), ", ".join(separation.unusable(rows))
-        raise ParameterError(f"{task}: no {group} has a usable network of each loss ({bad}); lower the learning rate")
+        bad = ", ".join(separation.unusable(rows))
+        raise ParameterError(
+            f"{task}: no usable network of l1 and another loss to compare ({bad}); lower the learning rate"
+        )
+    pairs = pairs.rename(columns={f"{measure}_a": "score_a", f"{measure}_b": "score_b"})
+    pairs = pairs[[*by, "seed", "item", "score_a", "score_b"]].assign(system_b=BASELINE)
     parts = []
-    for seed in sorted(pairs["seed"].astype(int).unique()):
-        own = pairs[pairs["seed"] == seed]
+    for (contender, seed), own in pairs.assign(system_a=pairs["contender"]).groupby(["contender", "seed"], sort=False):
         chosen = listener.choose(own, participants, derive_seed(setup.seed, "votes", int(seed)))
-        parts.append(chosen.assign(participant=f"{seed}-" + chosen["participant"].astype(str)))
+        parts.append(chosen.assign(participant=f"{contender}-{seed}-" + chosen["participant"].astype(str)))
     return pd.concat(parts, ignore_index=True).assign(judge=judge(measure))
 
 
-def rates(chosen: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """How often the codec loss was preferred, per task and group: of each training seed, and pooled.
+def rates(chosen: pd.DataFrame, seed: int, by: Sequence[str] = BY) -> pd.DataFrame:
+    """How often each contender was preferred to l1, per group: of each training seed, and over seeds.
 
-    Columns as `preference_rates`; rows without a seed pool all participants, and their intervals are nested ones over
-    seeds and participants.
+    Columns as `preference_rates`; rows without a seed are means over seeds with their 95 % interval.
     """
-    by = ["task", separation.grouping(chosen)]
-    single = preference_rates(chosen, [*by, "seed"], seed)
-    pooled = preference_rates(chosen, by, seed)
-    pooled, single = (table[table["system"] == "codec"].set_index(by) for table in (pooled, single))
-    counted = outcomes(chosen, [*by, "seed"])  # "codec" comes first in the alphabet: 1 is a vote for it
-    picked = counted.assign(preferred=counted["outcome"] == 1, dont_know=counted["outcome"] == 0)
-    shares = picked.groupby([*by, "seed", "participant"])[["preferred", "dont_know"]].mean()
-    for group, own in shares.groupby(by):
-        for name in own:
-            matrix = [list(values) for _, values in own[name].groupby("seed")]
-            interval = nested_interval(pd.DataFrame(matrix).to_numpy(float), seed)
-            pooled.loc[group, [f"{name}_low", f"{name}_high"]] = interval["low"], interval["high"]
-    return pd.concat([pooled.reset_index(), single.reset_index()], ignore_index=True)
+    each, pooled = (preference_rates(chosen, own, seed) for own in ([*by, "seed"], list(by)))
+    each, pooled = (table[table["system"] == table["contender"]].drop(columns="system") for table in (each, pooled))
+    table = []
+    for _, row in pooled.iterrows():
+        own = each[(each[list(by)] == row[list(by)]).all(axis=1)]
+        for kind in KINDS:
+            found = seed_interval(own[f"{kind}_rate"].to_numpy(float))
+            low, high = np.clip([found["low"], found["high"]], 0, 1)  # a share lies there
+            row[[f"{kind}_rate", f"{kind}_low", f"{kind}_high"]] = found["mean"], low, high
+        table.append(row)
+    return pd.concat([pd.DataFrame(table), each], ignore_index=True)
 
 
-def make(setup: Settings) -> None:
-    """Write the rates by every judge; by the main ones also where the listener's constants halve and double.
+def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
+    """Preference and don't-know rates per task, capacity, contender and judge; rows without a seed are over seeds.
 
-    A second judge whose measure cannot judge here is left out with a warning.
+    `rows` are the capacity study's. The main judges' rates are there also where the listener's constants halve and
+    double; a second judge whose measure cannot judge here is left out with a warning.
     """
-    rows = capacity.results_table(setup, "committed")
-    tables = []
-    for task in TASKS:
-        main, second = separation.JUDGES[task]
-        tables += _tables(setup, rows, task, main)
-        if rows.loc[rows["task"] == task, second].notna().any():  # PESQ may not be installed
-            try:
-                tables += _tables(setup, rows, task, second)
-            except ParameterError as error:
-                warnings.warn(f"{task}: no {judge(second)}: {error}", stacklevel=2)
-    table = pd.concat(tables, ignore_index=True).reindex(columns=_COLUMNS)
-    order = ["task", "measure", "noise_scale", "zone_scale", "capacity", "seed"]
-    results.save(setup, TABLE, table.sort_values(order))
+    if setup.source == "run":
+        _make(setup, rows)
+    return study.read(setup, TABLE)
 
 
-def _tables(setup: Settings, rows: pd.DataFrame, task: str, measure: str) -> list[pd.DataFrame]:
-    main = measure == separation.JUDGES[task][0]
-    scales = sorted({pair for scale in SCALES for pair in ((scale, 1.0), (1.0, scale))}) if main else [(1.0, 1.0)]
+def _make(setup: Settings, rows: pd.DataFrame) -> None:
     tables = []
-    for noise_scale, zone_scale in scales:
-        chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise_scale, zone_scale=zone_scale)
-        table = rates(chosen, setup.seed).assign(judge=judge(measure), measure=measure)
-        tables.append(table.assign(noise_scale=noise_scale, zone_scale=zone_scale))
+    for task, measure in [(each, judged) for each in TASKS for judged in separation.JUDGES[each]]:
+        main = measure == separation.JUDGES[task][0]
+        if not main and rows.loc[rows["task"] == task, measure].isna().all():  # PESQ may not be installed
+            continue
+        try:
+            tables += _tables(setup, rows, task, measure, SCALES if main else (1.0,))
+        except ParameterError as error:
+            if main:
+                raise
+            warnings.warn(f"{task}: no {judge(measure)}: {error}", stacklevel=2)
+    table = pd.concat(tables, ignore_index=True)[_COLUMNS]
+    study.save(setup, TABLE, table.sort_values(_COLUMNS[:7]))
+
+
+def _tables(
+    setup: Settings, rows: pd.DataFrame, task: str, measure: str, scales: Sequence[float]
+) -> list[pd.DataFrame]:
     difference = noticeable_difference(setup, task, measure)
-    return [table.assign(noticeable_difference=difference) for table in tables]
+    tables = []
+    for noise, zone in itertools.product(scales, scales):
+        if 1.0 in (noise, zone):
+            chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
+            table = rates(chosen, setup.seed).assign(judge=judge(measure), measure=measure)
+            tables.append(table.assign(noise_scale=noise, zone_scale=zone, noticeable_difference=difference))
+    return tables
 
 
 _COLUMNS = [
-    *("task", "capacity", "seed", "judge", "measure", "noise_scale", "zone_scale", "noticeable_difference"),
-    *("preferred_rate", "preferred_std", "preferred_low", "preferred_high"),
-    *("dont_know_rate", "dont_know_std", "dont_know_low", "dont_know_high"),
+    *("task", "measure", "contender", "noise_scale", "zone_scale", "capacity", "seed"),
+    *("judge", "noticeable_difference"),
+    *(f"{kind}_{what}" for kind in KINDS for what in ("rate", "std", "low", "high")),
     *("participants", "comparisons"),
 ]
-
-
-def results_table(setup: Settings, source: str) -> pd.DataFrame:
-    """Preference and don't-know rates per task, capacity and judge; rows without a seed pool all participants."""
-    if results.wants_run(source):
-        make(setup)
-    return results.read(setup, TABLE).astype({"seed": "Int64"})
 
 
 def main_rates(rates: pd.DataFrame, task: str) -> pd.DataFrame:

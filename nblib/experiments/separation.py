@@ -1,4 +1,4 @@
-"""Separation networks of both tasks: how they are trained, and how what they put out is scored (IJCNN'20 Section IV).
+"""Separation networks of both tasks, and the studies that train them (IJCNN'20 Sections IV to VI, Figures 3 and 5).
 
 What is compared was chosen before any result was looked at. Speech listeners were asked for "the sample that was more
 intelligible": ESTOI, with PESQ-WB second. Listeners to vocals were asked where "the vocals were more distinct and
@@ -9,70 +9,115 @@ counts as well. SI-SDR, SAR and NMR are reported beside them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 
-from nblib import audio
+from nblib import audio, study
 from nblib.audio import scale, unscale
 from nblib.corpora import Item, Mixture, measured_snr_db, mix
+from nblib.data import mixtures
+from nblib.entries import BASELINE, CODEC, SPEECH, TASKS, VOCALS
+from nblib.errors import check_choice
 from nblib.evaluation import score
-from nblib.evaluation.intervals import paired_interval
-from nblib.experiments import results
-from nblib.experiments.settings import SPEECH, TASKS, VOCALS, Settings
-from nblib.networks import MaskUNet
+from nblib.evaluation.intervals import USABLE
+from nblib.experiments import costs, teachers
+from nblib.losses import CodecLoss, LossSpec
+from nblib.networks import CONFIGURATIONS, MaskUNet
 from nblib.parallel import parallel_map
-from nblib.provenance import random_generator
-from nblib.training import LossSpec, NetworkSpec, Run, RunConfig
+from nblib.provenance import random_generator, torch_threads
+from nblib.settings import Settings
+from nblib.study import Cell, Labels, Row, Study, Trained, untrained
+from nblib.training import NetworkSpec, Run, RunConfig, Source
 
-REFERENCE = "separation_against_snr.csv"
-MEASURES = {
-    SPEECH: ("estoi", "pesq_wb", "si_sdr_db"),
-    VOCALS: ("sir_db", "two_f", "sar_db", "si_sdr_db", "nmr_db"),
-}
+REFERENCE, COSTS, LOSS_FILE = "separation_against_snr.csv", "configuration_costs.csv", "codec_loss_f.safetensors"
+MEASURES = {SPEECH: ("estoi", "pesq_wb", "si_sdr_db"), VOCALS: ("sir_db", "two_f", "sar_db", "si_sdr_db", "nmr_db")}
 JUDGES = {SPEECH: ("estoi", "pesq_wb"), VOCALS: ("sir_db", "two_f")}  # what model listeners go by, the main one first
-LOSSES = ("l1", "codec")
-USABLE = ("plateau", "max_epochs")
+CONFIGURATION_MEASURES = ("estoi", "si_sdr_db")  # the listeners' question, and a plain one
+BOUNDS = ("unprocessed", "oracle_mask")  # what stands beside the networks: the input, and the best mask in [0, 1]
 SNRS_DB = (-3.0, 0.0, 3.0)  # about the mixture's own: one published JND either way
 SILENT = "silent"  # an item's info "vocals", where there is nothing to separate
 EXCERPT_SECONDS = 5.0
 
-Labelled = Sequence[tuple[dict[str, object], Run]]
+
+def contenders(setup: Settings) -> dict[str, LossSpec]:
+    """The losses that compete, by name; the loss networks that they need are trained or loaded."""
+    learnt = {each.contender: name for name, each in setup.teachers.items() if each.contender}
+    return {
+        name: codec_loss(setup, learnt[name]) if name in learnt else LossSpec(name, unit_epochs=setup.unit_epochs)
+        for name in setup.contenders
+    }
 
 
-def config(setup: Settings, task: str, network: NetworkSpec, loss: LossSpec, label: str, seed: int) -> RunConfig:
-    """The run of one separation network."""
-    return RunConfig(
-        label=f"{task} {label} seed {seed}",
-        network=network,
-        loss=loss,
-        training=setup.separation_training,
-        geometry=setup.geometry,
-        domain=setup.domain,
-        data=setup.mixture_corpus(task).fingerprint,
-        seed=seed,
-    )
+def codec_loss(setup: Settings, teacher: str = "ijcnn20", layers: str = "") -> LossSpec:
+    """The codec loss of a teacher, comparing the `layers` of one configuration; the settings' without."""
+    run = teachers.run(setup, teacher)
+    return LossSpec("codec", run.hash, layers or setup.loss_layers, unit_epochs=setup.unit_epochs)
 
 
-def codec_loss(setup: Settings, loss_run: str, layers: str) -> LossSpec:
-    """The codec loss of the run with this hash, comparing the `layers` of one configuration."""
-    return LossSpec("codec", loss_run, layers, unit_epochs=setup.unit_epochs)
+def cell(setup: Settings, network: NetworkSpec, loss: LossSpec, labels: Labels) -> Cell:
+    """One separation network; `labels` hold its task and seed."""
+    data = Source(mixtures(setup, labels["task"]), setup.geometry)
+    training = setup.separation_training
+    config = RunConfig(network, loss, training, setup.geometry, setup.domain, data.fingerprint, labels["seed"])
+    return Cell(labels, config, data)
+
+
+def _capacity_cells(setup: Settings) -> list[Cell]:
+    losses = contenders(setup)
+    return [
+        cell(setup, network, loss, {"task": task, "capacity": capacity, "contender": name, "seed": seed})
+        for task, own in setup.trained_capacities.items()
+        for seed in setup.seeds()
+        for capacity, network in own.items()
+        for name, loss in losses.items()
+    ]
+
+
+def _configuration_cells(setup: Settings) -> list[Cell]:
+    """l1 once, the codec loss in each configuration."""
+    losses = [(BASELINE, None, LossSpec(BASELINE, unit_epochs=setup.unit_epochs))]
+    losses += [(CODEC, name, codec_loss(setup, layers=name)) for name in CONFIGURATIONS]
+    network = setup.configuration_network
+    return [
+        cell(setup, network, loss, {"task": SPEECH, "configuration": name, "contender": contender, "seed": seed})
+        for seed in setup.seeds()
+        for contender, name, loss in losses
+    ]
+
+
+def one_run(setup: Settings, task: str, capacity: str, contender: str = CODEC) -> Run:
+    """One network of the first seed, loaded, or trained where it is not there yet, the loss network before it.
+
+    Raises
+    ------
+    ParameterError
+        Task, capacity or contender is unknown; the nearest known name is given.
+    """
+    check_choice("task", task, TASKS)
+    check_choice("capacity", capacity, setup.capacities[task])
+    check_choice("contender", contender, setup.contenders)
+    labels = {"task": task, "capacity": capacity, "contender": contender, "seed": setup.seed}
+    wanted = cell(setup, setup.capacities[task][capacity], contenders(setup)[contender], labels)
+    (trained,) = study.train(setup, [wanted])
+    return trained.run
 
 
 def audible_items(setup: Settings, task: str) -> list[Item]:
     """The test items in which there is something to separate: an instrumental among songs is none."""
-    return [item for item in setup.mixture_corpus(task).items("test") if item.info.get("vocals") != SILENT]
+    return [item for item in mixtures(setup, task).items("test") if item.info.get("vocals") != SILENT]
 
 
-def listening_items(setup: Settings, task: str) -> list[Item]:
-    """The test items of the listening test, drawn by the seed (IJCNN'20: "the same five speech samples/ tracks").
+def listening_items(setup: Settings, rows: pd.DataFrame, task: str) -> list[str]:
+    """The items of the listening test, drawn by the seed (IJCNN'20: "the same five speech samples/ tracks").
 
-    Items without vocals are left out: there is nothing in them to be more distinct.
+    Of those in `rows` that could be scored: in a song without vocals there is nothing to be more distinct.
     """
-    items = audible_items(setup, task)
+    own = rows[(rows["task"] == task) & (rows["contender"] == BOUNDS[0])].dropna(subset=[JUDGES[task][0]])
+    items = list(own["item"].unique())
     count = min(setup.listening_items, len(items))
     chosen = random_generator(setup.seed, "listening items").choice(len(items), count, replace=False)
     return [items[index] for index in sorted(chosen)]
@@ -82,115 +127,48 @@ def listening_items(setup: Settings, task: str) -> list[Item]:
 def separate(setup: Settings, network: MaskUNet, mixture: np.ndarray) -> np.ndarray:
     """The network's estimate [shape=(n,)] of the target in `mixture` [shape=(n,)], with the mixture's phase."""
     spectrum = audio.analyse(mixture, setup.geometry)
-    estimate = network(scale(spectrum.abs().clamp(max=1), setup.domain).unsqueeze(1)).squeeze(1)
-    return _sound(setup, estimate, spectrum, len(mixture))
+    return _sound(setup, network(_seen(setup, spectrum)), spectrum, len(mixture))
 
 
-def excerpt(setup: Settings, mixture: Mixture) -> slice:
-    """The five seconds of a mixture in which its target is loudest."""
-    return audio.loudest(mixture.target, round(EXCERPT_SECONDS * setup.geometry.sample_rate))
+def _seen(setup: Settings, spectrum: torch.Tensor) -> torch.Tensor:
+    return scale(spectrum.abs().clamp(max=1), setup.domain).unsqueeze(1)
 
 
-def scores(setup: Settings, task: str, labelled: Labelled, measures: Sequence[str] = ()) -> pd.DataFrame:
-    """One row per test item and network, with the unprocessed input and the oracle mask.
-
-    Columns: task, those of the labels, loss ("unprocessed" and "oracle_mask" beside the networks' own), seed, status,
-    run, item, l1 (scaled magnitudes), and `measures`, the task's `MEASURES` where none are named, missing for an item
-    without vocals.
-    """
-    measures = measures or MEASURES[task]
-    items = setup.mixture_corpus(task).items("test")
-    parts = parallel_map(partial(_score_item, setup, task, labelled, measures), items)
-    rows = pd.DataFrame([row for part in parts for row in part])
-    return rows[["task", *labelled[0][0], "seed", "status", "run", "item", "l1", *measures]]
-
-
-def make_reference(setup: Settings) -> None:
-    """Write the judges' measures of the unprocessed test mixtures at several SNRs about their own.
-
-    Columns: task, item, snr_db (over the mixture's own), and both tasks' `JUDGES`.
-    """
-    made_from = [setup.mixture_corpus(task).fingerprint for task in TASKS]
-    results.once(setup, made_from, (REFERENCE,), partial(_write_reference, setup))
-
-
-def _write_reference(setup: Settings) -> None:
-    rows = []
-    for task in TASKS:
-        for part in parallel_map(partial(_against_snr, setup, task), audible_items(setup, task)):
-            rows += part
-    results.save(setup, REFERENCE, pd.DataFrame(rows))
-
-
-def unusable(rows: pd.DataFrame) -> list[str]:
-    """Collapsed and diverged runs, named; they take part in no mean and no choice."""
-    bad = rows[~rows["status"].isin([*USABLE, "none"])].drop_duplicates("run")
-    group = grouping(rows)
-    return [
-        f"{row['task']} {row[group]} {row['loss']} seed {row['seed']}: {row['status']}" for _, row in bad.iterrows()
-    ]
-
-
-def grouping(rows: pd.DataFrame) -> str:
-    """What the networks of `rows` differ in beside their loss: "configuration" or "capacity"."""
-    return "configuration" if "configuration" in rows else "capacity"
-
-
-def paired(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Codec loss and l1 side by side: one row per group, seed and item that both losses have a usable run for.
-
-    Columns: task, capacity or configuration, seed, item, codec, l1 (values of `measure`).
-    """
-    usable = rows[rows["loss"].isin(LOSSES) & rows["status"].isin(USABLE)]
-    index = ["task", grouping(rows), "seed", "item"]
-    table = usable.pivot_table(index=index, columns="loss", values=measure, observed=True)
-    return table.reindex(columns=sorted(LOSSES)).dropna().reset_index()
-
-
-def effects(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Per task and group the mean difference codec - l1 of `measure`, 95 % interval over seeds and items."""
-    table = []
-    group = grouping(rows)
-    for (task, name), own in paired(rows, measure).groupby(["task", group]):
-        differences = own.assign(difference=own["codec"] - own["l1"]).pivot(
-            index="seed", columns="item", values="difference"
-        )
-        table.append({"task": task, group: name, "measure": measure} | paired_interval(differences.to_numpy(float)))
-    return pd.DataFrame(table, columns=["task", group, "measure", "mean", "low", "high"])
-
-
-def verdict(low: float, high: float) -> str:
-    """What a 95 % interval of a difference shows, higher being better."""
-    return "better" if low > 0 else "worse" if high < 0 else "no difference shown"
-
-
-def _sound(setup: Settings, scaled: torch.Tensor, phase: torch.Tensor, length: int) -> np.ndarray:
-    spectrum = audio.with_phase(unscale(scaled, setup.domain), phase)
+def _sound(setup: Settings, seen: torch.Tensor, phase: torch.Tensor, length: int) -> np.ndarray:
+    spectrum = audio.with_phase(unscale(seen.squeeze(1), setup.domain), phase)
     return np.asarray(audio.synthesise(spectrum, length, setup.geometry))
 
 
+def _work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
+    tasks = dict.fromkeys(each.labels["task"] for each in trained)
+    return [(task, item) for task in tasks for item in mixtures(setup, task).items("test")]
+
+
 @torch.no_grad()
-def _score_item(
-    setup: Settings, task: str, labelled: Labelled, measures: Sequence[str], item: Item
-) -> list[dict[str, object]]:
-    mixture = setup.mixture_corpus(task).load(item)
+def _score(
+    measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: list[Trained], work: tuple[str, Item]
+) -> list[Row]:
+    """One test item through every network of its task, with `BOUNDS`; without vocals nothing but l1 is measured."""
+    task, item = work
+    own = [each for each in trained if each.labels["task"] == task]
+    mixture = mixtures(setup, task).load(item)
     spectrum = audio.analyse(mixture.mixture, setup.geometry)
-    inputs = scale(spectrum.abs().clamp(max=1), setup.domain).unsqueeze(1)
-    target = scale(audio.analyse(mixture.target, setup.geometry).abs().clamp(max=1), setup.domain).unsqueeze(1)
-    oracle = torch.minimum(target, inputs)  # the best mask in [0, 1] for this target
-    none: dict[str, object] = dict.fromkeys(labelled[0][0]) | {"seed": None, "status": "none", "run": None}
-    systems = [(none | {"loss": "unprocessed"}, inputs), (none | {"loss": "oracle_mask"}, oracle)]
-    for labels, run in labelled:
-        own = labels | {"seed": run.record["config"]["seed"], "status": run.status, "run": run.hash}
-        diverged = run.status == "diverged"
-        systems.append((own, torch.full_like(inputs, torch.nan) if diverged else run.network()(inputs)))
+    inputs = _seen(setup, spectrum)
+    target = _seen(setup, audio.analyse(mixture.target, setup.geometry))
+    systems = [
+        (untrained(name, own[0].labels) | {"task": task}, estimate)
+        for name, estimate in zip(BOUNDS, (inputs, torch.minimum(target, inputs)), strict=True)
+    ]
+    for each in own:
+        diverged = each.run.status == "diverged"
+        systems.append((each.row, torch.full_like(inputs, torch.nan) if diverged else each.run.network()(inputs)))
     rows = []
-    for system, estimate in systems:
-        measured = {"l1": _l1(setup, estimate, target, len(mixture.mixture))}
-        if np.isfinite(measured["l1"]) and item.info.get("vocals") != SILENT:
-            sound = _sound(setup, estimate.squeeze(1), spectrum, len(mixture.mixture))
-            measured |= score(mixture.target, sound, setup.geometry.sample_rate, measures, mixture.noise)
-        rows.append({"task": task, "item": item.name} | system | measured)
+    for row, estimate in systems:
+        found = {"l1": _l1(setup, estimate, target, len(mixture.mixture))}
+        if np.isfinite(found["l1"]) and item.info.get("vocals") != SILENT:
+            sound = _sound(setup, estimate, spectrum, len(mixture.mixture))
+            found |= score(mixture.target, sound, setup.geometry.sample_rate, measures[task], mixture.noise)
+        rows.append(row | {"item": item.name} | found)
     return rows
 
 
@@ -200,10 +178,97 @@ def _l1(setup: Settings, estimate: torch.Tensor, target: torch.Tensor, length: i
     return float(frames[:, : length // setup.geometry.hop + 1].mean())
 
 
-def _against_snr(setup: Settings, task: str, item: Item) -> list[dict[str, object]]:
-    mixture, rate = setup.mixture_corpus(task).load(item), setup.geometry.sample_rate
+def excerpt(setup: Settings, mixture: Mixture) -> slice:
+    """The five seconds of a mixture in which its target is loudest."""
+    return audio.loudest(mixture.target, round(EXCERPT_SECONDS * setup.geometry.sample_rate))
+
+
+def _keep_excerpts(setup: Settings, trained: list[Trained]) -> None:
+    """One item of each task through the first seed's networks of the smallest capacity, to look at and listen to."""
+    rate = setup.geometry.sample_rate
+    for task, own in setup.trained_capacities.items():
+        mixture = mixtures(setup, task).load(audible_items(setup, task)[0])
+        part = excerpt(setup, mixture)
+        study.save_sound(setup, f"{task}_unprocessed", mixture.mixture[part], rate)
+        study.save_sound(setup, f"{task}_target", mixture.target[part], rate)
+        for each in trained:
+            labels = each.labels
+            first = (labels["task"], labels["capacity"], labels["seed"]) == (task, next(iter(own)), setup.seed)
+            if first and each.run.status != "diverged":
+                with torch_threads(1):
+                    sound = separate(setup, each.run.network(), mixture.mixture)
+                study.save_sound(setup, f"{task}_p1_{labels['contender']}", sound[part], rate)
+
+
+def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
+    """What a step costs in each configuration, and configuration F's layers alone, for other trainings."""
+    study.save(setup, COSTS, costs.measure(setup))
+    loss = CodecLoss(teachers.run(setup, "ijcnn20").network(), "F", unit_epochs=setup.unit_epochs)
+    loss.save(setup.results / LOSS_FILE)
+
+
+CAPACITY = Study(
+    "capacity",
+    _capacity_cells,
+    _work,
+    partial(_score, MEASURES),
+    by=("task", "capacity", "contender"),
+    measures=("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own)),
+    keep=_keep_excerpts,
+    kept=tuple(f"excerpts/{task}_*" for task in TASKS),
+)
+CONFIGURATION = Study(
+    "configurations",
+    _configuration_cells,
+    _work,
+    partial(_score, {SPEECH: CONFIGURATION_MEASURES}),
+    by=("task", "configuration", "contender"),
+    measures=("l1", *CONFIGURATION_MEASURES),
+    keep=_keep_costs,
+    kept=(LOSS_FILE,),  # the costs are times: another run's stay where they are
+)
+
+
+def costs_table(setup: Settings) -> pd.DataFrame:
+    """As `costs.measure`, by configuration, with F's time and memory over those of each."""
+    table = study.read(setup, COSTS).set_index("configuration")
+    for column in ("step_seconds", "peak_mib", "paper_batch_peak_mib"):
+        table[f"f_over_{column}"] = float(table[column]["F"]) / table[column]
+    return table
+
+
+def unusable(rows: pd.DataFrame) -> list[str]:
+    """Collapsed and diverged runs, named; they take part in no mean and no choice."""
+    bad = rows[~rows["status"].isin(USABLE)].drop_duplicates("run")
+    group = "configuration" if "configuration" in rows else "capacity"
+    return [
+        f"{row['task']} {row[group]} {row['contender']} seed {row['seed']}: {row['status']}"
+        for _, row in bad.iterrows()
+    ]
+
+
+def reference(setup: Settings) -> pd.DataFrame:
+    """The judges' measures of the unprocessed test mixtures at several SNRs about their own.
+
+    Columns: task, item, snr_db (over the mixture's own), and both tasks' `JUDGES`.
+    """
+    if setup.source == "run":
+        made_from = [mixtures(setup, task).fingerprint for task in TASKS]
+        study.once(setup, [REFERENCE, made_from], (REFERENCE,), partial(_write_reference, setup))
+    return study.read(setup, REFERENCE)
+
+
+def _write_reference(setup: Settings) -> None:
+    work = [(task, item) for task in TASKS for item in audible_items(setup, task)]
+    parts = parallel_map(partial(_against_snr, setup), work)
+    study.save(setup, REFERENCE, pd.DataFrame([row for part in parts for row in part]))
+
+
+def _against_snr(setup: Settings, work: tuple[str, Item]) -> list[Row]:
+    task, item = work
+    mixture, rate = mixtures(setup, task).load(item), setup.geometry.sample_rate
     own = measured_snr_db(mixture.target, mixture.noise)
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     for snr_db in SNRS_DB:
         again = mix(mixture.target, mixture.noise, own + snr_db)
         measured = score(again.target, again.mixture, rate, JUDGES[task], again.noise)

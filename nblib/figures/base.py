@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -22,18 +24,15 @@ from nblib.audio import Geometry, stft
 
 # Okabe and Ito's colours, told apart with every kind of colour vision.
 COLOURS = {"codec": "#0072B2", "l1": "#D55E00", "paper": "#555555", "unprocessed": "#999999", "oracle_mask": "#009E73"}
-MODEL_COLOURS = ("#555555", "#D55E00", "#0072B2", "#009E73")  # Models A to D
-NAMES = {
-    "codec": "codec loss",
-    "l1": "$\\ell_1$",
-    "unprocessed": "unprocessed",
-    "oracle_mask": "oracle mask",
-    "lossless": "lossless",
-    "mp3": "MP3, 16 kbps",
-    "mm19_spectral": "spectral network",
-    "mm19_time_domain": "time-domain network",
-}
+PALETTE = ("#555555", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+NAMES = {"codec": "codec loss", "l1": "$\\ell_1$", "unprocessed": "unprocessed", "oracle_mask": "oracle mask"}
 DECIBEL_RANGE = (-100.0, -10.0)  # of spectrograms; a full-scale sine is 0 dB
+Sounds = Mapping[str, np.ndarray]
+
+
+def palette(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each of `names`, in order, from the start again after seven."""
+    return dict(zip(names, itertools.cycle(PALETTE), strict=False))
 
 
 def use_style() -> None:
@@ -54,7 +53,7 @@ def use_style() -> None:
 
 
 def save(folder: Path, name: str, figure: Figure, data: pd.DataFrame) -> Image:
-    """Write ``name.png``, ``name.svg`` and the data behind them (``name.csv``, ``.csv.gz`` over 10,000 rows x columns).
+    """Write ``name.png``, ``name.svg`` and the data behind them (``name.csv``, ``.csv.gz`` over 10,000 values).
 
     Returns the picture to show, so that a cell can end with the call.
     """
@@ -66,11 +65,7 @@ def save(folder: Path, name: str, figure: Figure, data: pd.DataFrame) -> Image:
         compression = {"method": "gzip", "mtime": 0} if large else None
         data.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n", compression=compression)
     plt.close(figure)
-    return _picture(figure)
-
-
-def _picture(figure: Figure) -> Image:
-    """The figure as a notebook holds it: screen resolution, 256 colours, a third of the full PNG's bytes."""
+    # A notebook holds it at screen resolution in 256 colours, a third of the full PNG's bytes.
     full, small = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", dpi=80)
     PIL.Image.open(full).convert("RGB").quantize(256).save(small, format="PNG", optimize=True)
@@ -89,7 +84,7 @@ def player(samples: np.ndarray, sample_rate: int, title: str) -> HTML:
     )
 
 
-def players(sounds: dict[str, np.ndarray], sample_rate: int) -> HTML:
+def players(sounds: Sounds, sample_rate: int) -> HTML:
     """A row of players, one per title."""
     return HTML("".join(player(samples, sample_rate, title).data for title, samples in sounds.items()))
 
@@ -102,55 +97,41 @@ def decibels(magnitude: np.ndarray) -> np.ndarray:
 def spectrogram(axes: Axes, values_db: np.ndarray, sample_rate: int, hop: int) -> None:
     """Draw decibels [shape=(bins, frames)] over time (s) and frequency (kHz)."""
     extent = (0.0, values_db.shape[1] * hop / sample_rate, 0.0, sample_rate / 2000)
-    axes.imshow(
-        values_db,
-        origin="lower",
-        aspect="auto",
-        extent=extent,
-        cmap="magma",
-        vmin=DECIBEL_RANGE[0],
-        vmax=DECIBEL_RANGE[1],
-    )
+    low, high = DECIBEL_RANGE
+    axes.imshow(values_db, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=low, vmax=high)
 
 
-def spectrogram_grid(
-    grid: list[list[tuple[str, np.ndarray]]], row_names: list[str], sample_rate: int, hop: int, width: float = 3.2
-) -> Figure:
-    """Spectrograms in rows and columns with one colour bar; each cell is (title, decibels [shape=(bins, frames)])."""
-    rows, columns = len(grid), len(grid[0])
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width * columns + 1, 2.3 * rows + 0.4), sharex="col", sharey=True, squeeze=False
-    )
-    for row, cells in enumerate(grid):
-        for column, (title, values) in enumerate(cells):
-            spectrogram(axes[row, column], values, sample_rate, hop)
-            axes[row, column].set_title(title)
-        axes[row, 0].set_ylabel(f"{row_names[row]}\nfrequency (kHz)")
-    for column in range(columns):
-        axes[-1, column].set_xlabel("time (s)")
-    figure.colorbar(axes[0, 0].images[0], ax=axes, label="dB re full-scale sine", shrink=1.0 if rows == 1 else 0.6)
+def spectrogram_grid(rows: Mapping[str, Sounds], sample_rate: int, hop: int) -> Figure:
+    """Decibels [shape=(bins, frames)] with one colour bar: a row per key, a column per title (over the first row)."""
+    columns = len(next(iter(rows.values())))
+    size = (3.2 * columns + 1, 2.3 * len(rows) + 0.4)
+    figure, axes = plt.subplots(len(rows), columns, figsize=size, sharex="col", sharey=True, squeeze=False)
+    for place, (name, cells) in enumerate(rows.items()):
+        for panel, (title, values) in zip(axes[place], cells.items(), strict=True):
+            spectrogram(panel, values, sample_rate, hop)
+            panel.set_title(title if place == 0 else "")
+        axes[place, 0].set_ylabel(f"{name}\nfrequency (kHz)")
+    for panel in axes[-1]:
+        panel.set_xlabel("time (s)")
+    figure.colorbar(axes[0, 0].images[0], ax=axes, label="dB re full-scale sine", shrink=1.0 if len(rows) == 1 else 0.6)
     return figure
 
 
-def _decibels(samples: np.ndarray, geometry: Geometry) -> np.ndarray:
-    return decibels(stft(torch.from_numpy(samples), geometry).abs().numpy())
+def _decibels(sounds: Sounds, geometry: Geometry) -> dict[str, np.ndarray]:
+    return {title: decibels(stft(torch.from_numpy(own), geometry).abs().numpy()) for title, own in sounds.items()}
 
 
-def spectrogram_rows(rows: dict[str, dict[str, np.ndarray]], geometry: Geometry) -> Figure:
+def spectrogram_rows(rows: Mapping[str, Sounds], geometry: Geometry) -> Figure:
     """Spectrograms of samples: a row per key, a column per sound, whose titles stand over the first row."""
-    grid = [
-        [(title if row == 0 else "", _decibels(samples, geometry)) for title, samples in sounds.items()]
-        for row, sounds in enumerate(rows.values())
+    grid = {name: _decibels(sounds, geometry) for name, sounds in rows.items()}
+    return spectrogram_grid(grid, geometry.sample_rate, geometry.hop)
+
+
+def magnitude_table(sounds: Sounds, geometry: Geometry) -> pd.DataFrame:
+    """The decibels of one row of `spectrogram_rows`: a line per sound and frequency, one column per frame."""
+    frequency_hz = np.arange(geometry.bins) * geometry.sample_rate / geometry.window
+    tables = [
+        pd.DataFrame(values.round(1)).add_prefix("frame").assign(sound=title, frequency_hz=frequency_hz)
+        for title, values in _decibels(sounds, geometry).items()
     ]
-    return spectrogram_grid(grid, list(rows), geometry.sample_rate, geometry.hop)
-
-
-def magnitude_table(sounds: dict[str, np.ndarray], geometry: Geometry) -> pd.DataFrame:
-    """The decibels behind `spectrogram_rows`: one row per sound and frequency, one column per frame."""
-    tables = []
-    for title, samples in sounds.items():
-        table = pd.DataFrame(_decibels(samples, geometry).round(1)).add_prefix("frame")
-        table.insert(0, "frequency_hz", np.arange(geometry.bins) * geometry.sample_rate / geometry.window)
-        table.insert(0, "sound", title)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True).set_index(["sound", "frequency_hz"]).reset_index()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
@@ -33,29 +35,39 @@ def _paper_series(
     axes.errorbar(x, table["value"], table["spread"].fillna(0), color=colour, label=label, **style)
 
 
-def figure5(data: pd.DataFrame, parameters: Mapping[str, Mapping[str, int]], judges: Mapping[str, str]) -> Figure:
+def contender_colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour per contender: the papers' two their own, any further one from what is left of the palette."""
+    free = itertools.cycle(sorted(set(sns.color_palette("colorblind").as_hex()[1:]) - set(COLOURS.values())))
+    return {name: COLOURS[name] if name in COLOURS else next(free) for name in names}
+
+
+def figure5(data: pd.DataFrame, counts: pd.DataFrame, judges: Mapping[str, str], titles: Mapping[str, str]) -> Figure:
     """IJCNN'20 Figure 5: preference and don't-know above, test l1 below, against capacity; a column per task.
 
     Parameters
     ----------
     data : DataFrame
         As `tables.figure5_data`, of one or more tasks.
-    parameters : dict
-        Trainable parameters per task and capacity, for the axis.
+    counts : DataFrame
+        As `tables.parameter_table`: trainable parameters, for the axis.
     judges : dict
         Who chose, per task in the order of the columns.
+    titles : dict
+        Title per contender, the baseline first.
     """
-    figure, panels = plt.subplots(2, len(judges), figsize=(6.4 * len(judges), 9.6), squeeze=False)
+    figure, panels = plt.subplots(2, len(judges), figsize=(6.4 * len(judges), 10.4), squeeze=False)
+    colours = contender_colours(titles)
+    parameters = counts.set_index(["task", "capacity"])["counted"]
     for (task, judge), (upper, lower) in zip(judges.items(), panels.T, strict=True):
         own = data[data["task"] == task]
         names = sorted(own["capacity"].dropna().unique())
         place = {name: float(index) for index, name in enumerate(names)}
-        _choices_panel(upper, own, place)
+        _choices_panel(upper, own, place, titles, colours)
         upper.set(title=f"{task}: choices\n(here: {judge}; paper: 20 listeners)")
-        _errors_panel(lower, own, place)
+        _errors_panel(lower, own, place, titles, colours)
         lower.set(title=f"{task}: test error", ylim=(0, None))
         for axes in (upper, lower):
-            axes.set_xticks(list(place.values()), [f"{name}\n{parameters[task][name]:,}" for name in names])
+            axes.set_xticks(list(place.values()), [f"{name}\n{parameters[task, name]:,}" for name in names])
             axes.set(xlabel="capacity (trainable parameters)", xlim=(-0.5, len(names) - 0.5))
             axes.legend(frameon=False, fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     panels[0, 0].set_ylabel("share of choices")
@@ -63,54 +75,69 @@ def figure5(data: pd.DataFrame, parameters: Mapping[str, Mapping[str, int]], jud
     return figure
 
 
-def _choices_panel(axes: Axes, data: pd.DataFrame, place: dict[str, float]) -> None:
-    for quantity, title, colour, offset in (
-        ("preferred_rate", "codec loss preferred", COLOURS["codec"], -0.05),
-        ("dont_know_rate", "“I don't know”", COLOURS["unprocessed"], 0.05),
-    ):
-        here, paper = (
-            data[(data["source"] == source) & (data["quantity"] == quantity)] for source in ("here", "paper")
-        )
-        _series(axes, here, place, colour, f"{title}, here", offset)
-        _paper_series(axes, paper, place, colour, f"{title}, paper", offset + 0.03)
+def _choices_panel(
+    axes: Axes, data: pd.DataFrame, place: dict[str, float], titles: Mapping[str, str], colours: Mapping[str, str]
+) -> None:
+    """Rates of every contender against the baseline; "I don't know" of the papers' two alone, for legibility."""
+    rivals = list(titles)[1:]
+    series = [("preferred_rate", name, f"{titles[name]} preferred", colours[name]) for name in rivals]
+    series += [("dont_know_rate", rivals[0], "“I don't know”", COLOURS["unprocessed"])]
+    for index, (quantity, name, title, colour) in enumerate(series):
+        own = data[(data["quantity"] == quantity) & (data["contender"] == name)]
+        offset = 0.1 * (index - (len(series) - 1) / 2)
+        _series(axes, own[own["source"] == "here"], place, colour, f"{title}, here", offset)
+        _paper_series(axes, own[own["source"] == "paper"], place, colour, f"{title}, paper", offset + 0.03)
     axes.set_ylim(-0.05, 1.12)
 
 
-def _errors_panel(axes: Axes, data: pd.DataFrame, place: dict[str, float]) -> None:
+def _errors_panel(
+    axes: Axes, data: pd.DataFrame, place: dict[str, float], titles: Mapping[str, str], colours: Mapping[str, str]
+) -> None:
     errors = data[data["quantity"] == "test_l1"]
-    here, paper = errors[errors["source"] == "here"], errors[errors["source"] == "paper"]
-    for loss, offset in (("l1", -0.04), ("codec", 0.04)):
-        label = f"trained with {NAMES[loss]}"
-        _series(axes, here[here["loss"] == loss], place, COLOURS[loss], f"{label}, here", offset)
-        _paper_series(axes, paper[paper["loss"] == loss], place, COLOURS[loss], f"{label}, paper", offset)
+    for index, (name, title) in enumerate(titles.items()):
+        own, label = errors[errors["contender"] == name], f"trained with {title}"
+        offset = 0.08 * (index - (len(titles) - 1) / 2)
+        _series(axes, own[own["source"] == "here"], place, colours[name], f"{label}, here", offset)
+        _paper_series(axes, own[own["source"] == "paper"], place, colours[name], f"{label}, paper", offset)
     for system in ("unprocessed", "oracle_mask"):
-        level = float(here.loc[here["loss"] == system, "value"].iloc[0])
+        level = errors.loc[errors["contender"] == system, "value"].mean()
         axes.axhline(level, color=COLOURS[system], linestyle="-.", linewidth=1.2, label=f"{NAMES[system]}, here")
 
 
-def effects_figure(effects: pd.DataFrame, units: Mapping[str, str], group: str = "capacity") -> Figure:
-    """Mean paired difference codec loss - l1 with its 95 % interval, one panel per measure, one point per group.
+def effects_figure(
+    effects: pd.DataFrame, units: Mapping[str, str], titles: Mapping[str, str], group: str = "capacity"
+) -> Figure:
+    """Mean paired difference to l1 with its 95 % interval over seeds, one panel per measure, a colour per contender.
 
     Parameters
     ----------
     effects : DataFrame
-        Columns measure, `group`, mean, low, high.
+        As `evaluation.intervals.contrast`, by `group`.
     units : dict
         Axis label per measure, in the order of the panels.
+    titles : dict
+        Title per contender.
     group : str
         "capacity" or "configuration".
     """
     rows = -(-len(units) // 4)
     columns = -(-len(units) // rows)
     figure, panels = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
+    colours = contender_colours(titles)
+    rivals, names = list(dict.fromkeys(effects["one"])), sorted(effects[group].unique())
     for axes, (measure, unit) in zip(panels.flat, units.items(), strict=False):
-        own = effects[effects["measure"] == measure]
-        error = np.abs(own[["low", "high"]].to_numpy().T - own["mean"].to_numpy())
-        axes.errorbar(own[group], own["mean"], error, fmt="o", color=COLOURS["codec"], capsize=4)
+        for index, rival in enumerate(rivals):
+            own = effects[(effects["measure"] == measure) & (effects["one"] == rival)].set_index(group).reindex(names)
+            error = np.nan_to_num(np.abs(own[["low", "high"]].to_numpy(float).T - own["mean"].to_numpy(float)))
+            x = np.arange(len(names)) + 0.15 * (index - (len(rivals) - 1) / 2)
+            axes.errorbar(x, own["mean"], error, fmt="o", color=colours[rival], capsize=4, label=titles[rival])
         axes.axhline(0, color="0.6", linewidth=1)
+        axes.set_xticks(range(len(names)), names)
         axes.set(xlabel=group, title=unit)
+    if len(rivals) > 1:
+        panels[0, 0].legend(frameon=False, fontsize=8.5)
     for first in panels[:, 0]:
-        first.set_ylabel("codec loss − $\\ell_1$, 95 % interval")
+        first.set_ylabel("difference to $\\ell_1$, 95 % interval")
     for empty in panels.flat[len(units) :]:
         empty.axis("off")
     return figure
@@ -142,7 +169,7 @@ def configurations_diagram(layers: list[dict[str, Any]], chosen: Mapping[str, Se
 
 
 def costs_figure(costs: pd.DataFrame) -> Figure:
-    """Time of a training step and the loss's peak memory per configuration; `costs` as `configurations.costs_table`."""
+    """Time of a training step and the loss's peak memory per configuration; `costs` as `experiments.separation.costs_table`."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6))
     names = list(costs.index)
     rest = costs["step_seconds"] - costs["loss_seconds"]
@@ -159,32 +186,38 @@ def costs_figure(costs: pd.DataFrame) -> Figure:
     return figure
 
 
-def residual_figure(bands: pd.DataFrame) -> Figure:
-    """Residual above and below the target's masking threshold over frequency, both losses: a row a task.
+def residual_figure(bands: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+    """Residual above and below the target's masking threshold over frequency: a row a task, a line a contender.
 
     Parameters
     ----------
     bands : DataFrame
         As `experiments.redistribution.by_band`.
+    titles : dict
+        Title per contender, the baseline first.
     """
     tasks = list(dict.fromkeys(bands["task"]))
     figure, panels = plt.subplots(len(tasks), 3, figsize=(14.5, 3.5 * len(tasks)), squeeze=False)
+    colours = contender_colours(titles)
+    baseline = next(iter(titles))
     styles = {"above": "-", "below": ":"}
-    for task, (above, below, difference) in zip(tasks, panels, strict=True):
-        for axes, side in ((above, "above"), (below, "below")):
+    for task, row in zip(tasks, panels, strict=True):
+        for side, axes in zip(styles, row, strict=False):
             own = bands[(bands["task"] == task) & (bands["side"] == side)]
-            for loss in ("l1", "codec"):
-                axes.plot(own["centre_hz"] / 1000, own[f"{loss}_db"], color=COLOURS[loss], label=NAMES[loss])
+            for index, (contender, line) in enumerate(own.groupby("contender", sort=False)):
+                hertz = line["centre_hz"] / 1000
+                if index == 0:
+                    axes.plot(hertz, line["l1_db"], color=colours[baseline], label=titles[baseline])
+                axes.plot(hertz, line["contender_db"], color=colours[contender], label=titles[contender])
+                label = f"{titles[contender]}, {side}" if len(titles) > 2 else side
+                row[2].plot(hertz, line["mean"], styles[side], color=colours[contender], label=label)
+                row[2].fill_between(hertz, line["low"], line["high"], color=colours[contender], alpha=0.12)
             axes.set(title=f"{task}: residual {side} the masking threshold", ylabel="dB re the target's energy")
+        row[2].axhline(0, color="0.6", linewidth=1)
+        shown = bands.loc[bands["task"] == task, "mean"].abs().max()
+        row[2].set(title=f"{task}: difference to $\\ell_1$, 95 % interval", ylabel="dB", ylim=(-3 * shown, 3 * shown))
+        for axes in row:
             axes.legend(frameon=False)
-        for side, colour in (("above", COLOURS["codec"]), ("below", "0.5")):
-            own = bands[(bands["task"] == task) & (bands["side"] == side)]
-            difference.plot(own["centre_hz"] / 1000, own["mean"], styles[side], color=colour, label=side)
-            difference.fill_between(own["centre_hz"] / 1000, own["low"], own["high"], color=colour, alpha=0.2)
-        difference.axhline(0, color="0.6", linewidth=1)
-        difference.set(title=f"{task}: codec loss − $\\ell_1$, 95 % interval", ylabel="dB")
-        difference.legend(frameon=False)
-        for axes in (above, below, difference):
             axes.set(xscale="log", xlabel="frequency (kHz)", xticks=[0.1, 0.3, 1, 3, 10])
             axes.xaxis.set_major_formatter(ScalarFormatter())
     return figure

@@ -8,27 +8,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nblib.figures.base import COLOURS
+from nblib.figures.base import palette
 from nblib.listening import preference_rates
-
-PAPER = "paper"
-JUDGE_COLOURS = (COLOURS["codec"], COLOURS["l1"], COLOURS["oracle_mask"])
-
-
-def _rates(votes: pd.DataFrame, over: str, chosen: str | None) -> pd.DataFrame:
-    """Rates per judge and value of `over`, of the system `chosen`, or of every system where that is what is compared."""
-    by = ["judge"] if over == "system" else ["judge", over]
-    rates = preference_rates(votes, by)
-    return rates if chosen is None else rates[rates["system"] == chosen]
-
-
-def _finish(axes: Axes, names: Mapping[str, str]) -> None:
-    axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names.values()])
-    axes.set(ylabel="share of choices, mean ± standard\ndeviation over participants", ylim=(0, 1.08))
-    axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
 
 
 def preference_bars(
@@ -53,20 +36,21 @@ def preference_bars(
     published : DataFrame, optional
         The paper's rates: columns `over`, value, spread.
     """
-    rates = _rates(votes, over, chosen)
-    tables = {
-        str(judge): own.rename(columns={"preferred_rate": "value", "preferred_std": "spread"})
-        for judge, own in rates.groupby("judge", sort=True)
-    }
+    rates = preference_rates(votes, ["judge"] if over == "system" else ["judge", over])
+    rates = rates.rename(columns={"preferred_rate": "value", "preferred_std": "spread"})
+    shown = rates if chosen is None else rates[rates["system"] == chosen]
+    tables = {str(judge): own for judge, own in shown.groupby("judge", sort=True)}
+    colours = palette(["paper", *tables]) | {"paper": "0.75"}
     if published is not None:
-        tables[PAPER] = published
+        tables["paper"] = published
     figure, axes = plt.subplots(figsize=(max(5.0, 1.35 * len(names)), 4.2))
     width = 0.8 / len(tables)
-    colours = dict(zip(tables, JUDGE_COLOURS, strict=False)) | {PAPER: "0.75"}
     for index, (judge, table) in enumerate(tables.items()):
         own = table.set_index(over).reindex(list(names))
         place = np.arange(len(names)) + (index - (len(tables) - 1) / 2) * width
-        bar: dict[str, Any] = {"color": colours[judge], "ecolor": "0.25", "capsize": 3}
-        axes.bar(place, own["value"], 0.92 * width, yerr=own["spread"].fillna(0), label=judge, **bar)
-    _finish(axes, names)
+        style: dict[str, Any] = {"color": colours[judge], "ecolor": "0.25", "capsize": 3}
+        axes.bar(place, own["value"], 0.92 * width, yerr=own["spread"].fillna(0), label=judge, **style)
+    axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names.values()])
+    axes.set(ylabel="share of choices, mean ± standard\ndeviation over participants", ylim=(0, 1.08))
+    axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     return figure

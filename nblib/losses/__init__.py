@@ -1,7 +1,7 @@
-"""Losses between an estimate and a target: scaled magnitudes, or samples."""
+"""Losses between what a network puts out and its target, by name in `LOSSES`; the codec loss first of all."""
 
-from nblib.losses.autoencoding import SpectralCodecLoss, SpectrogramLoss
-from nblib.losses.codec import CodecLoss
-from nblib.losses.weighted import L1Loss, WeightedLoss
+from nblib.losses.codec import ALL, CodecLoss
+from nblib.losses.contenders import L1Loss, SpectralCodecLoss, SpectrogramLoss
+from nblib.losses.weighted import LOSSES, LossSpec, WeightedLoss
 
-__all__ = ["CodecLoss", "L1Loss", "SpectralCodecLoss", "SpectrogramLoss", "WeightedLoss"]
+__all__ = ["ALL", "LOSSES", "CodecLoss", "L1Loss", "LossSpec", "SpectralCodecLoss", "SpectrogramLoss", "WeightedLoss"]

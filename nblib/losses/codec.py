@@ -9,41 +9,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from nblib import tensors
+from nblib.audio import Geometry
 from nblib.errors import ParameterError, StorageError, check_choice
-from nblib.losses.weighted import WeightedLoss
+from nblib.losses.weighted import LossSpec, WeightedLoss, loss
 from nblib.networks import MaskUNet, WaveUNet, configuration_layers
 
 ALL = "all"
 
 
+@loss("codec", "codec network")
 class CodecLoss(WeightedLoss):
     """Weighted l1 distance of a codec network's layer outputs, by default configuration F of IJCNN'20 Figure 2.
 
-    The network's layers that it needs are copied, frozen and kept in evaluation mode: gradient reaches the estimate and
-    no weight.
+    The layers of the network that it needs are copied, frozen and kept in evaluation mode.
 
     Parameters
     ----------
     network : MaskUNet or WaveUNet
         Trained to emulate a codec on scaled magnitudes, or on samples.
     layers : str or iterable of str
-        A configuration "A" to "F", "all" (every layer but the output, as in MM'19), or any subset of layer names
-        ("down1", "up3", ...).
+        A configuration "A" to "F", "all" (every layer but the output, as in MM'19), or names ("down1", "up3", ...).
+        A name that is unknown, or nothing to compare, raises ParameterError.
     prediction : bool
         Compare the network's outputs too (MM'19 equation 4). The layers together then weigh as much as the prediction.
     unit_epochs : int >= 1
         Epochs with weights 1 (see `WeightedLoss`).
-
-    Raises
-    ------
-    ParameterError
-        A configuration or layer name is unknown, or nothing is left to compare.
     """
 
     before: tuple[str, ...] = ()  # terms of a subclass that stand before the network's own
@@ -67,6 +64,11 @@ class CodecLoss(WeightedLoss):
         self.prediction = prediction
         self.network = network.first_layers(self.layers).fuse().requires_grad_(False)
 
+    @classmethod
+    def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
+        """As for any loss."""
+        return cls(teacher, spec.layers, spec.prediction, spec.unit_epochs)
+
     def train(self, mode: bool = True) -> CodecLoss:
         """As for any module, but the network stays in evaluation mode: batch norm and dropout must not move."""
         super().train(mode)
@@ -82,43 +84,29 @@ class CodecLoss(WeightedLoss):
 
     def save(self, path: Path) -> None:
         """Write the layers that the loss needs, and its weights, for training elsewhere: see `load`."""
-        header = {
-            "kind": type(self.network).__name__,
-            "settings": self.network.settings,
-            "layers": self.layers,
-            "prediction": self.prediction,
-            "unit_epochs": self.unit_epochs,
-        }
+        header = {"kind": type(self.network).__name__, "settings": self.network.settings, "layers": self.layers}
+        header |= {"prediction": self.prediction, "unit_epochs": self.unit_epochs}
         tensors.save(path, self.state_dict(), header)
 
     @classmethod
     def load(cls, path: Path) -> CodecLoss:
-        """The loss that `save` wrote, on the CPU; nothing but its own layers is read or made.
-
-        Raises
-        ------
-        StorageError
-            The file is missing, damaged or none of a codec loss.
-        """
+        """The loss that `save` wrote, on the CPU; a missing, damaged or other file raises StorageError."""
         if not path.exists():
             raise StorageError(f"{path}: no such file; CodecLoss.save or notebook 09 writes one")
         values, header = tensors.load(path)
-        kinds = {kind.__name__: kind for kind in (MaskUNet, WaveUNet)}
         try:
             with torch.device("meta"):
-                network = kinds[header["kind"]](*header["settings"])
-                loss = cls(network, header["layers"], header["prediction"], header["unit_epochs"])
-            loss.load_state_dict(values, assign=True)
+                network = {kind.__name__: kind for kind in (MaskUNet, WaveUNet)}[header["kind"]](*header["settings"])
+                made = cls(network, header["layers"], header["prediction"], header["unit_epochs"])
+            made.load_state_dict(values, assign=True)
         except (KeyError, TypeError, RuntimeError) as error:
             raise StorageError(f"{path}: holds no codec loss ({error}); write it by CodecLoss.save") from error
-        return loss.requires_grad_(False)
+        return made.requires_grad_(False)
 
 
 def _layers(layers: str | Iterable[str], num_layers: int, known: tuple[str, ...]) -> Iterable[str]:
-    if layers == ALL:
-        return known[:-1]
     if isinstance(layers, str):
-        return configuration_layers(layers, num_layers)
+        return known[:-1] if layers == ALL else configuration_layers(layers, num_layers)
     chosen = tuple(layers)
     for name in chosen:
         check_choice("layer", name, known)

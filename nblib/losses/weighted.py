@@ -1,47 +1,68 @@
-"""What all losses share, a weighted sum of l1 terms with the papers' weight schedule, and the plain l1 baseline."""
+"""What all losses share: a weighted sum of named terms with the papers' weight schedule, and an entry by name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
-from nblib.errors import ParameterError
+from nblib.audio import Geometry
+from nblib.errors import ParameterError, check_choice
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """What a network is trained with: a name of `LOSSES`, and what that loss is made from.
+
+    `teacher` is the hash of the run of the loss network, for losses that have one; the rest as for `CodecLoss`.
+    """
+
+    kind: str = "l1"
+    teacher: str = ""
+    layers: str | tuple[str, ...] = "F"
+    prediction: bool = False
+    unit_epochs: int = 10
+
+    def build(self, geometry: Geometry, domain: str, teacher: Any = None) -> WeightedLoss:
+        """The loss, around the network `teacher` where it has one; `geometry` and `domain` are those of its patches."""
+        check_choice("loss", self.kind, LOSSES)
+        return LOSSES[self.kind].build(self, geometry, domain, teacher)
 
 
 class WeightedLoss(nn.Module):
-    """A sum of named terms, each weighted 1 for `unit_epochs` epochs and then by 1 / its mean training value.
+    """A sum of named terms, each weighted 1 for `unit_epochs` epochs and then by its share / its mean training value.
 
     IJCNN'20 Section III: "we first train for 10 epochs with lambda = 1, and then set lambda = 1 / ||...|| for the
     remainder". The mean is that of the last epoch before the change; weights are fixed once (the code of the paper's
-    reference [15]) and stand in the loss's buffers, so that a checkpoint holds them.
-
-    Parameters
-    ----------
-    names : sequence of str
-        One name per term.
-    unit_epochs : int >= 1
-        Epochs with weights 1.
-    shares : sequence of float, optional
-        What each weight is multiplied by when it is set; 1 without. Terms that stand together under one further weight,
-        as the layers of MM'19 equations (3) and (4) do under lambda_c and lambda_b, share out 1 among them: that weight
-        is then set by the same rule.
+    reference [15]) and stand in the loss's buffers, so that a checkpoint holds them. Shares are 1, but that terms under
+    one further weight (the layers in MM'19 equations 3 and 4) share out 1 among them.
     """
+
+    title: ClassVar[str]
+    contender: ClassVar[bool]
+    on_samples: ClassVar[bool] = False
+    """Whether it compares sound: a network on magnitudes is then heard with the phase of its input."""
 
     def __init__(self, names: tuple[str, ...], unit_epochs: int = 10, shares: Sequence[float] | None = None) -> None:
         super().__init__()
         self.names, self.unit_epochs = names, unit_epochs
         self.shares = tuple(shares or (1.0,) * len(names))
-        self.register_buffer("weights", torch.ones(len(names)))
-        self.register_buffer("sums", torch.zeros(len(names), dtype=torch.float64))
-        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))
         self.weights: Tensor
         self.sums: Tensor
         self.batches: Tensor
         self.epochs: Tensor
+        self.register_buffer("weights", torch.ones(len(names)))
+        self.register_buffer("sums", torch.zeros(len(names), dtype=torch.float64))
+        for counter in ("batches", "epochs"):
+            self.register_buffer(counter, torch.zeros((), dtype=torch.int64))
+
+    @classmethod
+    def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
+        """The loss of a `LossSpec`; see there."""
+        return cls()  # type: ignore[call-arg]  # a loss that needs more says so by a build of its own
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """One scalar per name."""
@@ -50,15 +71,8 @@ class WeightedLoss(nn.Module):
     def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
         """The weighted sum, a scalar; gradient reaches `estimate` alone.
 
-        Parameters
-        ----------
-        estimate, target : Tensor [shape=(batch, 1, ...)]
-            Scaled magnitudes in [0, 1] [bins, frames] or samples in [-1, 1] [n], as the network puts them out.
-
-        Raises
-        ------
-        ParameterError
-            The shapes differ.
+        Both [shape=(batch, 1, ...)], scaled magnitudes in [0, 1] [bins, frames] or samples in [-1, 1] [n]; shapes that
+        differ raise ParameterError.
         """
         if estimate.shape != target.shape:
             raise ParameterError(f"estimate {tuple(estimate.shape)} and target {tuple(target.shape)} differ in shape")
@@ -85,12 +99,16 @@ class WeightedLoss(nn.Module):
         return True
 
 
-class L1Loss(WeightedLoss):
-    """Mean absolute difference of magnitudes (the baseline of IJCNN'20, equation 1) or samples (MM'19 equation 1)."""
+LOSSES: dict[str, type[WeightedLoss]] = {}
+Loss = TypeVar("Loss", bound=type[WeightedLoss])
 
-    def __init__(self) -> None:
-        super().__init__(("l1",))
 
-    def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
-        """The one term."""
-        return [l1_loss(estimate, target)]
+def loss(name: str, title: str, contender: bool = False) -> Callable[[Loss], Loss]:
+    """Enter a class in `LOSSES` by `name`; as a `contender` it is trained and compared wherever contenders are."""
+
+    def enter(kind: Loss) -> Loss:
+        kind.title, kind.contender = title, contender
+        LOSSES[name] = kind
+        return kind
+
+    return enter

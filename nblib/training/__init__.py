@@ -1,6 +1,21 @@
-"""One loop for every network, and runs that are trained once and then loaded."""
+"""The store of patches, one loop for every network, and runs that are trained once and then loaded."""
 
+from nblib.networks.spec import NetworkSpec
 from nblib.training.loop import Outcome, Training, train
-from nblib.training.runs import LossSpec, NetworkSpec, Run, RunConfig, load, train_or_load
+from nblib.training.runs import Run, RunConfig, load, train_all, train_or_load
+from nblib.training.store import PatchPairs, Source, View
 
-__all__ = ["LossSpec", "NetworkSpec", "Outcome", "Run", "RunConfig", "Training", "load", "train", "train_or_load"]
+__all__ = [
+    "NetworkSpec",
+    "Outcome",
+    "PatchPairs",
+    "Run",
+    "RunConfig",
+    "Source",
+    "Training",
+    "View",
+    "load",
+    "train",
+    "train_all",
+    "train_or_load",
+]

@@ -1,8 +1,9 @@
-"""Train a network or load it, by the hash of its configuration.
+"""Train networks or load them, by the hash of their configuration.
 
 A run is a folder ``data/runs/<hash>``: ``checkpoint.safetensors`` while it trains, then ``network.safetensors`` and
 last ``run.json``, whose presence says that the run is complete. The hash covers the network, the loss (with the hash of
-its loss network's run), the training, the corpus's fingerprint and the seed.
+its loss network's run), the training, the fingerprint of the patches and the seed; what a study calls the run does not
+count.
 """
 
 from __future__ import annotations
@@ -10,102 +11,65 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from nblib import paths, provenance, tensors
-from nblib.audio import Geometry, scale
-from nblib.errors import StorageError, TrainingDiverged, check_choice
-from nblib.losses import CodecLoss, L1Loss, SpectralCodecLoss, SpectrogramLoss, WeightedLoss
-from nblib.networks import AutoEncoder, MaskUNet, WaveUNet, count_parameters
-from nblib.patches import PatchPairs
+from nblib.audio import Geometry
+from nblib.errors import StorageError, TrainingDiverged
+from nblib.losses import LossSpec
+from nblib.networks import count_parameters
+from nblib.networks.spec import Network, NetworkSpec
+from nblib.parallel import cores, parallel_map
 from nblib.training.loop import Training, train
+from nblib.training.store import PatchPairs, View
 
-Network = MaskUNet | WaveUNet | AutoEncoder
-
-VERSION = 3  # raised when the code changes what a configuration trains to
+VERSION = 4  # raised when the code changes what a configuration trains to
 COLLAPSED_SPREAD = 0.01  # see `spread`
-NETWORKS = ("mask_unet", "wave_unet", "autoencoder")
-LOSSES = ("l1", "codec", "spectrogram", "spectral_codec")
+GPU_WORKERS = 4  # the smallest networks leave a GPU mostly idle; each process costs its memory a context and the data
 
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """A `MaskUNet` with its `output`, a `WaveUNet` or an `AutoEncoder`."""
-
-    num_layers: int
-    base_filters: int
-    output: str = "mask"
-    kind: str = "mask_unet"
-
-    @property
-    def on_samples(self) -> bool:
-        """Whether the network takes samples rather than scaled magnitudes."""
-        return self.kind != "mask_unet"
-
-    def build(self) -> Network:
-        """A new network, its weights drawn from torch's current seed."""
-        check_choice("network", self.kind, NETWORKS)
-        if self.kind == "mask_unet":
-            return MaskUNet(self.num_layers, self.base_filters, self.output)
-        network = WaveUNet if self.kind == "wave_unet" else AutoEncoder
-        return network(self.num_layers, self.base_filters)
-
-
-@dataclass(frozen=True)
-class LossSpec:
-    """What a network is trained with.
-
-    "l1"; "codec" with the hash of a loss network's run; of a network on samples also "spectrogram" (MM'19 equation 2)
-    and "spectral_codec" (equation 3), which see the spectrograms of the run's geometry and domain.
-    """
-
-    kind: str = "l1"
-    network: str = ""
-    layers: str | tuple[str, ...] = "F"
-    prediction: bool = False
-    unit_epochs: int = 10
-
-    def build(self, geometry: Geometry, domain: str) -> WeightedLoss:
-        """The loss, its loss network loaded."""
-        return self.around(load(self.network).network() if self.network else None, geometry, domain)
-
-    def around(self, network: Any, geometry: Geometry, domain: str) -> WeightedLoss:
-        """The loss with this loss network, None where it has none."""
-        check_choice("loss", self.kind, LOSSES)
-        if self.kind == "l1":
-            return L1Loss()
-        if self.kind == "spectrogram":
-            return SpectrogramLoss(geometry, domain, self.unit_epochs)
-        if self.kind == "spectral_codec":
-            return SpectralCodecLoss(network, geometry, domain, self.unit_epochs)
-        return CodecLoss(network, self.layers, self.prediction, self.unit_epochs)
+Data = Callable[[str], PatchPairs]
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides what a run comes to; `label` names it for people and is not hashed."""
+    """Everything that decides what a run comes to."""
 
-    label: str
     network: NetworkSpec
     loss: LossSpec
     training: Training
     geometry: Geometry
     domain: str
-    data: str  # the training data's fingerprint
+    data: str  # the fingerprint of the patches
     seed: int
     threads: int = 1  # torch's threads order its sums, so their number is part of the configuration
 
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits."""
-        values = dataclasses.asdict(dataclasses.replace(self, label=""))
+        values = dataclasses.asdict(self)
         values["training"].pop("checkpoint_seconds")
         return provenance.config_hash([VERSION, values])
+
+    @property
+    def view(self) -> View:
+        """How the network sees its patches."""
+        return View(self.geometry, self.domain, self.network.on_samples)
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return paths.runs() / self.hash
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run needs no training any more."""
+        return (self.path / "run.json").exists()
 
 
 @dataclass(frozen=True)
@@ -132,7 +96,7 @@ class Run:
             The file of weights is missing or damaged.
         """
         if self.status == "diverged":
-            raise TrainingDiverged(f"{self.record['label']}: {self.record['reason']}")
+            raise TrainingDiverged(f"{self.record['title']}: {self.record['reason']}")
         network = NetworkSpec(**self.record["config"]["network"]).build()
         weights = self.path / "network.safetensors"
         try:
@@ -161,13 +125,8 @@ def load(run_hash: str) -> Run:
         raise StorageError(f"{path / 'run.json'}: damaged ({error}); remove the folder, it is made anew") from error
 
 
-def is_complete(config: RunConfig) -> bool:
-    """Whether the run needs no training any more."""
-    return (paths.runs() / config.hash / "run.json").exists()
-
-
 def train_or_load(
-    config: RunConfig, data: Callable[[str], PatchPairs], device: str = "cpu", log: Callable[[str], None] = print
+    config: RunConfig, data: Data, device: str = "cpu", title: str = "", log: Callable[[str], None] = print
 ) -> Run:
     """The run of `config`: loaded if it is complete, else trained, going on from its last checkpoint.
 
@@ -175,27 +134,50 @@ def train_or_load(
     ----------
     data : callable
         Gives the `PatchPairs` of a split ("train", "validation"); called only if there is something to train.
+    title : str
+        What messages call the run.
     log : callable
         Gets progress lines.
     """
-    path = paths.runs() / config.hash
-    if not is_complete(config):
+    if not config.complete:
         with provenance.torch_threads(config.threads):
-            _train(config, data, device, log, path)
+            _train(config, data, device, title or config.hash, log)
     return load(config.hash)
 
 
-def _train(
-    config: RunConfig, data: Callable[[str], PatchPairs], device: str, log: Callable[[str], None], path: Path
-) -> None:
+def train_all(jobs: Sequence[tuple[RunConfig, Data, str]], device: str, log: Callable[[str], None] = print) -> None:
+    """Train what is missing of `jobs` (configuration, data, title), on all cores, a line each; the costly ones first.
+
+    `data` is picklable and called in each worker.
+    """
+    # By hash, so that two names of one configuration are not trained side by side into one folder.
+    missing = list({config.hash: (config, data, title) for config, data, title in jobs if not config.complete}.values())
+    # Long runs first, or the last one would keep a single core busy while the others idle.
+    missing.sort(key=lambda job: (bool(job[0].loss.teacher), job[0].network.num_layers, job[0].network.base_filters))
+    missing.reverse()
+    sources = {(config.data, config.geometry): data for config, data, _ in missing}
+    for source in sources.values():
+        source("train"), source("validation")  # made here once, so that workers find them in the cache
+    workers = min(cores(), GPU_WORKERS) if device.startswith("cuda") else cores()
+    for done, run in enumerate(parallel_map(partial(_train_job, device=device), missing, workers), start=1):
+        epochs, seconds = run.record.get("epochs", 0), run.record.get("seconds", 0)
+        log(f"{done} of {len(missing)}: {run.record['title']}: {run.status} after {epochs} epochs, {seconds:.0f} s")
+
+
+def _train_job(job: tuple[RunConfig, Data, str], device: str) -> Run:
+    config, data, title = job
+    return train_or_load(config, data, device, title, log=lambda line: None)
+
+
+def _train(config: RunConfig, data: Data, device: str, title: str, log: Callable[[str], None]) -> None:
     provenance.deterministic()
     provenance.seed_everything(config.seed, "weights")
     network = config.network.build().to(device)
-    loss = config.loss.build(config.geometry, config.domain).to(device)
-    domain = None if config.network.on_samples else config.domain
+    teacher = load(config.loss.teacher).network() if config.loss.teacher else None
+    loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
     training, validation = data("train"), data("validation")
-    checkpoint = path / "checkpoint.safetensors"
-    record = _header(config, device, network)
+    checkpoint = config.path / "checkpoint.safetensors"
+    record = _header(config, device, title, network)
     try:
         outcome = train(
             network,
@@ -203,56 +185,50 @@ def _train(
             training,
             validation,
             config.training,
-            domain=domain,
+            view=config.view,
             seed=config.seed,
             checkpoint=checkpoint,
-            log=lambda line: log(f"{config.label}: {line}"),
+            log=lambda line: log(f"{title}: {line}"),
         )
     except TrainingDiverged as error:
         record |= {"status": "diverged", "reason": str(error)}
-        log(f"{config.label}: diverged: {error}")
+        log(f"{title}: diverged: {error}")
     else:
-        record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, domain)}
+        record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, config.view)}
         if record["spread"] < COLLAPSED_SPREAD:
             record["status"] = "collapsed"
-        tensors.save(path / "network.safetensors", network.state_dict(), record["config"])
-        log(
-            f"{config.label}: {record['status']} after {outcome.epochs} epochs, best {outcome.best_epoch}, "
-            f"validation l1 {outcome.history[outcome.best_epoch - 1]['validation_l1']:.5f}"
-        )
+        tensors.save(config.path / "network.safetensors", network.state_dict(), record["config"])
     record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    with paths.whole(path / "run.json") as temporary:
+    with paths.whole(config.path / "run.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1))
     checkpoint.unlink(missing_ok=True)
 
 
-def _header(config: RunConfig, device: str, network: Network) -> dict[str, Any]:
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+def _header(config: RunConfig, device: str, title: str, network: Network) -> dict[str, Any]:
     return {
-        "label": config.label,
+        "title": title,
         "config": provenance.canonical(config),
         "parameters": count_parameters(network),
-        "device": name,
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "commit": provenance.commit(),
         "environment": provenance.environment(),
     }
 
 
 @torch.no_grad()
-def spread(network: Any, pairs: PatchPairs, domain: str | None, batch_size: int = 16) -> float:
+def spread(network: Any, pairs: PatchPairs, view: View, batch_size: int = 16) -> float:
     """How much of what goes in still shows: under `COLLAPSED_SPREAD` the network came to nothing.
 
-    Of a network on magnitudes (scaled to `domain`) the standard deviation of its mask over all of `pairs`, zero for a
-    constant mask; of one on samples (`domain` None) the rms of what it puts out over that of the targets, zero for
-    silence.
+    Of a network on magnitudes the standard deviation of its mask over all of `pairs`, zero for a constant mask; of one
+    on samples the rms of what it puts out over that of the targets, zero for silence.
     """
     network.eval()
     device = next(network.parameters()).device
     sums = torch.zeros(3, dtype=torch.float64, device=device)
     for inputs, targets in zip(pairs.inputs.split(batch_size), pairs.targets.split(batch_size), strict=True):
-        inputs = inputs.to(device)
-        shown = (network(inputs) if domain is None else network.mask(scale(inputs, domain))).double()
+        seen = view(inputs.to(device))
+        shown = (network(seen) if view.on_samples else network.mask(seen)).double()
         target = targets.to(device, torch.float64).square().mean()
         sums += torch.stack([shown.mean(), shown.square().mean(), target]) * len(inputs) / len(pairs)
     mean, square, target_square = sums.tolist()
-    return (square / max(target_square, 1e-12)) ** 0.5 if domain is None else max(square - mean**2, 0.0) ** 0.5
+    return (square / max(target_square, 1e-12)) ** 0.5 if view.on_samples else max(square - mean**2, 0.0) ** 0.5

@@ -1,0 +1,159 @@
+"""Which line of a score is sung, and how: taken out of the parts, moved into a range, in phrases and syllables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from nblib.embedded.soundfont import Note
+
+
+class Range(NamedTuple):
+    """A kind of singer: the lowest and highest MIDI pitch of a comfortable line."""
+
+    name: str
+    low: int
+    high: int
+
+
+RANGES = (Range("soprano", 62, 79), Range("alto", 56, 73), Range("tenor", 50, 67), Range("bass", 42, 60))
+"""An octave and a half each, inside what choirs ask for: sung lines stay off the extremes, where words are lost."""
+
+DOUBLED = 0.6  # of a part's notes in unison or octaves with the melody: it plays the melody too
+LEGATO_SECONDS = 0.12  # shorter gaps between notes are sung through
+SHORTEST_NOTE = 0.05
+SHORTEST_SYLLABLE = 0.22  # seconds; quicker notes share one: nobody sings more than some four syllables a second
+SLURS = 0.08  # of the moderately short notes, tied to the syllable before though there was time for another
+BREATH_SECONDS = 0.35
+PHRASE_SECONDS = ((2.5, 0.6), (5.0, 0.3), (7.0, 0.0))
+"""A phrase that has lasted so long ends with the first note of at least such a length (both in seconds)."""
+
+
+def leader(voices: Sequence[np.ndarray]) -> int:
+    """The part that is sung, of a score's voices: the highest one that sounds nearly as long as the longest."""
+    sounding = [sung_time(notes) for notes in voices]
+    return next(index for index, time in enumerate(sounding) if time >= 0.8 * max(sounding))
+
+
+def sung_time(notes: np.ndarray) -> float:
+    """Quarter notes for which the top line of `notes` [shape=(n, 3)] sounds."""
+    return float(top_line(notes)[0][:, 1].sum())
+
+
+def top_line(notes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The upper line of a part, one note at a time, and what lies under it (chords, a second line).
+
+    A note ends where the next of the line begins.
+    """
+    line: list[np.ndarray] = []
+    under: list[np.ndarray] = []
+    for note in notes[np.lexsort((-notes[:, 2], notes[:, 0]))]:
+        if line and note[0] < line[-1][0] + line[-1][1] - 1e-6:
+            if note[2] <= line[-1][2] or note[0] <= line[-1][0]:
+                under.append(note)
+                continue
+            line[-1][1] = note[0] - line[-1][0]
+        line.append(note.copy())
+    return np.asarray(line).reshape(-1, 3), np.asarray(under).reshape(-1, 3)
+
+
+def split_melody(voices: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The melody [shape=(n, 3)], and all that accompanies it: the parts without it and without those that double it."""
+    lead = leader(voices)
+    melody, under = top_line(voices[lead])
+    onsets = {round(onset * 48): pitch for onset, _, pitch in melody}
+    others = []
+    for notes in [under] + [notes for index, notes in enumerate(voices) if index != lead]:
+        same = [(onsets.get(round(onset * 48), np.nan) - pitch) % 12 == 0 for onset, _, pitch in notes]
+        if same and np.mean(same) < DOUBLED:
+            others.append(notes)
+    return melody, others
+
+
+def into_range(melody: np.ndarray, singer: Range, transposition: int) -> tuple[np.ndarray, int]:
+    """`melody` [shape=(n, 3)] where `singer` reaches it, and the transposition of those who accompany it, in semitones.
+
+    Of the keys within three semitones of `transposition` the one is taken in which most of the melody lies in the
+    range, in the octave that fits; the band moves by less than an octave, as a singer's band does. A note that is still
+    out of range is sung an octave nearer.
+    """
+
+    def outside(shift: int) -> float:
+        pitches = melody[:, 2] + shift
+        beyond = np.maximum(singer.low - pitches, 0) + np.maximum(pitches - singer.high, 0)
+        centre = abs(float(np.average(pitches, weights=melody[:, 1])) - (singer.low + singer.high) / 2)
+        return float(np.sum(beyond * melody[:, 1])) + 0.05 * centre
+
+    keys = range(transposition - 3, transposition + 4)
+    best, key = min(
+        ((key + octave, key) for key in keys for octave in range(-48, 49, 12)), key=lambda pair: outside(pair[0])
+    )
+    sung = melody + [0.0, 0.0, best]
+    sung[:, 2] += 12 * np.ceil(np.maximum(singer.low - sung[:, 2], 0) / 12)
+    sung[:, 2] -= 12 * np.ceil(np.maximum(sung[:, 2] - singer.high, 0) / 12)
+    return sung, key
+
+
+def seconds_of(notes: Sequence[Note]) -> float:
+    """From the first note's beginning to the last one's end."""
+    return notes[-1].end - notes[0].start
+
+
+def phrases(notes: Sequence[Note], seconds: float) -> list[list[Note]]:
+    """A line's notes in phrases: no two overlap, and between phrases there is time to breathe.
+
+    `seconds` is where the song ends: later notes are left out, a note that reaches past it is cut.
+    """
+    found: list[list[Note]] = [[]]
+    for note in _one_by_one([note for note in notes if note.start < seconds - 2 * SHORTEST_NOTE], seconds):
+        if found[-1] and note.start - found[-1][-1].end > LEGATO_SECONDS:
+            found.append([])
+        found[-1].append(note)
+        if any(seconds_of(found[-1]) >= lasted and note.end - note.start >= long for lasted, long in PHRASE_SECONDS):
+            found[-1][-1] = note._replace(end=note.end - min(BREATH_SECONDS, 0.4 * (note.end - note.start)))
+            found.append([])
+    return [phrase for phrase in found if phrase]
+
+
+def _one_by_one(notes: Sequence[Note], seconds: float) -> list[Note]:
+    single: list[Note] = []
+    for note in notes:  # human timing can bring two quick notes out of order
+        start = max(note.start, single[-1].start + SHORTEST_NOTE) if single else note.start
+        single.append(note._replace(start=start, end=max(note.end, start + SHORTEST_NOTE)))
+    for index, (note, after) in enumerate(pairwise(single)):
+        if after.start - note.end <= LEGATO_SECONDS:
+            single[index] = note._replace(end=after.start)
+    return [note._replace(end=min(note.end, seconds)) for note in single if note.start < seconds - SHORTEST_NOTE]
+
+
+def syllables(phrase: Sequence[Note], random: np.random.Generator) -> list[list[Note]]:
+    """The notes of each syllable of `phrase`: one, or more where they are quick (a melisma) or slurred."""
+    groups: list[list[Note]] = []
+    for note in phrase:
+        slurred = random.random() < SLURS and note.end - note.start < 2 * SHORTEST_SYLLABLE
+        if groups and (seconds_of(groups[-1]) < SHORTEST_SYLLABLE or slurred):
+            groups[-1].append(note)
+        else:
+            groups.append([note])
+    if len(groups) > 1 and seconds_of(groups[-1]) < SHORTEST_SYLLABLE:
+        groups[-2:] = [groups[-2] + groups[-1]]
+    return groups
+
+
+def regrouped(groups: Sequence[list[Note]], count: int) -> list[list[Note]]:
+    """`groups` made `count`, for words of another number of syllables: short ones join, long notes are sung twice."""
+    made = list(groups)
+    while len(made) > count:
+        short = min(range(1, len(made)), key=lambda index: seconds_of(made[index]))
+        made[short - 1 : short + 1] = [made[short - 1] + made[short]]
+    while len(made) < count:
+        longest = max(range(len(made)), key=lambda index: seconds_of(made[index]))
+        group = made[longest]
+        if len(group) == 1:
+            middle = (group[0].start + group[0].end) / 2
+            group = [group[0]._replace(end=middle), group[0]._replace(start=middle)]
+        made[longest : longest + 1] = [group[: len(group) // 2], group[len(group) // 2 :]]
+    return made

@@ -1,0 +1,140 @@
+"""Noisy speech in the layout of VoiceBank-DEMAND: synthetic voices mixed with synthetic noise.
+
+Utterances of about 2.5 to 4 s, with pauses and a little of a room's sound, at a speech level drawn from -30 to -18 dB
+of full scale (root mean square). Splits share no voice (not inside babble either), no noise source and no sentence.
+Kinds and voices take turns, so a split of six items hears every kind; an item does not depend on how many others there
+are.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from nblib.audio import resample
+from nblib.corpora.items import mix
+from nblib.embedded.espeak import SAMPLE_RATE, Voice, speak, voices
+from nblib.embedded.layouts import ITEMS, Recording, check_settings, fill, quantised, turn
+from nblib.embedded.noise import KINDS, NoiseSource, render, sources
+from nblib.embedded.rooms import reverberated
+from nblib.embedded.words import sentence
+from nblib.errors import ParameterError
+from nblib.provenance import derive_seed, random_generator
+
+RECIPE = 2
+"""Raised with any change that changes a sample."""
+
+SETS = {"train": "trainset_56spk", "validation": "trainset_56spk", "test": "testset"}
+
+
+class Plan(NamedTuple):
+    """Utterance `number` of its split, by `voice`, and the recording of `source` that has the same number."""
+
+    number: int
+    voice: Voice
+    source: NoiseSource
+    text: str
+    seed: int
+
+
+def write_speech(
+    folder: str | Path, *, train: int, validation: int, test: int, sample_rate: int, seed: int, snr_db: float = 0.0
+) -> None:
+    """Fill ``voicebank_demand`` with clean and noisy 16-bit WAV files, logs and items.csv.
+
+    Validation lies in the training set's folders; items.csv says which it is, and gives snr_db, voice, text,
+    noise_kind and noise_source. Where items.csv is there already, nothing is done.
+
+    Parameters
+    ----------
+    train, validation, test : int >= 0
+        Mixtures in each split.
+    sample_rate : int
+        Hz, 8,000 to 48,000; made at 22,050 and resampled where it differs.
+    snr_db : float
+        Energy of speech over energy of noise over the whole utterance (IJCNN'20 Section IV: 0 dB).
+
+    Raises
+    ------
+    ParameterError
+        A setting is out of range.
+    """
+    sizes = {"train": train, "validation": validation, "test": test}
+    check_settings(sample_rate, 3, 0, sizes)
+    if not abs(snr_db) <= 60:  # beyond it the fainter part drowns in the steps of 16 bits
+        raise ParameterError(f"snr_db={snr_db!r}: give -60 to 60 dB")
+    if (Path(folder) / ITEMS).exists():
+        return
+    recordings = plan_speech(sizes, seed, snr_db)
+    logs = {f"log_{each}.txt": "" for each in SETS.values()}
+    for each in recordings:
+        logs[f"log_{SETS[each.split]}.txt"] += f"{each.file} {each.plan.source.name} {snr_db:g}\n"
+    fill(folder, "voicebank_demand", recordings, partial(_mixed, sample_rate, snr_db), sample_rate, logs)
+
+
+def plan_speech(sizes: dict[str, int], seed: int, snr_db: float) -> list[Recording]:
+    """The utterances of each split; nothing is spoken yet. ``p007_00012`` is number 12 of its split, by voice 7."""
+    recordings = []
+    for split, index in ((split, index) for split, size in sizes.items() for index in range(size)):
+        voice = _speakers(split, seed)[index % len(_speakers(split, seed))]
+        kind = KINDS[turn(len(KINDS), index, seed, "kinds", split)]
+        choices = [source for source in sources(kind, seed) if source.split == split]
+        source = choices[int(random_generator(seed, "source", split, index).integers(len(choices)))]
+        text, own = sentence(split, seed, split, index), derive_seed(seed, "mixture", split, index)
+        info = {
+            "title": f"{voice.name} and {source.name}",
+            "snr_db": snr_db,
+            "voice": voice.name,
+            "noise_kind": kind,
+            "noise_source": source.name,
+            "text": text,
+        }
+        name = f"p{voices(seed).index(voice) + 1:03d}_{index + 1:05d}"
+        sounds = (f"clean_{SETS[split]}_wav/{name}.wav", f"noisy_{SETS[split]}_wav/{name}.wav")
+        plan = Plan(index, voice, source, text, own)
+        recordings.append(Recording(name, split, voice.name, info, sounds, plan))
+    return recordings
+
+
+def _speakers(split: str, seed: int) -> list[Voice]:
+    """The voices of a split in the order in which they take turns."""
+    order = random_generator(seed, "order of voices").permutation(len(voices(seed)))
+    return [voice for voice in (voices(seed)[place] for place in order) if voice.split == split]
+
+
+def _mixed(sample_rate: int, snr_db: float, recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+    plan: Plan = recording.plan
+    target = _utterance(plan)
+    noise = render(plan.source, len(target), plan.number, _talkers(plan))
+    target, noise = (resample(part, SAMPLE_RATE, sample_rate) for part in (target, noise))
+    clean, _, noisy = quantised(mix(target, noise, snr_db))
+    return clean, noisy
+
+
+def _utterance(plan: Plan) -> np.ndarray:
+    """Speech at its drawn level, with silence around it and a little of a room's sound, at 22,050 Hz.
+
+    It is said again faster or slower where it lasts less than 2.2 or more than 3.6 s.
+    """
+    said = speak(plan.voice, plan.text, plan.seed)
+    seconds = len(said) / SAMPLE_RATE
+    wanted = min(max(seconds, 2.2), 3.6)
+    if wanted != seconds:
+        said = speak(plan.voice, plan.text, plan.seed, pace=seconds / wanted)
+    random = random_generator(plan.seed, "utterance")
+    before, after = (int(random.uniform(0.08, 0.25) * SAMPLE_RATE) for _ in range(2))
+    heard = reverberated(np.pad(said, (before, after)), SAMPLE_RATE, random, (0.12, 0.3), (10.0, 20.0))
+    level = 10 ** (random.uniform(-30, -18) / 20)
+    return heard * level / np.sqrt(np.mean(heard**2))
+
+
+def _talkers(plan: Plan) -> list[np.ndarray]:
+    """Utterances of other voices of the same split, saying other sentences of that split."""
+    count, split, seed = plan.source.talkers, plan.voice.split, plan.source.seed
+    others = [voice for voice in _speakers(split, seed) if voice != plan.voice]
+    chosen = random_generator(plan.seed, "talkers").permutation(max(count, len(others)))[:count] % len(others)
+    texts = [sentence(split, seed, "talker", plan.seed, place) for place in range(count)]
+    return [speak(others[chosen[place]], text, plan.seed + place) for place, text in enumerate(texts)]

@@ -1,0 +1,104 @@
+"""The entries that studies are made of: loss networks, teachers and capacities.
+
+A further teacher (a codec and who learns it) or capacity is one entry here; a further loss is a class in
+`nblib.losses.contenders`, a further folder layout a function in `nblib.corpora.layouts`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nblib.audio import Codec, Geometry
+from nblib.training import NetworkSpec, Training
+
+SPEECH, VOCALS = TASKS = ("speech", "vocals")
+BASELINE, CODEC = "l1", "codec"  # the contenders that the papers compare
+
+
+@dataclass(frozen=True)
+class Size:
+    """Items per split, and the seconds of each where recordings are not taken whole."""
+
+    train: int
+    validation: int
+    test: int
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class LossNetwork:
+    """A network that learns a codec: what it is, how it is trained, and the geometry of its patches."""
+
+    network: NetworkSpec
+    training: Training
+    geometry: Geometry
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A codec, and the loss network (of `Settings.loss_networks`) that learns it.
+
+    `contender` is the name under which its codec loss competes in the capacity study; empty: it does not.
+    """
+
+    title: str
+    loss_network: str
+    codec: Codec = Codec("mp3", 16_000)
+    contender: str = ""
+
+
+TEACHERS = {
+    "ijcnn20": Teacher("IJCNN'20, spectral", "ijcnn20", contender=CODEC),
+    "mm19_spectral": Teacher("MM'19, spectral", "mm19_spectral"),
+    "mm19_time_domain": Teacher("MM'19, time domain", "mm19_time_domain"),
+}
+
+# IJCNN'20 Table I, rows "Number of Layers" and "F"; the counts of Table II follow (a test compares them).
+SPEECH_CAPACITIES = {
+    "P1": NetworkSpec(1, 1),
+    "P2": NetworkSpec(1, 2),
+    "P3": NetworkSpec(1, 4),
+    "P4": NetworkSpec(2, 2),
+    "P5": NetworkSpec(2, 4),
+}
+VOCAL_CAPACITIES = {
+    "P1": NetworkSpec(2, 1),
+    "P2": NetworkSpec(2, 4),
+    "P3": NetworkSpec(3, 2),
+    "P4": NetworkSpec(4, 2),
+    "P5": NetworkSpec(5, 4),
+}
+
+# Gain of a spectral loss network's training patches, not given: a codec hardly depends on level. The time-domain
+# network, without batch norm, treats all levels nearly alike, and gains cost it accuracy: after three epochs at "quick"
+# 0.92 of the identity's l1 on validation patches instead of 0.88.
+ANY_LEVEL_DB = (-20.0, 0.0)
+MM19_GEOMETRY = Geometry(sample_rate=16_000)  # 66,048 samples: spectral network, Models A, B and C
+MM19_TIME_GEOMETRY = Geometry(sample_rate=16_000, frames=31)  # 16,384: time-domain network, Model D
+
+LOSS_NETWORKS = {
+    "ijcnn20": LossNetwork(
+        NetworkSpec(6, 28), Training(learning_rate=1e-4, batch_size=32, gain_db=ANY_LEVEL_DB), Geometry()
+    ),
+    "mm19_spectral": LossNetwork(
+        NetworkSpec(5, 32), Training(learning_rate=1e-3, batch_size=32, gain_db=ANY_LEVEL_DB), MM19_GEOMETRY
+    ),
+    "mm19_time_domain": LossNetwork(
+        NetworkSpec(8, 32, kind="wave_unet"), Training(learning_rate=1e-4, batch_size=16), MM19_TIME_GEOMETRY
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Autoencoding:
+    """MM'19's autoencoders: Table 2, Sections 6.1 and 8.1; what is not there is marked."""
+
+    geometry: Geometry = MM19_GEOMETRY
+    time_geometry: Geometry = MM19_TIME_GEOMETRY
+    autoencoder: NetworkSpec = NetworkSpec(8, 12, kind="autoencoder")
+    training: Training = Training(learning_rate=1e-3, batch_size=32)
+    unit_epochs: int = 10  # how the weights of equations (2) to (4) are set is not given: as IJCNN'20 sets its own
+    limit_hz: int = 3000
+    broadband_limit_hz: int = 5000  # Section 8.1: "limited to a sample rate of 10000Hz instead of the 6000Hz"
+    replicates: int = 3  # the paper trains one of each model
+    broadband_replicates: int = 1

@@ -1,0 +1,39 @@
+"""Which network, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nblib.errors import check_choice
+from nblib.networks.autoencoder import AutoEncoder
+from nblib.networks.unet import OUTPUTS, MaskUNet
+from nblib.networks.waveunet import WaveUNet
+
+KINDS = ("mask_unet", "wave_unet", "autoencoder")
+Network = MaskUNet | WaveUNet | AutoEncoder
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A `MaskUNet` with its `output`, a `WaveUNet` or an `AutoEncoder`."""
+
+    num_layers: int
+    base_filters: int
+    output: str = "mask"
+    kind: str = "mask_unet"
+
+    def __post_init__(self) -> None:
+        check_choice("kind", self.kind, KINDS)
+        check_choice("output", self.output, OUTPUTS)
+
+    @property
+    def on_samples(self) -> bool:
+        """Whether the network takes samples rather than scaled magnitudes."""
+        return self.kind != "mask_unet"
+
+    def build(self) -> Network:
+        """A new network, its weights drawn from torch's current seed."""
+        if self.kind == "mask_unet":
+            return MaskUNet(self.num_layers, self.base_filters, self.output)
+        network = WaveUNet if self.kind == "wave_unet" else AutoEncoder
+        return network(self.num_layers, self.base_filters)

@@ -1,0 +1,251 @@
+"""Everything that a study needs to know: the papers' configuration, changed by a profile and by what a user sets.
+
+`Settings` has IJCNN'20 Tables I and II, in its `mm19` MM'19 Tables 1 and 2, and, where the papers are silent, the
+choices that docs/decisions.md lists. A profile, and what a user changes, is a set of paths with values, such as
+``separation_training.max_epochs`` 3: one mechanism for both.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nblib import paths
+from nblib.audio import DOMAINS, Codec, Geometry
+from nblib.entries import (
+    BASELINE,
+    CODEC,
+    LOSS_NETWORKS,
+    SPEECH,
+    SPEECH_CAPACITIES,
+    TEACHERS,
+    VOCAL_CAPACITIES,
+    VOCALS,
+    Autoencoding,
+    LossNetwork,
+    Size,
+    Teacher,
+)
+from nblib.errors import ParameterError, check_choice, check_whole
+from nblib.listening import PUBLISHED_TESTS
+from nblib.losses import ALL, LOSSES
+from nblib.networks import CONFIGURATIONS
+from nblib.provenance import config_hash
+from nblib.training import NetworkSpec, Training
+
+PROFILES: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "profiles.toml").read_text("utf-8"))
+CORPORA = ("embedded", "real")
+SOURCES = ("record", "run")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One profile on one corpus with its changes: everything that a study needs to know.
+
+    The defaults are IJCNN'20's (Table I, Section IV); a comment marks what the paper does not give. The first six
+    fields say who asks and where: they have options of their own and no path.
+    """
+
+    profile: str = "paper"
+    corpus: str = "embedded"
+    data_root: str = ""
+    seed: int = 0
+    source: str = "run"
+    device: str = "cpu"
+    domain: str = "sqrt"  # not given; docs/decisions.md says why
+    geometry: Geometry = Geometry()
+    music: Size = Size(1680, 480, 240, seconds=30.0)  # 20 hours; the paper's own 10,000 tracks are not public
+    speech: Size = Size(4000, 1200, 600)  # "approximately 4000, 1200, and 600"
+    songs: Size = Size(100, 25, 25)  # "100, 25, and 25 tracks respectively, ... several minutes in length"
+    loss_networks: Mapping[str, LossNetwork] = field(default_factory=lambda: dict(LOSS_NETWORKS))
+    teachers: Mapping[str, Teacher] = field(default_factory=lambda: dict(TEACHERS))
+    capacities: Mapping[str, Mapping[str, NetworkSpec]] = field(
+        default_factory=lambda: {SPEECH: dict(SPEECH_CAPACITIES), VOCALS: dict(VOCAL_CAPACITIES)}
+    )
+    only_capacities: tuple[str, ...] = ()  # those trained; all without
+    separation_training: Training = Training()
+    loss_layers: str = "F"
+    unit_epochs: int = 10
+    replicates: int = 3  # networks trained per cell, from different seeds; the paper trains one
+    configuration_network: NetworkSpec = NetworkSpec(2, 1)
+    configuration_participants: int = PUBLISHED_TESTS["IJCNN'20 Figure 3"].participants
+    cost_network: NetworkSpec = NetworkSpec(6, 28)  # whose configurations' time and memory are measured
+    cost_batch: int = 16
+    participants: int = PUBLISHED_TESTS["IJCNN'20 Figure 5"].participants
+    listening_items: int = PUBLISHED_TESTS["IJCNN'20 Figure 5"].items
+    mm19: Autoencoding = Autoencoding()
+
+    def __post_init__(self) -> None:
+        check_choice("domain", self.domain, DOMAINS)
+        check_choice("loss_layers", self.loss_layers, (*CONFIGURATIONS, ALL))
+        for teacher in self.teachers.values():
+            check_choice("loss_network", teacher.loss_network, self.loss_networks)
+        for name in self.only_capacities:
+            check_choice("only_capacities", name, {each for own in self.capacities.values() for each in own})
+
+    @property
+    def codec(self) -> Codec:
+        """The papers' codec, that of the first teacher."""
+        return next(iter(self.teachers.values())).codec
+
+    @property
+    def trained_capacities(self) -> dict[str, dict[str, NetworkSpec]]:
+        """The networks of each task that this profile trains."""
+        return {
+            task: {name: network for name, network in own.items() if name in (self.only_capacities or own)}
+            for task, own in self.capacities.items()
+        }
+
+    @property
+    def contenders(self) -> dict[str, str]:
+        """Title of every loss that competes in the capacity study: the baseline, the codec loss, then any other."""
+        learnt = {
+            teacher.contender: "codec loss" if teacher.contender == CODEC else f"codec loss, {teacher.title}"
+            for teacher in self.teachers.values()
+            if teacher.contender
+        }
+        plain = {name: kind.title for name, kind in LOSSES.items() if kind.contender}
+        return {BASELINE: plain.pop(BASELINE)} | learnt | plain
+
+    def seeds(self, replicates: int | None = None) -> range:
+        """One seed per replicate, from this settings' own on."""
+        return range(self.seed, self.seed + (self.replicates if replicates is None else replicates))
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Path and value of what departs from the profile."""
+        own, base = values(self), values(settings(self.profile, self.corpus))
+        return {path: value for path, value in own.items() if value != base.get(path)}
+
+    @property
+    def record_name(self) -> str:
+        """The folder of the committed results that these are compared with."""
+        return self.profile if self.corpus == "embedded" else f"{self.profile}-{self.corpus}"
+
+    @property
+    def name(self) -> str:
+        """The folder of own results: it follows from everything that changes them, so that none overwrite others."""
+        parts = [self.record_name]
+        if self.corpus != "embedded":
+            parts.append(config_hash(str(Path(self.data_root).expanduser().resolve()))[:6])
+        if self.seed:
+            parts.append(f"seed{self.seed}")
+        if self.changed:
+            text = ",".join(f"{path}={value}" for path, value in self.changed.items())
+            parts.append(text if re.fullmatch(r"[\w.,=-]{1,60}", text) else config_hash(self.changed)[:6])
+        return "-".join(parts)
+
+    @property
+    def results(self) -> Path:
+        """The folder of result tables: own ones, or the committed ones where `source` is "record"."""
+        return paths.record(self.record_name) if self.source == "record" else paths.results(self.name)
+
+    @property
+    def figures(self) -> Path:
+        """The folder that figures are drawn into."""
+        return paths.figures(self.record_name if self.source == "record" else self.name, self.source == "record")
+
+
+OWN_OPTIONS = ("profile", "corpus", "data_root", "seed", "source", "device")
+
+
+def settings(
+    profile: str = "quick",
+    corpus: str = "embedded",
+    *,
+    data_root: str | Path | None = "",
+    seed: int = 0,
+    changes: str | Sequence[str] = (),
+    source: str = "run",
+    device: str = "cpu",
+) -> Settings:
+    """The settings of a profile on a corpus, with further changes.
+
+    Parameters
+    ----------
+    profile, corpus : str
+        Of `PROFILES` and `CORPORA`.
+    data_root : path
+        The folder of the recordings, for the real corpus.
+    seed : int >= 0
+    changes : str or sequence of str
+        ``path=value`` each, in a text separated by spaces; paths as `values` gives them.
+    source : {"run", "record"}
+        Train or load, or redraw the committed results.
+    device : str
+
+    Raises
+    ------
+    ParameterError
+        A name, a type or a value is wrong; the near miss is named.
+    """
+    check_choice("profile", profile, PROFILES)
+    check_choice("corpus", corpus, CORPORA)
+    check_choice("source", source, SOURCES)
+    check_whole("seed", seed)
+    made = Settings(profile, corpus, str(data_root or ""), seed, source, device)
+    for path, value in _leaves(PROFILES[profile], ""):
+        made = _replaced(made, path, path.split("."), tuple(value) if isinstance(value, list) else value)
+    for change in changes.split() if isinstance(changes, str) else changes:
+        path, equals, text = change.partition("=")
+        check_choice("setting", path, values(made))
+        if not equals:
+            raise ParameterError(f"setting {change!r}: write it as PATH=VALUE, e.g. replicates=3")
+        made = _replaced(made, path, path.split("."), _read(path, text, values(made)[path]))
+    return made
+
+
+def values(made: Settings) -> dict[str, Any]:
+    """Every setting by its path, such as ``capacities.speech.P1.base_filters``."""
+    return {path: value for path, value in _leaves(made, "") if path not in OWN_OPTIONS}
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if is_dataclass(value):
+        below = {each.name: getattr(value, each.name) for each in fields(value)}
+    elif isinstance(value, Mapping):
+        below = dict(value)
+    else:
+        yield path, value
+        return
+    for name, each in below.items():
+        yield from _leaves(each, f"{path}.{name}".lstrip("."))
+
+
+def _replaced(value: Any, path: str, names: Sequence[str], new: Any) -> Any:
+    if not names:
+        return new
+    first, *rest = names
+    if isinstance(value, Mapping):
+        return {**value, first: _replaced(value[first], path, rest, new)}
+    try:
+        return replace(value, **{first: _replaced(getattr(value, first), path, rest, new)})
+    except ParameterError as error:  # a class that looks at its own values
+        raise ParameterError(f"setting {path}={new!r}: {error}") from error
+
+
+def _read(path: str, text: str, default: Any) -> Any:
+    """The value that `text` stands for, of the type that the setting has."""
+    if isinstance(default, str):
+        return text
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    if type(value) is int and (default is None or isinstance(default, float)):
+        value = float(value)
+    fits = type(value) is (float if default is None else type(default))
+    if isinstance(default, tuple) and fits:
+        kinds, lengths = ((int, float), (2,)) if default and isinstance(default[0], float) else ((str,), range(99))
+        fits = len(value) in lengths and all(type(each) in kinds for each in value)
+    if not fits:
+        kind, like = type(default).__name__, f"like {default!r}"
+        raise ParameterError(f"setting {path}={text}: must be of type {kind}, {like}, not {type(value).__name__}")
+    if type(value) in (int, float) and not (1 if type(value) is int else 0) <= value < float("inf"):
+        raise ParameterError(f"setting {path}={text}: must be at least {int(type(value) is int)} and finite")
+    return value

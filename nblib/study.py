@@ -1,0 +1,249 @@
+"""Studies: what is trained, what is scored, and the rows that come out; one way for all of them.
+
+A cell of a study is its labels (task, capacity, contender, seed, ...), its configuration and its data. Labels stay
+outside the configuration's hash: two studies that train the same network share it. `rows` trains, scores, saves and
+reads any study; with settings whose source is the record it only reads.
+
+Tables hold what a computation came to and no time of day, so that two runs from nothing give identical files; who
+computed it, when and how fast stands in ``runs.csv``, and how fast in the columns of `Trained.row` too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nblib import audio, paths
+from nblib.errors import ResultsMissing
+from nblib.parallel import parallel_map
+from nblib.provenance import code_digest, config_hash, environment
+from nblib.settings import Settings
+from nblib.training import Run, RunConfig, Source, load, train_all
+
+RUNS = "runs.csv"
+DIGITS = "%.6g"
+TEXT = ("run", "item", "commit")  # read as text: a hash 0123 or 12e4, a recording 0001 is no number
+WHOLE = ("parameters", "epochs", "steps", "best_epoch", "seed")  # kept whole where a row lacks them
+
+Labels = Mapping[str, Any]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One network to be trained: what it is called, its configuration, and where its patches come from."""
+
+    labels: Labels
+    config: RunConfig
+    data: Source
+
+    @property
+    def title(self) -> str:
+        """For messages."""
+        return " ".join(str(value) for value in self.labels.values() if value is not None)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A cell's labels and its run."""
+
+    labels: Labels
+    run: Run
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a network that came to something."""
+        return self.run.status not in ("diverged", "collapsed")
+
+    @property
+    def row(self) -> Row:
+        """The columns that every row of results of this network begins with."""
+        record = self.run.record
+        seconds = float(record.get("seconds", 0.0))
+        return dict(self.labels) | {
+            "parameters": record["parameters"],
+            "status": self.run.status,
+            "run": self.run.hash,
+            "device": record["device"],
+            "training_seconds": seconds,
+            "loss_share": float(record.get("loss_seconds", 0.0)) / max(seconds, 1e-9),
+        }
+
+
+def untrained(system: str, labels: Labels, name: str = "contender") -> Row:
+    """The first columns of what needs no training (the unprocessed input, a low-pass): `labels` are left empty."""
+    return dict.fromkeys(labels) | {name: system, "status": "none"}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is trained and how it is scored.
+
+    Attributes
+    ----------
+    name : str
+        Of its table, ``<name>.csv``.
+    cells : callable
+        The networks of some settings.
+    work : callable
+        Independent pieces of scoring (test items, as a rule), from settings and trained cells.
+    score : callable
+        Rows of one piece of work, from settings, trained cells and the piece. Picklable.
+    by : tuple of str
+        The labels that tell rows apart beside seed and item.
+    measures : tuple of str
+        The columns that hold what was measured.
+    keep : callable, optional
+        Saves what pictures need beside rows, from settings and trained cells.
+    kept : tuple of str
+        Patterns of the files that `keep` writes.
+    """
+
+    name: str
+    cells: Callable[[Settings], list[Cell]]
+    work: Callable[[Settings, list[Trained]], Sequence[Any]]
+    score: Callable[[Settings, list[Trained], Any], list[Row]]
+    by: tuple[str, ...]
+    measures: tuple[str, ...]
+    keep: Callable[[Settings, list[Trained]], None] | None = None
+    kept: tuple[str, ...] = ()
+
+
+def rows(setup: Settings, study: Study) -> pd.DataFrame:
+    """The study's table: trained or loaded, scored and saved first where the settings' source is not the record."""
+    if setup.source == "run":
+        make(setup, study)
+    return read(setup, f"{study.name}.csv")
+
+
+def make(setup: Settings, study: Study) -> None:
+    """Train or load the study's networks, score them, and save its table and what its pictures need."""
+    trained = train(setup, study.cells(setup))
+    save_runs(setup, study.name, trained)
+    files = (f"{study.name}.csv", *study.kept)
+    once(
+        setup,
+        [study.name, [[dict(each.labels), each.run.hash] for each in trained]],
+        files,
+        lambda: _write(setup, study, trained),
+    )
+
+
+def _write(setup: Settings, study: Study, trained: list[Trained]) -> None:
+    parts = parallel_map(partial(study.score, setup, trained), study.work(setup, trained))
+    table = pd.DataFrame([row for part in parts for row in part])
+    known = [name for name in (*study.by, "seed", "item") if name in table]
+    table = table[[*known, *(name for name in table if name not in known)]]
+    save(setup, f"{study.name}.csv", table)
+    if study.keep:
+        study.keep(setup, trained)
+
+
+def train(setup: Settings, cells: Sequence[Cell]) -> list[Trained]:
+    """The runs of `cells`, in their order: complete ones are loaded, the others trained."""
+    train_all([(cell.config, cell.data, cell.title) for cell in cells], setup.device)
+    return [Trained(cell.labels, load(cell.config.hash)) for cell in cells]
+
+
+def failed(setup: Settings, study: str) -> list[str]:
+    """The collapsed and diverged runs of a study, named."""
+    runs = read(setup, RUNS).query("study == @study and status in ['collapsed', 'diverged']")
+    return [f"{run.title}: {run.status}" for run in runs.itertuples()]
+
+
+def save_runs(setup: Settings, study: str, trained: Sequence[Trained]) -> None:
+    """Who trained what, on what and how long: this study's rows of ``runs.csv`` are written anew."""
+    records = [each.run.record for each in trained]
+    columns = ("title", "status", "parameters", "epochs", "steps", "best_epoch", "seconds", "loss_seconds", "spread")
+    own = pd.DataFrame(
+        {"study": study, "run": each.run.hash, "seed": record["config"]["seed"]}
+        | {name: record.get(name) for name in (*columns, "device", "commit", "finished", "reason")}
+        for each, record in zip(trained, records, strict=True)
+    )
+    if (setup.results / RUNS).exists():
+        others = read(setup, RUNS)
+        own = pd.concat([others[others["study"] != study], own], ignore_index=True)
+        own = own.sort_values("study", kind="stable")  # so that a rerun of one leaves all in its place
+    save(setup, RUNS, own)
+
+
+def save(setup: Settings, name: str, table: pd.DataFrame) -> None:
+    """Write a table as CSV (compressed if `name` ends so), whole, six significant digits."""
+    path = setup.results / name
+    # A time stamp in the gzip header would make equal tables differ.
+    compression = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
+    whole = table.astype({column: "Int64" for column in WHOLE if column in table})
+    with paths.whole(path) as temporary:
+        whole.to_csv(temporary, index=False, float_format=DIGITS, lineterminator="\n", compression=compression)
+    _link(setup)
+
+
+def read(setup: Settings, name: str) -> pd.DataFrame:
+    """A table written by `save`.
+
+    Raises
+    ------
+    ResultsMissing
+        There is none; the message names the command that makes it.
+    """
+    table = pd.read_csv(_existing(setup, name), dtype=dict.fromkeys(TEXT, str))
+    return table.astype({column: "Int64" for column in WHOLE if column in table})
+
+
+def save_sound(setup: Settings, name: str, samples: np.ndarray, sample_rate: int) -> None:
+    """Write an excerpt as 16-bit FLAC; over full scale it is turned down to fit."""
+    peak = float(np.abs(samples).max())
+    audio.write(setup.results / "excerpts" / f"{name}.flac", samples / max(1.0, peak / 0.999), sample_rate)
+
+
+def read_sound(setup: Settings, name: str) -> np.ndarray:
+    """An excerpt written by `save_sound` [shape=(n,)]. Errors as for `read`."""
+    samples, _ = audio.read(_existing(setup, f"excerpts/{name}.flac"))
+    return samples
+
+
+def once(setup: Settings, made_from: object, files: Sequence[str], write: Callable[[], None]) -> None:
+    """Call `write`, unless an equal call was made before and its files lie there as it left them.
+
+    Parameters
+    ----------
+    made_from : configuration
+        What decides the outcome beside `setup`, the code and the packages: hashes of runs and corpora.
+    files : sequence of str
+        Patterns of what `write` writes, within the folder of results.
+    """
+    key = config_hash([setup, made_from, code_digest(), environment()])
+    stamp = paths.runs() / f"made-{key}.json"
+    if not stamp.exists() or json.loads(stamp.read_text()) != _digests(setup, files):
+        write()
+        with paths.whole(stamp) as temporary:
+            temporary.write_text(json.dumps(_digests(setup, files)))
+
+
+def _digests(setup: Settings, files: Sequence[str]) -> dict[str, str]:
+    found = sorted(path for pattern in files for path in setup.results.glob(pattern))
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def _link(setup: Settings) -> None:
+    """Results of real recordings are also found by the profile's name alone: those made last."""
+    link = paths.results(setup.record_name)
+    if setup.corpus == "real" and not setup.changed and not setup.seed and (link.is_symlink() or not link.exists()):
+        link.unlink(missing_ok=True)
+        link.symlink_to(setup.results.name, target_is_directory=True)
+
+
+def _existing(setup: Settings, name: str) -> Path:
+    path = setup.results / name
+    if not path.exists():
+        where = f" --corpus real --data-root {setup.data_root or 'DIR'}" if setup.corpus == "real" else ""
+        raise ResultsMissing(f"{path}: not there; make it by python -m nblib run --profile {setup.profile}{where}")
+    return path

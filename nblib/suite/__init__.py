@@ -1,0 +1,191 @@
+"""The table of notebooks, and a run of them: checked before anything is computed, in order, with one exit code."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import difflib
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nblib import paths
+from nblib.errors import ParameterError, check_choice
+from nblib.notebook import STANDARD, check_type, checked
+from nblib.suite.progress import Job, clock, display
+
+if TYPE_CHECKING:
+    from nblib.settings import Settings
+
+OK, FAILED, BAD_PARAMETERS, INTERRUPTED = 0, 1, 2, 130
+
+
+class Notebook(NamedTuple):
+    """One notebook: place in reading order, file's name without suffix, what it regenerates, whose results it reads."""
+
+    number: int
+    name: str
+    title: str
+    needs: tuple[int, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return paths.home() / "notebooks" / f"{self.name}.ipynb"
+
+
+SUITE = (
+    Notebook(1, "01_corpus", "What is in the corpus: players, spectrograms, durations, splits"),
+    Notebook(2, "02_codec_pairs", "What 16 kbps MP3 removes: cut-off, holes, alignment; other codecs"),
+    Notebook(3, "03_loss_networks", "MM'19 Table 1, Figures 1 and 2: networks that learn the codec"),
+    Notebook(4, "04_autoencoder_models", "MM'19 Table 2, Figures 3 and 4: Models A to D", needs=(3,)),
+    Notebook(5, "05_snr", "MM'19 Table 3: the SNR of Models A to D, by four definitions", needs=(4,)),
+    Notebook(6, "06_listening_autoencoder", "MM'19 Tables 4 and 5: who prefers which model", needs=(4,)),
+    Notebook(7, "07_broadband", "MM'19 Figure 5: clicks, bandwidth and aliasing at 5 kHz", needs=(4,)),
+    Notebook(8, "08_separation_networks", "IJCNN'20 Tables I and II, Figure 1: sizes and parameters"),
+    Notebook(9, "09_layer_configurations", "IJCNN'20 Figures 2 and 3: which layers, what cost", needs=(3,)),
+    Notebook(10, "10_capacity_curves", "IJCNN'20 Figure 5: quality against capacity", needs=(3,)),
+    Notebook(11, "11_noise_redistribution", "IJCNN'20 Figure 4: where the residual lies", needs=(10,)),
+)
+
+
+def parameters(notebook: Notebook) -> dict[str, dict[str, Any]]:
+    """``name``, ``default`` (which sets the type) and ``help`` of what the notebook's parameters cell declares."""
+    from papermill.inspection import inspect_notebook  # takes a second, which `nblib separate` need not wait for
+
+    try:
+        found = inspect_notebook(literal(notebook.path))
+        return {name: {**entry, "default": ast.literal_eval(entry["default"])} for name, entry in found.items()}
+    except (OSError, ValueError, AttributeError, SyntaxError) as error:
+        remedy = "restore it from version control, run from a checkout of the project, or set NBLIB_HOME to one"
+        raise ParameterError(f"{notebook.path}: its parameters cannot be read ({error}); {remedy}") from error
+
+
+def literal(path: Path) -> str:
+    """`path` for papermill, which would take braces in a folder's name for fields."""
+    return str(path.resolve()).replace("{", "{{").replace("}", "}}")
+
+
+def plan(
+    profile: str, corpus: str, data_root: str, seed: int, only: Sequence[str] = (), changes: Sequence[str] = ()
+) -> tuple[Settings, list[Job]]:
+    """Check everything that a run is given, and say what is to be done, in the suite's order.
+
+    `only` has numbers (``3`` or ``03``) or names of notebooks; all run when it is empty. Those that they need are not
+    added: a notebook finds the results of an earlier run, or makes its own. `changes` has ``NAME=VALUE``: a parameter
+    of chosen notebooks, which goes to those that declare it, or else any setting. Others as in `nblib.settings`.
+    Raises `ParameterError` where a name, type or value is wrong, or a notebook or the data folder is not there.
+    """
+    texts = _split(changes)
+    source = texts.pop("source", "run")
+    declared = {notebook: parameters(notebook) for notebook in _choose(only)}
+    own = {name for found in declared.values() for name in found if name not in STANDARD}
+    further = ["".join(f"{name}={text}".split()) for name, text in texts.items() if name not in own]
+    try:
+        setup = checked(profile, corpus, data_root, seed, source, further)
+    except ParameterError as error:
+        near = [match for name in texts.keys() - own for match in difflib.get_close_matches(name, own, n=1)]
+        raise ParameterError(f"{error}; or did you mean the notebooks' {near[0]!r}?") if near else error from None
+    shared = dict(zip(STANDARD, (profile, corpus, setup.data_root, seed, source, " ".join(further)), strict=True))
+    copies = paths.executed(setup.name).resolve()
+    jobs = []
+    for notebook, found in declared.items():
+        special = {name: _value(found[name], texts[name], notebook.name) for name in found.keys() & texts.keys()}
+        jobs.append(Job(notebook, copies / notebook.path.name, {**shared, **special}))
+    return setup, jobs
+
+
+def _split(changes: Sequence[str]) -> dict[str, str]:
+    texts = {}
+    for change in changes:
+        name, equals, texts[name] = change.partition("=")
+        if not equals or not name:
+            raise ParameterError(f"--set {change}: write it as NAME=VALUE, e.g. --set replicates=3")
+        if name in STANDARD and name != "source":
+            raise ParameterError(f"--set {change}: this one has its own option, see python -m nblib run --help")
+    return texts
+
+
+def _choose(only: Sequence[str]) -> list[Notebook]:
+    wanted = [f"{int(text):02}" if text.isdecimal() else text.removesuffix(".ipynb") for text in only]
+    for text in wanted:
+        check_choice("notebook", text, [*(each.name for each in SUITE), *(f"{each.number:02}" for each in SUITE)])
+    return [each for each in SUITE if not wanted or each.name in wanted or f"{each.number:02}" in wanted]
+
+
+def _value(parameter: Mapping[str, Any], text: str, where: str) -> object:
+    """What `text` of the command line stands for: itself where the default is a text, else a Python literal."""
+    value: object = text
+    if not isinstance(parameter["default"], str):
+        with contextlib.suppress(ValueError, SyntaxError):  # a text then, which is refused
+            value = ast.literal_eval(text)
+    check_type(parameter["name"], parameter["default"], value, where)
+    return value
+
+
+def run(setup: Settings, jobs: Sequence[Job]) -> int:
+    """Run what `plan` planned, write the executed copies and report; a whole run is compared with the record.
+
+    Returns 0 where all ended well, 1 where a notebook failed (those that need it are skipped), 130 after Ctrl-C.
+    """
+    file, durations = paths.cache() / "durations.json", {}
+    with contextlib.suppress(OSError, ValueError):  # an estimate only
+        durations = json.loads(file.read_text(encoding="utf-8"))
+    known = durations.setdefault(setup.name, {})
+    for job in jobs:
+        job.expected = known.get(job.notebook.name, math.nan)
+    code = OK
+    try:
+        with display(jobs):
+            for job in jobs:
+                _do(job, jobs)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    known |= {job.notebook.name: round(job.seconds, 1) for job in jobs if job.state == "ok"}
+    with paths.whole(file) as temporary:
+        temporary.write_text(json.dumps(durations, indent=1), encoding="utf-8")
+    _report(jobs)
+    if len(jobs) == len(SUITE) and all(job.state == "ok" for job in jobs) and setup.source == "run":
+        from nblib import claims, compare
+
+        claims.claims(setup)
+        if dataclasses.replace(setup, source="record").results.is_dir():
+            compare.compare(setup)
+        else:
+            print(f"nothing to compare with: there is no record of {setup.record_name}")
+    return code or (FAILED if any(job.state == "failed" for job in jobs) else OK)
+
+
+def _do(job: Job, jobs: Sequence[Job]) -> None:
+    from nblib.suite.kernel import execute  # papermill takes a second to import
+
+    broken = {other.notebook.number: other.state for other in jobs if other.state in ("failed", "skipped")}
+    cause = next((number for number in job.notebook.needs if number in broken), None)
+    if cause is not None:
+        job.line, job.state = f"needs {cause:02} ({broken[cause]})", "skipped"
+        return
+    job.began, job.state, end = time.monotonic(), "running", "stopped"
+    try:
+        job.failure = execute(job)
+        end = "failed" if job.failure else "ok"
+    finally:
+        job.seconds = job.elapsed()
+        job.state = end
+
+
+def _report(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        where = f"in cell {job.cell} of {job.cells}: {job.source}" if job.cell else "while its kernel started"
+        if job.state == "failed":
+            print(f"\n{job.notebook.name} failed {where}\n{job.failure}\n  executed copy up to there: {job.copy}")
+        elif job.state == "skipped":
+            print(f"\n{job.notebook.name} skipped: it {job.line}")
+        elif job.state == "stopped":
+            print(f"\n{job.notebook.name} stopped {where}\n  what it made stays, run again to go on")
+    seconds = sum(job.seconds for job in jobs)
+    print(f"\n{sum(job.state == 'ok' for job in jobs)} of {len(jobs)} notebooks ended well in {clock(seconds)}")
+    print(f"executed copies: {jobs[0].copy.parent}", flush=True)

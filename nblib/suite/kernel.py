@@ -1,0 +1,105 @@
+"""One notebook executed by papermill, in a kernel of the interpreter that runs nblib."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+import nbformat
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from papermill.exceptions import PapermillExecutionError
+from papermill.execute import execute_notebook
+
+import nblib
+from nblib import paths
+from nblib.suite import literal
+from nblib.suite.progress import ANSI, Job
+
+TRACEBACK_LINES = 13
+DEAD = "the kernel died (killed for want of memory, or a crash in a library): close other programs, run again"
+
+logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is in the report
+
+
+def execute(job: Job) -> str:
+    """Execute the job's notebook in its own folder, telling `job` of cells and output; what failed, or an empty text.
+
+    The executed copy is written whole, also after an error or Ctrl-C, with the outputs made so far.
+    """
+    job.cells = len(nbformat.read(job.notebook.path, as_version=4).cells) + 1  # and the injected one
+
+    def cell_starts(cell: nbformat.NotebookNode, cell_index: int) -> None:
+        job.cell, job.source = cell_index + 1, cell.source.strip().split("\n")[0]
+
+    failure: list[str] = []
+    interrupt = None
+    with paths.whole(job.copy) as temporary, tempfile.TemporaryFile("w+") as output:
+        try:
+            execute_notebook(
+                literal(job.notebook.path),
+                literal(temporary),
+                dict(job.values),
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                cwd=str(job.notebook.path.parent),
+                start_timeout=120,
+                stdout_file=job,
+                stderr_file=job,
+                kernel_manager_class=_own_kernel(output, _environment()),
+                on_cell_start=cell_starts,
+                iopub_timeout=60,  # the last outputs of a cell may be slow to arrive where all cores are busy
+            )
+        except KeyboardInterrupt as error:
+            interrupt = error  # the kernel is dead, or dies with this process; the copy is kept first
+        except PapermillExecutionError as error:
+            failure = "\n".join(error.traceback or [str(error)]).splitlines()
+        except OSError:
+            raise
+        except Exception as error:  # the kernel did not start, or died: papermill and nbclient have no common class
+            output.seek(0)
+            name = type(error).__name__
+            failure = [*output.read().splitlines(), DEAD if name == "DeadKernelError" else f"{name}: {error}"]
+        _take_stamps_out(temporary)
+    if interrupt:
+        raise interrupt
+    return ANSI.sub("", "\n".join(failure[-TRACEBACK_LINES:]))
+
+
+def _own_kernel(output: IO[str], environment: dict[str, str]) -> type[AsyncKernelManager]:
+    class OwnKernel(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            # The interpreter that runs nblib, whatever environment an installed kernelspec "python3" points to.
+            return KernelSpec(resource_dir="", **get_kernel_dict(["--log-level=ERROR"]))
+
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+            await super().start_kernel(**options, env=environment, stdout=output, stderr=output)
+
+    return OwnKernel
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment; nobody watching, pictures inline, and this very nblib importable."""
+    places = [name for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES") if os.environ.get(name)]
+    importable = [str(Path(nblib.__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        **{name: str(Path(os.environ[name]).resolve()) for name in places},  # the kernel runs in another folder
+        "NBLIB_BATCH": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONPATH": os.pathsep.join(filter(None, importable)),
+    }
+
+
+def _take_stamps_out(copy: Path) -> None:
+    """papermill's, which hold this machine's paths: noise in a notebook that may be shared."""
+    notebook = nbformat.read(copy, as_version=4)
+    for part in (notebook, *notebook.cells):
+        part.metadata.pop("papermill", None)
+    nbformat.write(notebook, copy)

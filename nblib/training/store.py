@@ -1,0 +1,142 @@
+"""What networks learn from: pairs of patches of samples, made once from a corpus and kept in the cache.
+
+The papers' geometry: patches of 66,048 samples, which are spectrograms of 512 bins x 128 frames (MM'19 and IJCNN'20,
+Tables 1 and I). Gain, magnitudes and domain are computed by the training loop, on its device: see `View`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nblib import paths, tensors
+from nblib.audio import Codec, Geometry, band_limit, patches, scale, stft, synthesise, unscale, with_phase
+from nblib.corpora import Corpus, Item
+from nblib.errors import CorpusError
+from nblib.parallel import parallel_map
+from nblib.provenance import config_hash, torch_threads
+
+VERSION = 2
+
+
+@dataclass(frozen=True)
+class PatchPairs:
+    """Inputs and targets of one split.
+
+    Attributes
+    ----------
+    inputs, targets : Tensor [shape=(n, 1, samples)], float32
+        Samples in [-1, 1].
+    names : tuple of str
+        Per patch ``item:number``, to name a batch by.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def every(self, step: int) -> PatchPairs:
+        """One patch in `step`, spread evenly; with 1 the same pairs."""
+        return PatchPairs(self.inputs[::step], self.targets[::step], self.names[::step])
+
+    def to(self, device: str | torch.device) -> PatchPairs:
+        """The same pairs on another device."""
+        inputs = self.inputs.to(device)
+        return PatchPairs(inputs, inputs if self.targets is self.inputs else self.targets.to(device), self.names)
+
+
+@dataclass(frozen=True)
+class View:
+    """How a network sees samples: as they are, or as scaled magnitudes of `geometry` in `domain`."""
+
+    geometry: Geometry
+    domain: str
+    on_samples: bool = False
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """What the network takes [shape=(batch, 1, n) or (batch, 1, bins, frames)] of samples [shape=(batch, 1, n)]."""
+        if self.on_samples:
+            return samples
+        return scale(stft(samples, self.geometry).abs().clamp(max=1), self.domain)
+
+    def sound(self, seen: Tensor, samples: Tensor) -> Tensor:
+        """Samples of what the network put out, with the phase of the `samples` that it was given; differentiable.
+
+        Magnitudes of a patch leave its first and last hop to fewer windows than the rest, so those come out silent.
+        """
+        if self.on_samples:
+            return seen
+        spectrum = with_phase(unscale(seen, self.domain), stft(samples, self.geometry))
+        edge = self.geometry.window - self.geometry.hop
+        inner = synthesise(spectrum, samples.shape[-1] - 2 * edge, self.geometry)
+        return torch.nn.functional.pad(inner, (edge, edge)).unsqueeze(1)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a network's patches come from; called with a split it gives its `PatchPairs`.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Mixtures are paired with their targets (IJCNN'20 Section IV); recordings with what `becomes` of them.
+    geometry : Geometry
+        Its `patch_samples` is a patch's length.
+    becomes : Codec, int or None
+        A codec: lossless and coded (MM'19 Section 4). A band limit (Hz): the recording so limited, as its own target
+        (MM'19 Section 6.1). None for mixtures.
+    overlap : bool
+        Patches overlap by half (MM'19 Section 4.2) rather than lying end to end.
+    """
+
+    corpus: Corpus
+    geometry: Geometry
+    becomes: Codec | int | None = None
+    overlap: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with any sample of any patch."""
+        becomes = self.becomes.identity if isinstance(self.becomes, Codec) else self.becomes
+        return config_hash([VERSION, self.corpus.fingerprint, self.geometry, becomes, self.overlap])
+
+    def __call__(self, split: str) -> PatchPairs:
+        """The patches of a split, cut once and then read from the cache."""
+        path = paths.cache() / f"patches-{self.fingerprint}-{split}.safetensors"
+        if not path.exists():
+            items = self.corpus.items(split)
+            if not items:
+                raise CorpusError(f"{self.corpus.name}, {split}: no recordings; use a larger corpus")
+            parts = list(parallel_map(partial(_cut, self), items))
+            names = [f"{item.name}:{n}" for item, part in zip(items, parts, strict=True) for n in range(len(part[0]))]
+            sides = zip(("inputs", "targets"), zip(*parts, strict=True), strict=False)
+            tensors.save(path, {side: torch.from_numpy(np.concatenate(own)) for side, own in sides}, names)
+        found, names = tensors.load(path)
+        return PatchPairs(found["inputs"], found.get("targets", found["inputs"]), tuple(names))
+
+
+def _cut(source: Source, item: Item) -> list[np.ndarray]:
+    """The patches [shape=(n, 1, samples)] of an item's input and, where it is another, of its target."""
+    half = source.geometry.patch_samples // 2
+    parts = []
+    with torch_threads(1):
+        for samples in _sounds(source, item):
+            starts = (0, half) if source.overlap and half < len(samples) else (0,)
+            parts.append(torch.cat([patches(samples[start:], source.geometry) for start in starts]))
+    return [part.unsqueeze(1).numpy() for part in parts]
+
+
+def _sounds(source: Source, item: Item) -> list[np.ndarray]:
+    found, becomes, rate = source.corpus.load(item), source.becomes, source.geometry.sample_rate
+    if not isinstance(found, np.ndarray):
+        return [found.mixture, found.target]
+    if isinstance(becomes, Codec):
+        return [found, becomes.roundtrip(found, rate)]
+    return [band_limit(found, rate, becomes) if becomes else found]

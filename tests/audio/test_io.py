@@ -1,0 +1,252 @@
+"""Reading, writing, resampling, streams; files that must be refused by name."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import scipy.signal
+import soundfile
+from helpers.measures import noise, shift
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nblib.audio import (
+    SAMPLE_RATES,
+    check_signal,
+    facts,
+    float_wav,
+    read,
+    read_chunks,
+    resample,
+    resample_blocks,
+    write,
+)
+from nblib.errors import AudioError, ParameterError, StorageError
+
+RATE = 22_050
+ROUNDING = 1e-5  # of float32 sums at full scale, on any processor
+
+
+def smooth(n: int, *parts: str | int) -> np.ndarray:
+    """Noise up to about a quarter of half the sample rate, which any codec and resampler keeps."""
+    return np.convolve(noise(n, *parts), scipy.signal.firwin(101, 0.25), "same").astype(np.float32)
+
+
+def encode(path: Path, samples: np.ndarray, rate: int, encoder: str) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(encoder, rate=rate, layout="stereo", bit_rate=128_000)
+        frame = av.AudioFrame.from_ndarray(samples, "fltp", "stereo")
+        frame.sample_rate, frame.pts = rate, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".WAV"])
+def test_sixteen_bits_come_back_as_they_were_written(tmp_path, suffix):
+    samples = noise(5000)
+    samples[:3] = 1, -1, 0
+    path, again = tmp_path / "new" / f"x{suffix}", tmp_path / f"again{suffix}"
+    write(path, samples, RATE)
+    found, rate = read(path)
+    assert rate == RATE and found.dtype == np.float32 and found.shape == (5000,)
+    assert np.abs(found - samples).max() <= 1 / 32768
+    write(again, found, RATE)
+    np.testing.assert_array_equal(read(again)[0], found)
+    assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(("name", "subtype"), [("x.wav", "FLOAT"), ("x.wav", "PCM_24"), ("x.flac", "PCM_24")])
+def test_stereo_is_kept_or_mixed_by_the_mean(tmp_path, name, subtype):
+    stereo = noise(70_000, channels=2)
+    soundfile.write(tmp_path / name, stereo.T, 44_100, subtype=subtype)
+    both, rate = read(tmp_path / name, mono=False)
+    assert rate == 44_100
+    np.testing.assert_allclose(both, stereo, atol=1e-6)  # 24 bits
+    np.testing.assert_allclose(read(tmp_path / name)[0], stereo.mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder"), [("x.mp3", "libmp3lame"), ("x.ogg", "libopus"), ("x.m4a", "aac"), ("v.ogg", "")]
+)
+def test_coded_files_are_read_in_line_with_the_original(tmp_path, name, encoder):
+    stereo = np.stack([smooth(3 * 48_000, "left"), smooth(3 * 48_000, "right")])
+    if encoder:
+        encode(tmp_path / name, stereo, 48_000, encoder)
+    else:
+        soundfile.write(tmp_path / name, stereo.T, 48_000, format="OGG", subtype="VORBIS")
+    found, rate = read(tmp_path / name, mono=False)
+    n = min(found.shape[1], stereo.shape[1])
+    assert rate == 48_000 and (n == found.shape[1] or encoder != "libmp3lame")
+    for side in (0, 1):
+        assert shift(found[side], stereo[side]) == 0 and np.corrcoef(found[side, :n], stereo[side, :n])[0, 1] > 0.9
+
+
+def test_a_file_says_what_it_holds(tmp_path):
+    soundfile.write(tmp_path / "x.flac", noise(8000), 16_000)
+    assert facts(tmp_path / "x.flac") == (16_000, 1, 0.5)
+    about = facts(encode(tmp_path / "x.mp3", noise(44_100, channels=2), 44_100, "libmp3lame"))
+    assert about[:2] == (44_100, 2) and about.seconds == pytest.approx(1, abs=0.06)
+
+
+# Resampling
+
+
+@settings(deadline=None, max_examples=150)
+@given(n=st.integers(1, 3000), rates=st.tuples(st.sampled_from(SAMPLE_RATES), st.sampled_from(SAMPLE_RATES)))
+def test_resampled_length_is_exact_for_any_length_and_rates(n, rates):
+    found = resample(noise(n), *rates)
+    assert found.dtype == np.float32 and found.shape == (math.ceil(n * rates[1] / rates[0]),)
+    assert np.isfinite(found).all()
+    assert sum(part.shape[-1] for part in resample_blocks([noise(n)[np.newaxis]], *rates)) == len(found)
+
+
+@pytest.mark.parametrize("rates", [(44_100, 22_050), (22_050, 16_000), (16_000, 6000), (16_000, 48_000)])
+def test_resampling_is_zero_phase_and_agrees_with_scipy(rates):
+    common = math.gcd(*rates)
+    samples = noise(3 * rates[0])
+    found = resample(samples, *rates).astype(np.float64)
+    polyphase = scipy.signal.resample_poly(samples.astype(np.float64), rates[1] // common, rates[0] // common)
+    band = slice(10, int(0.35 * min(rates) * 3))
+    ratio = np.fft.rfft(found)[band] / np.fft.rfft(polyphase[: len(found)])[band]
+    assert shift(found, polyphase) == 0
+    # The filters differ by some tenths of a decibel; a shift by one sample would turn the phase by more than 1.
+    assert np.quantile(np.abs(np.angle(ratio)), 0.99) < 0.02
+    assert abs(np.median(np.abs(ratio)) - 1) < 0.01
+    both = resample(np.stack([samples, 3 * samples]), *rates)  # channels apart, over full scale
+    np.testing.assert_allclose(both, [found, 3 * found], atol=3 * ROUNDING)
+    for wrong in (0, -1, 22_050.5, True):
+        with pytest.raises(ParameterError, match="whole number of Hz"):
+            resample(samples, rates[0], wrong)
+
+
+@pytest.mark.parametrize("rates", [(44_100, 22_050), (22_050, 48_000), (16_000, 22_050), (22_050, 22_050)])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_stream_is_resampled_as_the_whole(rates, channels):
+    samples = noise(50_001, channels=channels)
+    parts = np.split(samples, [1, 2, 700, 30_000], axis=1)
+    joined = np.concatenate(list(resample_blocks(parts, *rates)), axis=1)
+    expected = resample(samples, *rates)
+    assert joined.shape == expected.shape and joined.dtype == np.float32
+    np.testing.assert_allclose(joined, expected, atol=ROUNDING)
+    assert list(resample_blocks([], *rates)) == []
+
+
+# Piece by piece
+
+
+@pytest.mark.parametrize("sample_rate", [None, RATE, 16_000])
+def test_chunks_joined_are_the_whole_file(tmp_path, sample_rate):
+    soundfile.write(tmp_path / "x.wav", noise(200_003, channels=2).T, RATE, subtype="FLOAT")
+    chunks = list(read_chunks(tmp_path / "x.wav", 0.7, sample_rate))
+    size = round(0.7 * (sample_rate or RATE))
+    assert all(len(chunk) == size for chunk in chunks[:-1]) and 0 < len(chunks[-1]) <= size
+    joined, (whole, rate) = np.concatenate(chunks), read(tmp_path / "x.wav", sample_rate)
+    assert rate == (sample_rate or RATE) and joined.dtype == np.float32 and joined.shape == whole.shape
+    np.testing.assert_allclose(joined, whole, atol=ROUNDING)
+    with pytest.raises(ParameterError, match="seconds=0"):
+        next(read_chunks(tmp_path / "x.wav", 0))
+
+
+def test_chunks_of_a_long_file_take_flat_memory(tmp_path):
+    with soundfile.SoundFile(tmp_path / "long.flac", "w", 16_000, 1) as file:
+        for _ in range(300):
+            file.write(noise(16_000))
+    tracemalloc.start()
+    total = sum(len(chunk) for chunk in read_chunks(tmp_path / "long.flac", 2.0, 8000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert total == 300 * 8000
+    assert peak < total * 4 / 3
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_wav_that_grows_is_read_bit_for_bit(tmp_path, channels):
+    samples = 3 * noise(10_000, channels=channels)  # over full scale: nothing is clipped
+    for name, places in (("x.wav", [0, 17, 9000]), ("y.wav", [])):
+        with float_wav(tmp_path / name, 44_100, channels) as append:
+            for part in np.split(samples, places, axis=1):
+                append(part)
+    assert (tmp_path / "x.wav").read_bytes() == (tmp_path / "y.wav").read_bytes()
+    found, rate = read(tmp_path / "x.wav", mono=False)
+    assert rate == 44_100
+    np.testing.assert_array_equal(found, samples)
+    about = soundfile.info(tmp_path / "x.wav")
+    assert (about.format, about.subtype, about.frames) == ("WAV", "FLOAT", 10_000)
+    # The place that the sizes of an RF64 take once 32 bits do not suffice.
+    assert (tmp_path / "x.wav").read_bytes()[12:20] == b"JUNK" + (28).to_bytes(4, "little")
+
+
+# What is refused
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> None:
+    soundfile.write(path, samples, rate, subtype="FLOAT", format="WAV")
+
+
+HOSTILE = {
+    "nofile.wav": (lambda path: None, "no such file"),
+    "folder.wav": (lambda path: path.mkdir(), "no such file"),
+    "zerobytes.mp3": (lambda path: path.write_bytes(b""), "cannot be read"),
+    "text.flac": (lambda path: path.write_text("no sound\n" * 500), "cannot be read"),
+    "half.flac": (
+        lambda path: (soundfile.write(path, noise(100_000), RATE), path.write_bytes(path.read_bytes()[:30_000])),
+        "cut short|cannot be read",
+    ),
+    "nosamples.wav": (lambda path: write_wav(path, np.zeros(0, np.float32)), "empty"),
+    "nan.wav": (lambda path: write_wav(path, np.repeat([0.1, np.nan], 70_001)), "sample 70001 is not finite"),
+    "rate72.wav": (lambda path: write_wav(path, noise(100), 72_000), "72000 Hz.*resample"),
+    "six.wav": (lambda path: write_wav(path, noise(100, channels=6).T), "6 channels.*down-mix"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_unusable_file_is_an_error_that_names_it(tmp_path, name):
+    make, message = HOSTILE[name]
+    make(tmp_path / name)
+    for reading in (read, lambda path: list(read_chunks(path, 1.0))):
+        with pytest.raises(AudioError, match=f"{name}: .*({message})"):
+            reading(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.zeros(0), "x: empty"),
+        (np.float64(3), "x: empty"),
+        (np.zeros(1000), "x: silent"),
+        (np.ones(99), "x: 99 samples are too short, 100"),
+        (np.array([[0.1] * 150, [0.1] * 7 + [np.inf] * 143]), "x: sample 7 is not finite"),
+        (np.ones(1000, np.int16), "x: samples of type int16"),
+    ],
+)
+def test_what_is_no_signal_is_named(samples, message):
+    with pytest.raises(AudioError, match=message):
+        check_signal(np.asarray(samples), "x", minimum_samples=100)
+    check_signal(np.zeros(5), "x", allow_silence=True)
+    check_signal(np.full(1, 2.0**-16), "x")
+
+
+def test_writing_never_clips_and_leaves_the_old_file(tmp_path):
+    path = tmp_path / "x.wav"
+    write(path, noise(100), RATE)
+    before = path.read_bytes()
+    for bad, message in (
+        (np.array([0.1, -1.25]), "peak 1.25"),
+        (np.array([np.nan]), "not finite"),
+        (np.zeros((2, 5)), "one channel"),
+    ):
+        with pytest.raises(AudioError, match=f"x.wav: .*{message}"):
+            write(path, bad, RATE)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ParameterError, match=r"x\.mp3.*\.wav or \.flac"):
+        write(tmp_path / "x.mp3", noise(10), RATE)
+    (tmp_path / "taken.wav").mkdir()
+    with pytest.raises(StorageError, match=r"taken\.wav"):
+        write(tmp_path / "taken.wav", noise(10), RATE)

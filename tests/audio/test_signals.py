@@ -1,0 +1,68 @@
+"""Lag, the loudest stretch, the zero-phase band limit, noise of a spectrum."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.measures import noise, plucked
+
+from nblib.audio import band_limit, check_alignment, lag, loudest, noise_like
+from nblib.errors import AudioError, ParameterError
+
+RATE = 16_000
+TIME = np.arange(RATE) / RATE
+INNER = slice(1000, -1000)  # the ends of a tone are broadband
+
+
+@pytest.mark.parametrize("by", [0, 1, -40, 1105, -8000])
+def test_lag_of_what_was_changed_and_moved(by):
+    music = plucked(4, RATE)
+    for changed in (music, -0.1 * music, band_limit(music, RATE, 3000), music + 3 * noise(len(music))):
+        assert lag(np.roll(changed, by), music, RATE) == by
+
+
+def test_no_lag_is_clear_between_strangers_in_a_tone_or_in_silence():
+    tone = np.sin(2 * np.pi * 440 * TIME)
+    for one, other in ((noise(RATE), noise(RATE, "other")), (tone, np.roll(tone, 9)), (0 * tone, tone)):
+        assert lag(one, other, RATE) is None
+        check_alignment("x", one, other, RATE, 0.0)
+
+
+def test_stereo_out_of_line_is_named_with_its_remedy():
+    music = np.stack([plucked(3, RATE)] * 2, axis=1)
+    check_alignment("x", np.roll(music, 16, axis=0), music, RATE, 0.001)
+    for by, message in ((80, "later than the reference; cut them"), (-80, "earlier .* put so much silence before it")):
+        with pytest.raises(AudioError, match=rf"x: 80 samples \(5.0 ms\) {message}"):
+            check_alignment("x", np.roll(music, by, axis=0), music, RATE, 0.001)
+
+
+@pytest.mark.parametrize(("length", "start"), [(1, 5), (2, 4), (3, 3), (7, 0), (99, 0)])
+def test_the_loudest_stretch_has_the_most_energy(length, start):
+    samples = np.array([1, 0, 2, 2, 0, 3, 0], np.float32)
+    assert loudest(samples, length) == slice(start, min(start + length, 7))
+
+
+def test_the_band_limit_passes_what_lies_under_and_stops_what_lies_above():
+    for frequency in (100.0, 1000.0, 2800.0, 3100.0, 5000.0, 7900.0):
+        tone = np.sin(2 * np.pi * frequency * TIME).astype(np.float32)
+        limited = band_limit(tone, RATE, 3000)
+        assert limited.dtype == np.float32
+        assert np.abs(limited - tone * (frequency < 3000))[INNER].max() < 5e-3
+
+
+def test_a_band_limit_keeps_the_length_and_refuses_a_cutoff_out_of_range():
+    assert [len(band_limit(np.ones(length, np.float32), 22050, 5500)) for length in (1, 7, 512)] == [1, 7, 512]
+    for cutoff_hz in (0, -5, 8000, 20000):
+        with pytest.raises(ParameterError, match=f"cutoff_hz={cutoff_hz}"):
+            band_limit(np.ones(100, np.float32), RATE, cutoff_hz)
+
+
+def test_noise_like_a_sound_has_its_spectrum_and_energy_but_not_its_waveform():
+    music = plucked(2, RATE)
+    found = noise_like(music, 1)
+    assert np.square(found).sum() == pytest.approx(np.square(music, dtype=np.float64).sum())
+    ratio = np.abs(np.fft.rfft(found))[1:-1] / np.abs(np.fft.rfft(music.astype(np.float64)))[1:-1]
+    assert ratio == pytest.approx(np.full(len(ratio), np.median(ratio)), rel=1e-6)  # in float64
+    assert abs(np.corrcoef(found, music)[0, 1]) < 0.5
+    assert np.array_equal(found, noise_like(music, 1)) and not np.array_equal(found, noise_like(music, 2))
+    assert not noise_like(np.zeros(100)).any()

@@ -1,0 +1,155 @@
+"""VoiceBank-DEMAND's layout: only pairs at the wanted SNR, by its log or measured; speakers kept apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from helpers.corpora import RATE, groups, opened, put, put_pair, sizes_of
+
+from nblib.corpora import SPLITS, open_corpus
+from nblib.errors import CorpusError
+
+SNRS = (0.0, 5.0, 10.0, 15.0)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Five speakers with eight pairs each, two at each SNR, no log."""
+    for speaker in range(5):
+        for take in range(8):
+            put_pair(tmp_path, f"p{230 + speaker}_{take:03d}", SNRS[take % 4], 1 + 0.1 * take)
+    return tmp_path
+
+
+def write_log(root: Path, **other: str) -> None:
+    names = sorted(path.stem for path in (root / "voicebank_demand" / "clean_trainset_56spk_wav").iterdir())
+    lines = [f"{name} cafe {other.get(name, SNRS[int(name[-3:]) % 4])}" for name in names if other.get(name) != ""]
+    (root / "voicebank_demand" / "log_trainset_56spk.txt").write_text("\n".join(lines) + "\n\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("snr_db", [0.0, 10.0])
+def test_only_pairs_at_the_snr_split_by_speaker(root: Path, log: bool, snr_db: float) -> None:
+    if log:
+        write_log(root)
+    corpus = opened("speech", root, snr_db=snr_db)
+    items = corpus.items()
+    assert corpus.name == "voicebank_demand" and "CC BY" in corpus.licence and "valentini" in corpus.citation
+    assert {SNRS[int(str(item.info["file"])[-3:]) % 4] for item in items} == {snr_db} and len(items) == 10
+    assert all(abs(float(item.info["snr_db"]) - snr_db) < (1e-9 if log else 0.3) for item in items)
+    assert {item.info["snr_from"] for item in items} == {"log" if log else "measured"}
+    assert {item.info["noise_kind"] for item in items} == {"cafe" if log else "unknown"}
+    assert all(item.name == item.info["file"] and item.group == item.info["speaker"] for item in items)
+    speakers = [*groups(corpus).values()]
+    assert sum(map(len, speakers)) == len(set.union(*speakers)) == 5 and all(speakers)
+    assert not corpus.skipped
+
+
+def test_the_log_is_believed_over_the_measure_and_what_it_leaves_out_is_measured(root: Path) -> None:
+    write_log(root, p230_000="7.5", p231_000="7.5", p232_000="7.5", p233_000="")
+    items = opened("speech", root).items()
+    assert {item.name for item in items if item.info["snr_from"] == "measured"} == {"p233_000"}
+    assert len(items) == 7
+    write_log(root, p230_000="7.5", p231_000="7.5", p232_000="7.5")
+    assert {item.name for item in opened("speech", root, snr_db=7.5).items()} == {"p230_000", "p231_000", "p232_000"}
+
+
+def test_a_pair_is_loaded_as_it_is(root: Path) -> None:
+    corpus, resampled = opened("speech", root), opened("speech", root, sample_rate=22_050)
+    for item in corpus.items():
+        mixed = corpus.load(item)
+        folders = [root / "voicebank_demand" / f"{kind}_trainset_56spk_wav" for kind in ("clean", "noisy")]
+        clean, noisy = (soundfile.read(folder / f"{item.name}.wav", dtype="float32")[0] for folder in folders)
+        gain = min(1.0, 0.99 / max(np.abs(part).max() for part in (clean, noisy, noisy - clean)))
+        assert np.allclose(mixed.target, gain * clean, atol=1e-6) and np.allclose(
+            mixed.mixture, gain * noisy, atol=1e-6
+        )
+        assert np.array_equal(mixed.mixture, mixed.target + mixed.noise)
+    assert len(resampled.load(item).target) == -(-len(clean) * 22_050 // RATE)
+
+
+def test_speakers_take_turns_and_a_larger_size_only_adds(root: Path) -> None:
+    small = opened("speech", root, {"train": 2, "validation": 1, "test": 0})
+    assert sizes_of(small) == [2, 1, 0] and len(groups(small)["train"]) == 2
+    assert small.items("train") == opened("speech", root).items("train")[:2]
+
+
+def test_only_what_is_needed_is_read(root: Path) -> None:
+    write_log(root)
+    chosen = opened("speech", root, dict.fromkeys(SPLITS, 1))
+    for folder in (root / "voicebank_demand").glob("*_wav"):
+        for path in folder.iterdir():
+            if path.stem not in {item.name for item in chosen.items()}:
+                path.write_bytes(b"")
+    with_empty = opened("speech", root, dict.fromkeys(SPLITS, 1))
+    assert with_empty.fingerprint == chosen.fingerprint and not with_empty.skipped
+
+
+def test_spoilt_pairs_are_skipped_by_name(root: Path) -> None:
+    clean, noisy = (root / "voicebank_demand" / f"{kind}_trainset_56spk_wav" for kind in ("clean", "noisy"))
+    (clean / "p230_000.wav").unlink()
+    (noisy / "p231_000.wav").unlink()
+    put(noisy, "p232_000.wav", seconds=0.5)
+    (noisy / "p233_000.wav").write_bytes(b"")
+    put(clean, "p234_000.wav", samples=np.zeros(RATE))
+    (noisy / "p234_004.wav").write_bytes((clean / "p234_004.wav").read_bytes())
+    put_pair(root, "p235_000", 0.0)
+    put_pair(root, "p235_004", 0.0)
+    with pytest.warns(UserWarning, match="voicebank_demand: 6 skipped") as caught:
+        corpus = open_corpus("speech", root, sample_rate=RATE, seed=0, sizes={})
+    assert len(caught) == 1 and len(corpus.items()) == 6
+    reasons = {"p230_000": "no p230_000 in clean", "p231_000": "no p231_000 in noisy", "p234_000": "silent"}
+    reasons |= {"p232_000": "clean_trainset_56spk_wav/p232_000.wav 16000 at 16000 Hz, noisy_", "p234_004": "the same"}
+    for name, reason in (reasons | {"p233_000": "p233_000.wav"}).items():
+        assert reason in corpus.skipped[name]
+
+
+def test_no_pair_at_the_snr_lists_those_that_are_there(root: Path) -> None:
+    with pytest.raises(
+        CorpusError, match=r"for train \(wanted -7.5 dB, found 0 dB: \d, 5 dB: \d, 10 dB: \d, 15 dB: \d\)"
+    ):
+        opened("speech", root, snr_db=-7.5)
+    write_log(root)
+    with pytest.raises(CorpusError, match=r"wanted 1 dB, found 0 dB: 10, 5 dB: 10, 10 dB: 10, 15 dB: 10"):
+        opened("speech", root, snr_db=1.0)
+
+
+def test_wrong_layouts(root: Path, tmp_path: Path) -> None:
+    (root / "voicebank_demand" / "log_trainset_56spk.txt").write_text("p230_000 cafe zero\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match="'p230_000 cafe zero' is not 'name noise snr'"):
+        opened("speech", root)
+    for name in ("p1_001", "p2_001"):
+        put_pair(tmp_path / "few", name)
+    with pytest.raises(CorpusError, match=r"speakers: 2 group\(s\) found \(p1, p2\)"):
+        opened("speech", tmp_path / "few")
+    (tmp_path / "empty" / "voicebank_demand").mkdir(parents=True)
+    with pytest.raises(CorpusError, match="has no training set"):
+        opened("speech", tmp_path / "empty")
+
+
+def test_28_speakers_stand_in_for_56_and_the_test_set_needs_a_table(tmp_path: Path) -> None:
+    for number in range(3):
+        put_pair(tmp_path, f"p{number}_001", which="trainset_28spk")
+        put_pair(tmp_path, f"t{number}_001", which="testset")
+    assert set.union(*groups(opened("speech", tmp_path)).values()) == {"p0", "p1", "p2"}
+    lines = [f"p{number}_001,{split},0" for number, split in enumerate(("train", "train", "validation"))]
+    lines += [f"t{number}_001,test,0" for number in range(3)]
+    (tmp_path / "voicebank_demand" / "items.csv").write_text("\n".join(["file,split,snr_db", *lines]))
+    corpus = opened("speech", tmp_path)
+    assert groups(corpus) == {"train": {"p0", "p1"}, "validation": {"p2"}, "test": {"t0", "t1", "t2"}}
+    assert {item.info["snr_from"] for item in corpus.items()} == {"items.csv"}
+
+
+def test_pairs_come_before_folders_and_what_stands_in_is_said(tmp_path: Path) -> None:
+    for number in range(4):
+        put(tmp_path, f"speech/s{number}/a.flac", f"noise/{'abcd'[number]}-1.flac")
+        put_pair(tmp_path, f"p{number}_001")
+    assert opened("speech", tmp_path).name == "voicebank_demand"
+    with pytest.warns(
+        UserWarning, match=r"wanted 15 dB, found 0 dB: \d(.|\n)*taking speech/<speaker>/ with noise/ instead"
+    ):
+        found = open_corpus("speech", tmp_path, sample_rate=RATE, seed=0, sizes={}, snr_db=15.0)
+    assert found.name == "speech_and_noise" and sizes_of(found) == [2, 1, 1]

@@ -1,0 +1,37 @@
+"""The embedded corpus at the least size, made once, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.embedded import RATE, Made, made
+
+from nblib.embedded import write_music, write_songs, write_speech
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with all three layouts."""
+    root = tmp_path_factory.mktemp("embedded")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NBLIB_CORES", "1")
+        write_music(root / "lossless_music", pieces=22, seconds=5.0, sample_rate=RATE, seed=0)
+        write_speech(root / "voicebank_demand", train=6, validation=6, test=6, sample_rate=RATE, seed=0)
+        write_songs(root / "musdb18hq", train=4, validation=2, test=2, seconds=12.0, sample_rate=RATE, seed=0)
+    return root
+
+
+@pytest.fixture(scope="session")
+def music(written: Path) -> dict[str, Made]:
+    return made(written / "lossless_music", {"piece": "{}.wav"})
+
+
+@pytest.fixture(scope="session")
+def speech(written: Path) -> dict[str, Made]:
+    return made(written / "voicebank_demand", {"clean": "clean_*/{}.wav", "noisy": "noisy_*/{}.wav"})
+
+
+@pytest.fixture(scope="session")
+def songs(written: Path) -> dict[str, Made]:
+    return made(written / "musdb18hq", {stem: f"{{}}/{stem}.wav" for stem in ("mixture", "vocals", "other")})

@@ -1,0 +1,176 @@
+"""Models A to D at 3 and 5 kHz: losses, rows worked out anew, tables and excerpts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nblib import figures, study, tables
+from nblib.corpora import Item
+from nblib.evaluation import aliasing, clicks_per_second, frame_snr, recovered_bandwidth, si_sdr_db
+from nblib.evaluation.intervals import contrast, summary
+from nblib.experiments import BROADBAND, SNR, autoencoding, broadband
+from nblib.experiments.overview import short_title
+from nblib.networks import AutoEncoder, through
+from nblib.settings import Settings, settings
+from nblib.training import load
+
+
+def network(setup: Settings, limit_hz: int, model: str, seed: int) -> AutoEncoder:
+    labels = {"system": model, "limit_hz": limit_hz, "seed": seed}
+    (cell,) = (cell for cell in autoencoding.cells(setup, limit_hz, 2) if cell.labels == labels)
+    return load(cell.config.hash).network()
+
+
+def first(setup: Settings) -> Item:
+    return autoencoding.corpus(setup).items("test")[0]
+
+
+def test_the_paper_profile_has_the_papers_sizes() -> None:
+    lengths = {model: autoencoding.patch_geometry(Settings(), model).patch_samples for model in autoencoding.MODELS}
+    assert lengths == {"model_a": 66_048, "model_b": 66_048, "model_c": 66_048, "model_d": 16_384}
+    assert autoencoding.patch_geometry(settings("quick"), "model_a") == Settings().mm19.geometry
+
+
+def test_each_model_has_the_terms_of_its_equation() -> None:
+    terms = autoencoding.loss_terms(Settings())
+    found = {
+        model: list(zip(own["through"], own["term"], own["terms"], strict=True))
+        for model, own in terms.groupby("system")
+    }
+    assert found == {
+        "model_a": [("samples", "samples", 1)],
+        "model_b": [("samples", "samples", 1), ("magnitude", "magnitude", 1)],
+        "model_c": [("samples", "samples", 1), ("C^S", "features", 9), ("C^S", "prediction", 1)],
+        "model_d": [("C^T", "features", 15), ("C^T", "prediction", 1)],
+    }
+    assert np.allclose(terms["share"], 1)
+
+
+def test_one_run_per_seed_and_model_and_another_for_another_band(tiny_mm19: Settings) -> None:
+    narrow, wide = (autoencoding.cells(tiny_mm19, limit, 2) for limit in (3000, 5000))
+    assert len({cell.config.hash for cell in [*narrow, *wide]}) == 16
+    again = autoencoding.cells(replace(tiny_mm19, participants=9), 3000, 2)
+    assert [cell.config.hash for cell in again] == [cell.config.hash for cell in narrow]
+
+
+@pytest.mark.parametrize("limit", [3000, 5000])
+def test_the_material_ends_at_the_limit(tiny_mm19: Settings, limit: int) -> None:
+    samples = autoencoding.limited(autoencoding.corpus(tiny_mm19), first(tiny_mm19), limit)
+    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
+    edge = len(power) * limit // 8000
+    assert power[round(1.03 * edge) :].sum() < 1e-6 * power.sum()
+    assert power[round(0.85 * edge) : edge].sum() > 100 * power[round(1.03 * edge) :].sum()
+
+
+def test_every_piece_has_a_row_of_every_system_worked_out_anew(tiny_mm19: Settings) -> None:
+    rows, item = study.rows(tiny_mm19, SNR), first(tiny_mm19)
+    items = [item.name for item in autoencoding.corpus(tiny_mm19).items("test")]
+    expected = {"half_rate": items} | dict.fromkeys(autoencoding.MODELS, items * 2)
+    assert rows.groupby("system")["item"].agg(list).to_dict() == expected
+    original = autoencoding.limited(autoencoding.corpus(tiny_mm19), item, 3000)
+    for model in autoencoding.MODELS:
+        row = rows.query("system == @model and seed == 1 and item == @item.name").iloc[0]
+        restored = through(network(tiny_mm19, 3000, model, 1), original)
+        found = frame_snr(original, restored, tiny_mm19.mm19.geometry.patch_samples)
+        assert row["snr_db"] == pytest.approx(found["snr_db"], rel=1e-4)
+        assert row["si_sdr_db"] == pytest.approx(si_sdr_db(original, restored), rel=1e-4)
+        assert row["frames"] == len(original) // tiny_mm19.mm19.geometry.patch_samples
+    assert not rows[rows["system"] != "half_rate"].isna().any(axis=None)
+    assert (rows.loc[rows["system"] == "half_rate", "snr_db"] > 40).all(), "half the rate is enough for 3 kHz"
+
+
+def test_table_3_has_means_intervals_over_seeds_and_the_papers_values(tiny_mm19: Settings) -> None:
+    rows = study.rows(tiny_mm19, SNR)
+    table = tables.snr_table(rows)
+    assert table.index.tolist() == [*autoencoding.MODELS.values(), "half the rate, no network"]
+    assert table["paper's SNR (dB)"].tolist()[:4] == [59.3, 55.6, 62.7, 45.6]
+    own = rows[rows["system"] == "model_b"].groupby("seed")["snr_db"].mean()
+    half = 12.7062 * own.std() / np.sqrt(2)  # Student's t for two seeds
+    assert table.loc["Model B", "snr_db"] == f"{own.mean():.2f} [{own.mean() - half:.2f}, {own.mean() + half:.2f}]"
+    assert "[" not in table.loc["half the rate, no network", "snr_db"]
+
+
+def test_a_diverged_model_is_left_out_and_the_next_seed_is_heard(tiny_mm19: Settings) -> None:
+    trained = study.train(tiny_mm19, autoencoding.narrow(tiny_mm19))
+    gone = [
+        replace(each, run=replace(each.run, record=each.run.record | {"status": "diverged"}))
+        if number in (2, 3)
+        else each
+        for number, each in enumerate(trained)
+    ]
+    assert [row["system"] for row, _ in autoencoding.restored(gone, np.zeros(2048, np.float32))].count("model_c") == 1
+    firsts = {each.labels["system"]: each.labels["seed"] for each in autoencoding.first_of_each(gone)}
+    assert firsts == {"model_a": 0, "model_b": 0, "model_c": 1, "model_d": 1}
+
+
+def test_figures_4_and_5_show_every_system(tiny_mm19: Settings) -> None:
+    geometry = tiny_mm19.mm19.geometry
+    titles = ["lossless", "Model A", "Model B", "Model C", "Model D"]
+    for name, items in (
+        (autoencoding.EXCERPTS, [first(tiny_mm19)]),
+        (broadband.EXCERPTS, [broadband.example(tiny_mm19)]),
+    ):
+        sounds = autoencoding.excerpts(tiny_mm19, name)
+        assert list(sounds) == titles
+        assert all(list(own) == [short_title(item) for item in items] for own in sounds.values())
+        assert {len(samples) for own in sounds.values() for samples in own.values()} == {geometry.patch_samples}
+        assert len(figures.spectrogram_rows(sounds, geometry).axes) == 5 + 1
+
+
+def test_the_broadband_rows_are_worked_out_anew(tiny_mm19: Settings) -> None:
+    rows, item = study.rows(tiny_mm19, BROADBAND), broadband.example(tiny_mm19)
+    original = autoencoding.limited(autoencoding.corpus(tiny_mm19), item, 5000)
+    whole = rows.query("system == 'lossless' and item == @item.name").iloc[0]
+    assert whole["level_bandwidth_hz"] == whole["waveform_bandwidth_hz"] == whole["offered_bandwidth_hz"] > 3000
+    restored = through(network(tiny_mm19, 5000, "model_d", 0), original)
+    row = rows.query("system == 'model_d' and item == @item.name").iloc[0]
+    for found, sound in ((whole, original), (row, restored)):
+        assert found["clicks_per_second"] == pytest.approx(clicks_per_second(sound, 16_000, 5000), abs=1e-4)
+    bandwidth = recovered_bandwidth(original, restored, tiny_mm19.mm19.geometry, 5000)
+    assert row["level_bandwidth_hz"] == bandwidth["level_bandwidth_hz"]
+    against = contrast(rows, "model_d", "lossless", "clicks_per_second", label="system").iloc[0]
+    clicks = rows.groupby("system")["clicks_per_second"].mean()
+    assert against["mean"] == pytest.approx(clicks["model_d"] - clicks["lossless"]) and np.isnan(against["low"])
+
+
+def test_every_model_is_swept(tiny_mm19: Settings) -> None:
+    tones = study.read(tiny_mm19, broadband.ALIASING)
+    counts = tones.groupby(["limit_hz", "system"]).size()
+    assert counts.loc[3000].to_dict() == dict.fromkeys(autoencoding.MODELS, 2 * 15) | {"untrained": 15}
+    assert counts.loc[5000].to_dict() == dict.fromkeys([*autoencoding.MODELS, "untrained"], 25)
+    trained = network(tiny_mm19, 5000, "model_c", 0)
+    (tone,) = aliasing(lambda samples: through(trained, samples), [1100.0], 16_000, 8)
+    own = tones.query("limit_hz == 5000 and system == 'model_c'")
+    assert own.iloc[5]["aliasing_db"] == pytest.approx(tone["aliasing_db"], abs=1e-3)
+    mean = 10 * np.log10((10 ** (own["gain_db"] / 10)).mean())
+    assert broadband.sweep_means(tones).loc[(5000, "model_c"), "gain_db"] == pytest.approx(mean)
+
+
+def test_the_pictures_of_notebooks_4_5_and_7_show_their_tables(tiny_mm19: Settings) -> None:
+    published = tables.published("mm19", "table3").set_index("system")["value"]
+    snr = summary(study.rows(tiny_mm19, SNR), "snr_db", ["system"])
+    axes = figures.interval_points(snr, autoencoding.MODELS, "dB", published).axes[0]
+    assert axes.get_lines()[-1].get_ydata().tolist() == [59.3, 55.6, 62.7, 45.6]
+    panels = figures.aliasing_curves(study.read(tiny_mm19, broadband.ALIASING), autoencoding.MODELS).axes
+    assert len(panels) == 4 and all(len(axes.get_lines()) == 4 for axes in panels)
+    assert len(panels[3].get_lines()[0].get_xdata()) == 25
+    terms = autoencoding.loss_terms(tiny_mm19)
+    texts = [text.get_text() for text in figures.models_diagram(terms, autoencoding.MODELS, "").axes[0].texts]
+    assert texts.count("samples") == 3 and "features (×5)\n+ prediction" in texts
+
+
+def test_table_2_counts_the_bottleneck(tiny_mm19: Settings) -> None:
+    table = tables.autoencoder_table(tiny_mm19)
+    assert table.loc["Variables in the bottleneck"].tolist() == ["50.00% of the input"] * 2
+    assert table["MM'19 Table 2"]["Bottleneck, channels x steps"] == "128 x 258"
+    assert table["MM'19 Table 2"]["Input size"] == "66048 (A, B, C), 16384 (D)"
+    assert table["MM'19 Table 2"]["Trainable parameters"] == "484,857"
+
+
+def test_an_interval_is_left_out_where_there_is_none() -> None:
+    assert tables.interval({"mean": 1.0, "low": np.nan, "high": np.nan}, 1, "+") == "+1.0"
+    assert tables.interval(pd.Series({"mean": 1.0, "low": -0.5, "high": 2.5})) == "1.00 [-0.50, 2.50]"

@@ -1,0 +1,130 @@
+"""The listening test of MM'19 from excerpts to tables: what is compared, who votes, and people beside the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nblib import figures, study, tables
+from nblib.errors import ParameterError
+from nblib.experiments import autoencoding, listening
+from nblib.listening import SPOILT, preference_rates, write_table
+from nblib.listening.server import manifest
+from nblib.settings import Settings
+
+
+def people(setup: Settings, **columns: object) -> pd.DataFrame:
+    """Three people who prefer what comes first in `SYSTEMS`; p003 falls for every spoilt sound."""
+    order = list(listening.SYSTEMS)
+    rows = []
+    for participant in ("p001", "p002", "p003"):
+        for item in study.rows(setup, listening.LISTENING)["item"].unique():
+            for a, system_a in enumerate(order):
+                for b, system_b in enumerate(order[a + 1 :], start=a + 1):
+                    choice = "dont_know" if (a, b) == (0, 1) else "a"
+                    rows.append((participant, item, system_a, system_b, choice, "test"))
+            caught = "a" if participant == "p003" else "b"
+            rows += [(participant, item, SPOILT, "original", caught, "catch")] * 4
+    table = pd.DataFrame(rows, columns=["participant", "item", "system_a", "system_b", "choice", "kind"])
+    return table.assign(**columns)
+
+
+def test_nothing_is_better_than_the_original_and_noise_has_its_slope(tiny_mm19: Settings) -> None:
+    scores = study.rows(tiny_mm19, listening.LISTENING)
+    assert scores["system"].unique().tolist() == ["original", *autoencoding.MODELS, "noise"]
+    best = scores.groupby("system")[["two_f", "nmr_db"]].mean()
+    assert best.loc["original", "two_f"] == 100 >= best["two_f"].max()
+    assert best.loc["original", "nmr_db"] == best["nmr_db"].min()
+    noisy = scores[scores["system"] == "noise"].sort_values("snr_db")
+    assert noisy["two_f"].is_monotonic_increasing and noisy["nmr_db"].is_monotonic_decreasing
+    assert listening.difference(scores, "two_f") == pytest.approx(3 * np.polyfit(noisy["snr_db"], noisy["two_f"], 1)[0])
+
+
+def test_the_excerpts_are_what_the_models_make_of_the_limited_piece(tiny_mm19: Settings) -> None:
+    trained = study.train(tiny_mm19, autoencoding.narrow(tiny_mm19))
+    (piece,) = listening.pieces(tiny_mm19, trained)
+    heard = listening.excerpts(tiny_mm19, autoencoding.first_of_each(trained), piece)
+    sounds = {row["system"]: samples for row, samples in heard}
+    assert list(sounds) == list(listening.SYSTEMS)
+    assert {len(samples) for samples in sounds.values()} == {4 * 16_000}  # of a piece of four seconds
+    power = np.abs(np.fft.rfft(sounds["original"] * np.hanning(4 * 16_000))) ** 2
+    assert power[len(power) * 3300 // 8000 :].sum() < 1e-5 * power.sum()
+    assert len({samples.tobytes() for samples in sounds.values()}) == 5
+    kept = study.read_sound(tiny_mm19, "listening_model_c")
+    np.testing.assert_allclose(kept, sounds["model_c"] / max(1, np.abs(sounds["model_c"]).max() / 0.999), atol=1e-4)
+
+
+def test_every_model_participant_hears_every_pair_as_in_the_paper(tiny_mm19: Settings) -> None:
+    votes = listening.all_votes(tiny_mm19)
+    items = votes["item"].nunique()
+    assert set(votes["judge"]) == {f"{name} (model-predicted, no listeners)" for name in listening.JUDGES.values()}
+    for _, own in votes.groupby(["judge", "seed"]):
+        assert own["participant"].nunique() == 14
+        pairs = own.assign(pair=[frozenset(pair) for pair in zip(own["system_a"], own["system_b"], strict=True)])
+        assert (pairs.groupby(["participant", "item"])["pair"].agg(["size", "nunique"]) == 10).all(axis=None)
+    assert (preference_rates(votes, ["judge"])["comparisons"] == 4 * items * 2).all(), "the networks of two seeds"
+
+
+def test_net_preference_is_over_seeds() -> None:
+    shares = {0: ["a", "a", "a", "b"], 1: ["a", "dont_know", "b", "b"]}  # +0.5 and -0.25 for model_a
+    rows = [
+        {"participant": str(number), "item": "x", "system_a": "model_a", "system_b": "original", "kind": "test"}
+        | {"choice": choice, "seed": seed}
+        for seed, choices in shares.items()
+        for number, choice in enumerate(choices)
+    ]
+    found = listening.net_preference(pd.DataFrame(rows), "original", "model_a")
+    assert found["mean"] == pytest.approx(-0.125) and found["seeds"] == 2
+    assert (found["low"], found["high"], found["verdict"]) == (-1.0, 1.0, "no difference shown")
+
+
+def test_the_test_for_people_has_the_same_items_and_systems(tiny_mm19: Settings) -> None:
+    folder = listening.made_test(tiny_mm19)
+    assert folder
+    test = manifest.load(folder)
+    assert test.question == "quality"
+    assert set(test.sounds) == set(study.rows(tiny_mm19, listening.LISTENING)["item"])
+    pairs = [pair for pair in test.pairs if pair[3] == "test"]
+    assert len(pairs) == 10 * len(test.sounds)
+    assert {system for pair in pairs for system in pair[1:3]} == set(listening.SYSTEMS)
+
+
+def test_peoples_votes_stand_beside_the_models(tiny_mm19: Settings, tmp_path: Path) -> None:
+    write_table(tmp_path / "votes.csv", people(tiny_mm19, headphones="passed"))
+    votes, participants = listening.people_votes(str(tmp_path / "votes.csv"))
+    assert participants.set_index("participant")["kept"].to_dict() == {"p001": True, "p002": True, "p003": False}
+    both = listening.all_votes(tiny_mm19, votes)
+    table = tables.preference_table(both, listening.SYSTEMS)
+    assert table.columns.tolist()[-1] == "people"
+    assert table["people"].str.startswith(("0.75 ± 0.00 [", "0.50", "0.25", "0.00")).all()
+    assert not table.drop(columns="people").apply(lambda own: own.str.contains("[", regex=False)).any(axis=None)
+    assert tables.dont_know_table(both, listening.SYSTEMS).loc[("people", "original"), "Model A"] == "1.00 ± 0.00"
+    bars = figures.preference_bars(both, listening.SYSTEMS).axes[0]
+    assert [text.get_text() for text in bars.get_legend().get_texts()][-1] == "people"
+    assert bars.containers[-1][0].get_height() == 0.75
+
+
+def test_people_whose_headphone_check_failed_are_left_out(tiny_mm19: Settings, tmp_path: Path) -> None:
+    table = people(tiny_mm19)
+    table["headphones"] = np.where(table["participant"] == "p001", "failed", "skipped")
+    write_table(tmp_path / "votes.csv", table)
+    votes, _ = listening.people_votes(str(tmp_path / "votes.csv"))
+    assert votes["participant"].unique().tolist() == ["p002"]
+    assert listening.people_votes("") == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"system_a": "model_x"}, "system='model_x' is not known.*did you mean 'model_"),
+        ({"choice": "c"}, "row 1: choice='c' is not known"),
+        ({"headphones": "failed"}, "none of 3 participants passed"),
+    ],
+)
+def test_a_file_of_other_votes_is_refused(tiny_mm19: Settings, tmp_path: Path, change: dict, message: str) -> None:
+    write_table(tmp_path / "votes.csv", people(tiny_mm19).query("kind == 'test'").assign(**change))
+    with pytest.raises(ParameterError, match=message):
+        listening.people_votes(str(tmp_path / "votes.csv"))

@@ -1,0 +1,41 @@
+"""Recordings of the embedded corpus as a test looks at them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from nblib.audio import read
+
+RATE = 22_050
+
+
+class Made(NamedTuple):
+    """A recording's row of items.csv and its sounds [shape=(n,)] by name."""
+
+    row: pd.Series
+    sounds: dict[str, np.ndarray]
+
+
+def made(folder: Path, sounds: dict[str, str]) -> dict[str, Made]:
+    """All recordings of a layout by file; `sounds` are patterns of their paths."""
+    rows = pd.read_csv(folder / "items.csv", index_col="file")
+    return {
+        str(file): Made(row, {name: read(next(folder.glob(path.format(file))))[0] for name, path in sounds.items()})
+        for file, row in rows.iterrows()
+    }
+
+
+def digest(samples: np.ndarray) -> str:
+    """Changes with any bit."""
+    return hashlib.sha256(samples.tobytes()).hexdigest()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Every file below `folder` by its path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

@@ -1,0 +1,85 @@
+"""README and docs: their results are the record's, their commands, links and code exist.
+
+``python tests/test_docs.py --write`` writes the tables of results anew from the record.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nblib import claims, paths, suite
+from nblib.__main__ import _parser
+from nblib.settings import settings
+
+README = paths.home() / "README.md"
+RESULTS = paths.home() / "docs" / "results.md"
+PAGES = [README, *sorted((paths.home() / "docs").glob("*.md"))]
+TABLE = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- /results -->)", re.DOTALL)
+CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+HEADLINE = (  # the claims of the README's table, by their exact text
+    "parameter counts of the ten separation networks",
+    "a U-Net learns the codec (IJCNN'20, spectral): held-out l1",
+    "Model C: share of its comparisons won",
+    "speech P1: share of choices for the codec loss",
+    "vocals P1: share of choices for the codec loss",
+    "speech P1: ESTOI, codec loss minus l1",
+    "vocals P1: SIR, codec loss minus l1",
+    "cost of configuration F over that of A and B (batches of 4)",
+)
+
+
+def expected() -> dict[Path, str]:
+    """What the table of results must read on each page that has one."""
+    whole = claims.claims(settings("quick", source="record"))
+    short = whole.set_index("claim").loc[list(HEADLINE)].reset_index()
+    return {README: claims.markdown(short) + "\n", RESULTS: claims.markdown(whole) + "\n"}
+
+
+def test_results_are_those_of_the_record() -> None:
+    for page, table in expected().items():
+        assert TABLE.findall(page.read_text()) == [table], f"{page.name}: write it by python {__file__} --write"
+
+
+def test_the_readme_is_short_and_leads_everywhere() -> None:
+    text = README.read_text()
+    assert len(text.splitlines()) <= 120
+    assert len(HEADLINE) <= 8
+    assert all(f"`{notebook.name}`" in text for notebook in suite.SUITE)
+    assert all(f"(docs/{page.name})" in text for page in PAGES[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_make_targets_exist(page: Path) -> None:
+    text, makefile = page.read_text(), (paths.home() / "Makefile").read_text()
+    for target in re.findall(r'(?:\]\(|src=")(?!https?:)([^)"#]+)', text):
+        assert (page.parent / target).exists(), target
+    for target in re.findall(r"(?:`|^)make (?:[A-Z]+=\S+ )?([a-z]+)", text, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_are_understood(page: Path) -> None:
+    for command in re.findall(r"python -m nblib (\w[^`#]*?) *(?:`|#.*$|$)", page.read_text(), re.MULTILINE):
+        options, rest = _parser().parse_known_args(shlex.split(command))
+        assert not rest, command
+        if command.startswith("run") and "--data-root" not in command:
+            suite.plan(options.profile, options.corpus, options.data_root, options.seed, options.only, options.set)
+
+
+def test_code_runs() -> None:
+    # In a process of its own: a loss or a layout that a page adds must not be met by other tests.
+    code = "\n".join(block for page in PAGES for block in CODE.findall(page.read_text()))
+    ended = subprocess.run([sys.executable, "-c", code], cwd=paths.home(), capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+if __name__ == "__main__":
+    assert sys.argv[1:] == ["--write"], __doc__
+    for written, table in expected().items():
+        written.write_text(TABLE.sub(lambda _, table=table: table, written.read_text()))

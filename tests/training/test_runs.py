@@ -1,0 +1,332 @@
+"""Runs: trained once and then loaded, by a hash of everything that decides them; killed, damaged, out of disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from helpers.full_disk import files, in_process_with_small_files
+from helpers.tiny import VIEW, broken_pairs, low_pass_pairs, no_data, run_config
+
+from nblib import paths, provenance
+from nblib.audio import Geometry
+from nblib.errors import StorageError, TrainingDiverged
+from nblib.losses import LossSpec
+from nblib.networks import AutoEncoder, MaskUNet, count_parameters
+from nblib.training import NetworkSpec, PatchPairs, Run, RunConfig, View, load, train_all, train_or_load
+from nblib.training.runs import spread
+
+pytestmark = pytest.mark.usefixtures("own_data")
+
+
+def trained(config: RunConfig, data: Any = low_pass_pairs, **options: Any) -> Run:
+    return train_or_load(config, data, **{"title": "tiny", "log": lambda line: None} | options)
+
+
+def bits(run: Run) -> bytes:
+    return (run.path / "network.safetensors").read_bytes()
+
+
+# Hashes
+
+
+def changed(value: Any) -> Any:
+    """Another value of the same kind."""
+    if isinstance(value, str):
+        return value + "x"
+    if isinstance(value, tuple):
+        return (*value[:-1], changed(value[-1]))
+    if isinstance(value, bool):
+        return not value
+    return value // 2 or 5 if isinstance(value, int) else value * 2 + 2
+
+
+def variants(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """`config` with each of its fields changed in turn, down to the leaves."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        name = prefix + field.name
+        if dataclasses.is_dataclass(value):
+            for inner, other in variants(value, f"{name}."):
+                yield inner, dataclasses.replace(config, **{field.name: other})
+        else:
+            yield name, dataclasses.replace(config, **{field.name: changed(value)})
+
+
+def test_every_field_changes_the_hash_but_how_often_a_checkpoint_is_kept(monkeypatch):
+    config = run_config(geometry=Geometry(window=128, hop=32, frames=16))
+    everything = dict(variants(config))
+    silent = {name for name, other in everything.items() if other.hash == config.hash}
+    assert silent == {"training.checkpoint_seconds"}
+    loud = {other.hash for name, other in everything.items() if name not in silent}
+    assert len(loud) == len(everything) - 1 > 20
+    layers = [run_config(loss=LossSpec("codec", "x", layers)).hash for layers in ("F", ("F",))]
+    assert layers[0] != layers[1], "a tuple of layers is not the configuration of that name"
+    before = config.hash
+    monkeypatch.setattr("nblib.training.runs.VERSION", 999)
+    assert config.hash != before
+
+
+# Trained, then loaded
+
+
+def test_a_run_is_trained_once_and_then_loaded_without_data_whatever_it_is_called():
+    began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    config, first = run_config(), trained(run_config())
+    again = trained(config, no_data, title="another name", log=no_data)
+    assert again == first and config.complete and not run_config(seed=1).complete
+    assert files(first.path) == ["network.safetensors", "run.json"]
+    record = first.record
+    assert record["config"] == provenance.canonical(config)
+    assert record["parameters"] == count_parameters(MaskUNet(2, 2))
+    assert (record["title"], record["status"], record["device"]) == ("tiny", "max_epochs", "cpu")
+    assert (record["epochs"], record["steps"], len(record["history"])) == (4, 8, 4)
+    assert record["environment"]["torch"] == provenance.environment()["torch"]
+    assert began <= record["finished"] <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    pairs, network = low_pass_pairs("validation"), again.network()
+    found = float((network(VIEW(pairs.inputs)) - VIEW(pairs.targets)).detach().abs().mean())
+    assert found == pytest.approx(record["history"][record["best_epoch"] - 1]["validation_l1"], rel=1e-4)
+    assert not network.training
+
+
+def test_two_trainings_from_nothing_give_the_same_bytes():
+    contents = []
+    for _ in range(2):
+        run = trained(run_config())
+        contents.append((bits(run), run.record["history"]))
+        shutil.rmtree(run.path)
+        torch.rand(7)  # whatever was drawn before does not matter
+    assert contents[0] == contents[1]
+
+
+def test_a_codec_loss_is_built_from_its_networks_run():
+    teacher = trained(run_config(seed=9))
+    run = trained(run_config(loss=LossSpec("codec", teacher.hash, "A", prediction=True, unit_epochs=2)))
+    assert run.record["config"]["loss"]["teacher"] == teacher.hash
+    assert bits(run) != bits(trained(run_config()))
+    with pytest.raises(StorageError, match="0123: no complete run lies here; run the notebook that trains it"):
+        trained(run_config(loss=LossSpec("codec", "0123")))
+
+
+# Many of them
+
+
+def jobs() -> list[tuple[RunConfig, Any, str]]:
+    teacher = trained(run_config(seed=9)).hash
+    configs = {
+        "small": run_config(network=NetworkSpec(1, 1)),
+        "codec": run_config(loss=LossSpec("codec", teacher, "A", unit_epochs=2)),
+        "deep": run_config(network=NetworkSpec(3, 1)),
+        "small again": run_config(network=NetworkSpec(1, 1)),
+    }
+    return [(config, low_pass_pairs, title) for title, config in configs.items()]
+
+
+def test_what_is_missing_is_trained_the_costly_first_and_two_names_of_one_run_once():
+    lines: list[str] = []
+    train_all(jobs(), "cpu", lines.append)
+    assert [line.split(": ")[1] for line in lines] == ["codec", "deep", "small again"]
+    assert lines[0].startswith("1 of 3: codec: max_epochs after 4 epochs, ")
+    train_all([(config, no_data, title) for config, _, title in jobs()], "cpu", no_data)
+    train_all([], "cpu", no_data)
+
+
+def test_processes_give_the_bits_of_one(monkeypatch, tmp_path):
+    found = []
+    for cores in ("1", "2"):
+        monkeypatch.setenv("NBLIB_CORES", cores)
+        monkeypatch.setenv("NBLIB_DATA", str(tmp_path / cores))
+        train_all(jobs(), "cpu", lambda line: None)
+        found.append([bits(load(config.hash)) for config, _, _ in jobs()])
+    assert found[0] == found[1]
+
+
+# Runs that came to nothing
+
+
+def test_a_diverged_run_is_recorded_stops_no_other_and_is_not_trained_again():
+    lines: list[str] = []
+    config = run_config()
+    train_all([(config, broken_pairs, "tiny"), (run_config(seed=1), broken_pairs, "other")], "cpu", lines.append)
+    assert sorted(line.split(": ", 1)[1] for line in lines) == [
+        "other: diverged after 0 epochs, 0 s",
+        "tiny: diverged after 0 epochs, 0 s",
+    ]
+    run = trained(config, no_data, log=no_data)
+    assert run.status == "diverged" and files(run.path) == ["run.json"]
+    assert "epoch 1, batch" in run.record["reason"] and "items train:1;" in run.record["reason"]
+    with pytest.raises(TrainingDiverged, match="tiny: epoch 1, batch .* items train:1"):
+        run.network()
+
+
+def nothing_left(split: str) -> PatchPairs:
+    pairs = low_pass_pairs(split)
+    return PatchPairs(pairs.inputs, torch.zeros_like(pairs.targets), pairs.names)
+
+
+def test_a_mask_that_became_constant_is_called_collapsed():
+    run = trained(run_config(training={"learning_rate": 0.3, "max_epochs": 15}), nothing_left)
+    assert run.status == "collapsed" and run.record["spread"] < 0.01
+    assert float(run.network().mask(VIEW(low_pass_pairs("validation").inputs)).detach().std()) < 0.01
+    assert trained(run_config()).record["spread"] > 0.01
+
+
+def test_the_spread_is_a_masks_standard_deviation_and_on_samples_the_level_over_the_targets():
+    provenance.seed_everything("spread")
+    network, pairs = MaskUNet(2, 3), low_pass_pairs("train")
+    mask = network.eval().mask(VIEW(pairs.inputs)).detach().double()
+    for batch_size in (3, 16):
+        assert spread(network, pairs, VIEW, batch_size) == pytest.approx(float(mask.std(correction=0)), rel=1e-4)
+    coder, targets = AutoEncoder(3, 2), torch.rand(5, 1, 64) - 0.5
+    pairs, view = PatchPairs(targets, targets, tuple("abcde")), View(VIEW.geometry, "sqrt", on_samples=True)
+    expected = float((coder(targets).detach().square().mean() / targets.square().mean()).sqrt())
+    assert spread(coder, pairs, view, 2) == pytest.approx(expected, rel=1e-4)
+    torch.nn.init.zeros_(coder.up[-1].weight)
+    assert spread(coder, pairs, view) == 0
+
+
+# Damage
+
+
+@pytest.mark.parametrize("damage", ["record", "cut", "missing", "another network's"])
+def test_what_is_damaged_is_named_and_the_remedy_named_works(damage):
+    run = trained(run_config())
+    before, weights = bits(run), run.path / "network.safetensors"
+    if damage == "record":
+        (run.path / "run.json").write_bytes(b"{\xff")
+    elif damage == "missing":
+        weights.unlink()
+    elif damage == "cut":
+        weights.write_bytes(before[:-40])
+    else:
+        weights.write_bytes(bits(trained(run_config(network=NetworkSpec(1, 1)))))
+    expected = "run.json: damaged .*" if damage == "record" else "network.safetensors: missing or damaged; "
+    with pytest.raises(StorageError, match=f"{expected}remove the folder"):
+        load(run.hash).network()
+    shutil.rmtree(run.path)
+    assert bits(trained(run_config())) == before
+
+
+# Stopped
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_at_fifth(line: str) -> None:
+    if "epoch 5" in line:
+        raise Stopped
+
+
+LONG: dict[str, Any] = {"max_epochs": 9, "patience": 99}
+
+
+def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing(monkeypatch, tmp_path):
+    config = run_config(network=NetworkSpec(3, 2), training=LONG)
+    expected = trained(config)
+    other = tmp_path / "other"
+    monkeypatch.setenv("NBLIB_DATA", str(other))
+    with pytest.raises(Stopped):
+        trained(config, log=stop_at_fifth)
+    assert not config.complete
+    checkpoint = config.path / "checkpoint.safetensors"
+    before = checkpoint.read_bytes()
+    code = """
+from helpers.tiny import low_pass_pairs, run_config
+from nblib.training import NetworkSpec, train_or_load
+config = run_config(network=NetworkSpec(3, 2), training={"max_epochs": 9, "patience": 99})
+train_or_load(config, low_pass_pairs)
+"""
+    assert "checkpoint.safetensors: could not be written" in in_process_with_small_files(code, NBLIB_DATA=str(other))
+    assert checkpoint.read_bytes() == before and files(config.path) == ["checkpoint.safetensors"]
+    lines: list[str] = []
+    run = trained(config, log=lines.append)
+    assert len(lines) == 1 and "epoch 5" in lines[0]  # epoch 5's checkpoint had not been written yet
+    assert bits(run) == bits(expected) and run.record["history"] == expected.record["history"]
+    assert files(config.path) == ["network.safetensors", "run.json"]
+
+
+# One process imports everything once and forks a child per attempt; the child trains, the parent kills it when its
+# checkpoint has been replaced so many times and a moment more.
+ATTEMPTS = """
+import os, signal, sys, time
+import torch
+from helpers.tiny import low_pass_pairs, run_config
+from nblib import paths
+from nblib.losses import LossSpec
+from nblib.training import train_or_load
+
+weight = torch.nn.Parameter(torch.zeros(1))
+weight.grad = torch.zeros(1)
+torch.optim.Adam([weight]).step()  # imports half of torch when first called
+
+def run(config, kill_after, moment):
+    child = os.fork()
+    if child == 0:
+        train_or_load(config, low_pass_pairs, log=lambda line: None)
+        os._exit(0)
+    checkpoint, seen, replaced = paths.runs() / config.hash / "checkpoint.safetensors", None, 0
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if kill_after is None:
+            time.sleep(0.01)
+            continue
+        stamp = (s.st_ino, s.st_mtime_ns) if checkpoint.exists() and (s := checkpoint.stat()) else None
+        replaced, seen = replaced + (stamp != seen), stamp
+        if replaced >= kill_after:
+            time.sleep(moment)
+            os.kill(child, signal.SIGKILL)
+            kill_after = 10**9
+
+teacher = run_config(seed=9)
+pupil = run_config(
+    loss=LossSpec("codec", teacher.hash, "A", prediction=True, unit_epochs=8),
+    training={"max_epochs": 40, "patience": 99},
+)
+assert run(teacher, None, 0) == 0
+for kill in sys.argv[1:]:
+    kill_after, moment = kill.split(":")
+    print(run(pupil, int(kill_after), float(moment)))
+print(run(pupil, None, 0), pupil.hash)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+def test_a_run_killed_at_random_moments_ends_bit_identical_to_one_that_was_not(tmp_path):
+    moments = random.Random()  # never the same moments twice: any must do
+    kills = [f"{moments.randint(0, 4)}:{moments.uniform(0, 0.01):.4f}" for _ in range(4)]
+    results = []
+    for name, arguments in (("undisturbed", []), ("killed", kills)):
+        environment = os.environ | {
+            "NBLIB_DATA": str(tmp_path / name),
+            "PYTHONPATH": os.pathsep.join([str(paths.home()), *sys.path]),
+        }
+        command = [sys.executable, "-c", ATTEMPTS, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        *codes, last = done.stdout.split("\n")[:-1]
+        assert codes == [str(-signal.SIGKILL)] * len(arguments), (kills, codes)
+        code, run_hash = last.split()
+        assert code == "0", (kills, done.stderr)
+        folder = tmp_path / name / "runs" / run_hash
+        record = json.loads((folder / "run.json").read_text())
+        for clock in ("seconds", "loss_seconds", "finished"):
+            del record[clock]
+        results.append(((folder / "network.safetensors").read_bytes(), record))
+        assert {"network.safetensors", "run.json"} <= set(files(folder))
+        assert "checkpoint.safetensors" not in files(folder)
+    assert results[0] == results[1], f"killed at {kills}"

@@ -1,0 +1,191 @@
+"""The store of patches: cut as the papers cut, kept in the cache; and what a network sees of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.full_disk import files, in_process_with_small_files
+from helpers.tiny import GEOMETRY
+
+from nblib import paths
+from nblib.audio import Codec, analyse, band_limit, scale, unscale
+from nblib.corpora import Item, Mixture
+from nblib.errors import CorpusError, StorageError
+from nblib.provenance import random_generator
+from nblib.training import PatchPairs, Source, View
+
+AT_16K = replace(GEOMETRY, sample_rate=16_000)
+SIZE = AT_16K.patch_samples
+LENGTHS = {"long": 3 * SIZE + 5, "short": 100}
+
+pytestmark = pytest.mark.usefixtures("own_data")
+
+
+@dataclass(frozen=True)
+class TwoSounds:
+    """Noise as a corpus: one item of three patches and a bit, one shorter than a patch."""
+
+    fingerprint: str = "two sounds"
+    mixed: bool = True
+    name: str = "two sounds"
+
+    def items(self, split: str) -> Sequence[Item]:
+        return [Item(name, name, "train") for name in LENGTHS] if split == "train" else []
+
+    def load(self, item: Item) -> Any:
+        target, noise = (
+            random_generator(item.name, part).uniform(-0.4, 0.4, LENGTHS[item.name]).astype(np.float32)
+            for part in ("target", "noise")
+        )
+        return Mixture(target, noise, target + noise) if self.mixed else target
+
+
+class Unloadable(TwoSounds):
+    def load(self, item: Item) -> Any:
+        raise AssertionError("the cache was not used")
+
+
+def source(corpus: Any = None, **options: Any) -> Source:
+    return Source(corpus or TwoSounds(), options.pop("geometry", AT_16K), **options)
+
+
+def music(**options: Any) -> Source:
+    return source(TwoSounds(mixed=False), **options)
+
+
+def sound(name: str, mixed: bool = False) -> Any:
+    return TwoSounds(mixed=mixed).load(Item(name, name, "train"))
+
+
+def test_a_mixtures_patches_are_its_mixture_and_its_target_end_to_end():
+    pairs = source()("train")
+    assert pairs.names == ("long:0", "long:1", "long:2", "short:0")
+    assert pairs.inputs.shape == pairs.targets.shape == (4, 1, SIZE)
+    mixture = sound("long", mixed=True)
+    for found, expected in ((pairs.inputs, mixture.mixture), (pairs.targets, mixture.target)):
+        np.testing.assert_array_equal(found[:3, 0].numpy(), expected[: 3 * SIZE].reshape(3, SIZE))
+    repeated = np.tile(sound("short", mixed=True).mixture, 100)[:SIZE]  # IJCNN'20 Section IV
+    np.testing.assert_array_equal(pairs.inputs[3, 0].numpy(), repeated)
+
+
+def test_codec_pairs_are_the_music_before_and_after_the_codec_with_half_overlap():
+    codec = Codec("mp3", 16_000)
+    pairs = music(becomes=codec, overlap=True)("train")
+    lossless = sound("long")
+    coded = codec.roundtrip(lossless, 16_000)
+    starts = [0, SIZE, 2 * SIZE, SIZE // 2, SIZE // 2 + SIZE]
+    for number, start in enumerate(starts):
+        np.testing.assert_array_equal(pairs.inputs[number, 0].numpy(), lossless[start : start + SIZE])
+        np.testing.assert_array_equal(pairs.targets[number, 0].numpy(), coded[start : start + SIZE])
+    assert pairs.names[: len(starts)] == tuple(f"long:{n}" for n in range(len(starts)))
+    assert {name.split(":")[0] for name in pairs.names[len(starts) :]} == {"short"}
+
+
+def test_an_autoencoders_patches_are_limited_and_their_own_targets():
+    pairs = music(becomes=3000)("train")
+    assert pairs.targets is pairs.inputs and (moved := pairs.to("cpu")).targets is moved.inputs
+    limited = band_limit(sound("long"), 16_000, 3000)
+    np.testing.assert_array_equal(pairs.inputs[:3, 0].numpy(), limited[: 3 * SIZE].reshape(3, SIZE))
+
+
+def test_the_cache_gives_the_same_bits_without_the_corpus():
+    first, again = source()("train"), source(Unloadable())("train")
+    assert torch.equal(first.inputs, again.inputs) and torch.equal(first.targets, again.targets)
+    assert first.names == again.names
+
+
+def test_whatever_changes_a_patch_changes_the_fingerprint():
+    sources = [
+        music(),
+        music(overlap=True),
+        music(becomes=3000),
+        music(becomes=Codec()),
+        music(becomes=Codec("mp3", 24_000)),
+        music(geometry=replace(AT_16K, frames=8)),
+        source(TwoSounds("other sounds")),
+    ]
+    assert len({each.fingerprint for each in sources}) == len(sources)
+    assert music().fingerprint == music().fingerprint
+
+
+def test_processes_give_the_bits_and_the_order_of_one(monkeypatch):
+    alone = source()("train")
+    for file in paths.cache().iterdir():
+        file.unlink()
+    monkeypatch.setenv("NBLIB_CORES", "2")
+    together = source()("train")
+    assert together.names == alone.names
+    assert torch.equal(together.inputs, alone.inputs) and torch.equal(together.targets, alone.targets)
+
+
+def test_an_empty_split_and_a_damaged_cache_are_named():
+    with pytest.raises(CorpusError, match="two sounds, test: no recordings"):
+        source()("test")
+    source()("train")
+    (path,) = paths.cache().iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(StorageError, match=f"{path.name}: damaged .*remove it and run again"):
+        source()("train")
+
+
+def test_a_full_disk_leaves_no_half_cache(own_data):
+    code = """
+from training.test_store import source
+source()("train")
+"""
+    assert "patches-" in in_process_with_small_files(code, NBLIB_DATA=str(own_data))
+    assert files(paths.cache()) == []
+
+
+# What a network sees
+
+
+@pytest.mark.parametrize("domain", ["sqrt", "linear", "log1p"])
+def test_a_view_is_the_scaled_magnitude_of_numpys_own_fft(domain):
+    samples = sound("long")[:SIZE]
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(AT_16K.window) / AT_16K.window)
+    frames = [samples[AT_16K.hop * n :][: AT_16K.window] * window for n in range(AT_16K.frames)]
+    expected = np.abs(np.fft.rfft(frames).T[: AT_16K.bins]) / (window.sum() / 2)
+    seen = View(AT_16K, domain)(torch.from_numpy(samples)[None, None])
+    assert seen.shape == (1, 1, AT_16K.bins, AT_16K.frames)
+    np.testing.assert_allclose(unscale(seen[0, 0], domain), expected, atol=1e-5)
+    loud = View(AT_16K, domain)(torch.ones(1, 1, SIZE))
+    assert float(loud.min()) >= 0 and float(loud.max()) == pytest.approx(1)
+
+
+def test_a_view_is_what_whole_signals_are_analysed_to():
+    """What separates a whole recording hands the network the same frames that it was trained on."""
+    view, samples = View(AT_16K, "sqrt"), torch.from_numpy(sound("long"))
+    edge = AT_16K.window - AT_16K.hop  # analysis begins with as many zeros
+    padded = torch.nn.functional.pad(samples, (edge, 0))[:SIZE]
+    whole = scale(analyse(samples, AT_16K)[:1].abs(), "sqrt")
+    torch.testing.assert_close(view(padded[None, None])[0], whole, atol=1e-5, rtol=0)
+
+
+def test_sound_inverts_the_view_but_for_the_edges_and_keeps_the_inputs_phase():
+    view = View(AT_16K, "sqrt")
+    samples, edge = torch.from_numpy(sound("long"))[None, None, :SIZE], AT_16K.window - AT_16K.hop
+    spectrum = torch.fft.rfft(samples)
+    spectrum[..., -40:] = 0  # the top bin is dropped
+    smooth = torch.fft.irfft(spectrum, n=SIZE)
+    heard = view.sound(view(smooth), smooth)
+    torch.testing.assert_close(heard[..., edge:-edge], smooth[..., edge:-edge], atol=1e-3, rtol=0)
+    assert heard.shape == samples.shape and float(heard[..., :edge].abs().max()) == 0
+    halved = view.sound(scale(0.5 * unscale(view(smooth), "sqrt"), "sqrt"), smooth)
+    torch.testing.assert_close(halved, 0.5 * heard, atol=1e-3, rtol=0)
+
+
+def test_a_network_on_samples_sees_and_is_heard_as_it_is():
+    view, samples = View(AT_16K, "sqrt", on_samples=True), torch.rand(2, 1, SIZE)
+    assert view(samples) is samples and view.sound(samples, samples) is samples
+
+
+def test_every_nth_patch_keeps_its_name():
+    pairs = PatchPairs(torch.arange(5.0)[:, None, None], torch.zeros(5, 1, 1), tuple("abcde"))
+    assert (pairs.every(2).names, pairs.every(2).inputs.flatten().tolist()) == (tuple("ace"), [0.0, 2.0, 4.0])
+    assert len(pairs.every(1)) == 5
