@@ -1,11 +1,8 @@
 """Studies: what is trained, what is scored, and the rows that come out; one way for all of them.
 
-A cell of a study is its labels (task, capacity, contender, seed, ...), its configuration and its data. Labels stay
-outside the configuration's hash: two studies that train the same network share it. `rows` trains, scores, saves and
-reads any study; with settings whose source is the record it only reads.
-
-Tables hold what a computation came to and no time of day, so that two runs from nothing give identical files; who
-computed it, when and how fast stands in ``runs.csv``, and how fast in the columns of `Trained.row` too.
+Labels of a cell (task, capacity, contender, seed) stay outside its configuration's hash: two studies that train the
+same network share it. Tables hold what a computation came to and no time of day, so that two runs from nothing give
+identical files; who computed it, when and how fast stands in ``runs.csv``, how fast in `Trained.row` too.
 """
 
 import hashlib

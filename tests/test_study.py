@@ -54,7 +54,8 @@ def cells(setup: Settings) -> list[Cell]:
 def score(setup: Settings, trained: list[Trained], item: str) -> list[study.Row]:
     rows = [untrained("unprocessed", trained[0].labels) | {"item": item, "weights": 0.0}]
     return rows + [
-        each.row | {"item": item, "weights": float(sum(value.detach().sum() for value in each.run.network().parameters()))}
+        each.row
+        | {"item": item, "weights": float(sum(value.detach().sum() for value in each.run.network().parameters()))}
         for each in trained
     ]
 
@@ -152,7 +153,10 @@ def test_missing_results_name_the_file_and_the_command(setup: Settings, command)
 def test_real_results_are_also_found_by_the_profiles_name_but_not_those_of_changed_settings(tmp_path):
     for root in ("a", "b"):
         study.save(settings("smoke", "real", data_root=root), "table.csv", pd.DataFrame({"of": [root]}))
-    for changed in (settings("smoke", "real", data_root="c", seed=1), settings("smoke", "real", changes="replicates=2")):
+    for changed in (
+        settings("smoke", "real", data_root="c", seed=1),
+        settings("smoke", "real", changes="replicates=2"),
+    ):
         study.save(changed, "table.csv", pd.DataFrame({"of": ["c"]}))
     assert (tmp_path / "results" / "smoke-real" / "table.csv").read_text() == "of\nb\n"
     assert len(list((tmp_path / "results").iterdir())) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pandas as pd
 from nblib import paths, study
 from nblib.audio import loudest, noise_like
 from nblib.corpora import Corpus, Item
-from nblib.errors import ParameterError, check_choice
+from nblib.errors import AudioError, ParameterError, check_choice
 from nblib.evaluation import peaq_basic
 from nblib.evaluation.intervals import seed_interval, verdict
 from nblib.experiments import autoencoding
@@ -113,7 +114,11 @@ def make_test(setup: Settings, sounds: dict[str, dict[str, np.ndarray]]) -> None
     digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
     folder = _tests(setup) / digest.hexdigest()[:8]
     name = "Which sounds better?"
-    build_test(folder, sounds, setup.mm19.geometry.sample_rate, name=name, question="quality", seed=setup.seed)
+    try:
+        build_test(folder, sounds, setup.mm19.geometry.sample_rate, name=name, question="quality", seed=setup.seed)
+    except AudioError as error:  # a model that came to silence cannot be levelled
+        warnings.warn(f"no listening test for people was made: {error}", stacklevel=2)
+        return
     with paths.whole(_tests(setup) / LATEST) as temporary:
         temporary.write_text(folder.name)
 

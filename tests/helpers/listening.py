@@ -1,7 +1,5 @@
 """Votes written by hand, simulated and drawn; sounds; a small test, its server, and people who talk to it over HTTP."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import json
@@ -92,7 +90,6 @@ def drawn_votes(draw: st.DrawFn) -> pd.DataFrame:
 # Sounds
 
 RATE = 16_000
-SYSTEMS = ("original", "fine", "dull", "noisy")
 
 
 def bursts(seconds: float, *seed: str | int, channels: int = 1) -> np.ndarray:
@@ -105,8 +102,7 @@ def bursts(seconds: float, *seed: str | int, channels: int = 1) -> np.ndarray:
     return samples[0] if channels == 1 else samples.T
 
 
-def systems(seconds: float, *seed: str | int, channels: int = 1) -> dict[str, np.ndarray]:
-    """One item at four levels: as it is, softer, low-passed, noisy."""
+def _systems(seconds: float, *seed: str | int, channels: int = 1) -> dict[str, np.ndarray]:
     original = bursts(seconds, *seed, channels=channels)
     noise = random_generator("heard noise", *seed).standard_normal(original.shape)
     low = scipy.signal.firwin(101, 3000, fs=RATE)
@@ -115,9 +111,9 @@ def systems(seconds: float, *seed: str | int, channels: int = 1) -> dict[str, np
 
 
 def items(count: int = 3, seconds: float = 1.0, channels: int = 1) -> dict[str, dict[str, np.ndarray]]:
-    """So many items named by Greek letters."""
+    """So many items, each as it is, softer, low-passed and noisy."""
     names = ("alpha", "beta", "gamma", "delta", "epsilon")[:count]
-    return {name: systems(seconds, name, channels=channels) for name in names}
+    return {name: _systems(seconds, name, channels=channels) for name in names}
 
 
 def built(folder: Path, **options: object) -> ListeningTest:

@@ -1,7 +1,5 @@
 """The small listening test, made once and copied for each test."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

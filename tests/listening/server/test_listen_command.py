@@ -1,7 +1,5 @@
 """nblib listen: build, export, import and serve from the command line, and the next steps that it names."""
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What is stored: order, one vote a trial, tables, other databases; and what neither crowd nor crash may change."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os
@@ -23,7 +21,7 @@ from helpers.listening import Person, free_port, make_test, served, start_server
 from nblib.errors import ParameterError
 from nblib.listening import presented, read_votes, write_table
 from nblib.listening.server import create_app, manifest, serve, stored_participants, stored_votes
-from nblib.listening.server.store import Participant
+from nblib.listening.server.store import participants
 
 Answer = Callable[[FlaskClient, str], dict]
 ROUND = ["a", "dont_know", "b"]
@@ -108,11 +106,9 @@ def test_the_tables(started: FlaskClient, app: Flask, folder: Path, answer: Answ
 
 def test_tables_of_a_test_that_nobody_has_taken(folder: Path) -> None:
     votes, people = stored_votes(folder), stored_participants(folder)
-    assert votes.empty and people.empty
+    assert votes.empty and people.empty and votes["seconds"].dtype == float
     kinds = ["participant", "item", "system_a", "system_b", "choice", "kind", "question", "judge"]
     assert votes.columns.tolist() == [*kinds, "position", "seconds", "answered_at", "headphones"]
-    assert people.columns.tolist() == ["participant", "name", "started_at", "finished_at", "answered", "headphones"]
-    assert votes["seconds"].dtype == float
 
 
 @pytest.mark.parametrize(("wrong", "result"), [(0, "passed"), (1, "passed"), (2, "failed")])
@@ -122,7 +118,7 @@ def test_five_of_six_pass_the_headphone_check(
     store = app.extensions["store"]
     quietest = {trial.sound: trial.quietest for trial in store.test.headphone_trials}
     with store.engine.connect() as connection:
-        trials = store.trials(Participant(*connection.execute(sa.text("SELECT * FROM participants")).one()))
+        trials = store.trials(connection.execute(sa.select(participants)).one())
     for index, trial in enumerate(trials[:6]):
         answer(started, "123"[(quietest[trial.item] - (index >= wrong)) % 3])
     answer(started, "a")
@@ -136,14 +132,11 @@ def test_no_headphones_is_stored_and_nobody_is_thrown_out(started: FlaskClient, 
         assert started.post("/api/headphones/skip", json={}).json["trial"]["phase"] == "training"
     answer(started, "a")
     assert stored_votes(folder)["headphones"].tolist() == ["skipped"]
-
-
-def test_a_test_without_headphone_check(tmp_path: Path, answer: Answer) -> None:
-    make_test(tmp_path / "test", items=1, checks=0)
-    client = create_app(tmp_path / "test").test_client()
+    make_test(folder / "without", items=1, checks=0)
+    client = create_app(folder / "without").test_client()
     assert client.post("/api/start", json={"name": "Ada"}).json["trial"]["phase"] == "training"
     assert finish(client, answer)["answered"] == 4
-    assert set(stored_votes(tmp_path / "test")["headphones"]) == {"skipped"}
+    assert set(stored_votes(folder / "without")["headphones"]) == {"skipped"}
 
 
 def test_the_first_answer_counts_and_only_the_present_trial_may_be_answered(started: FlaskClient, folder: Path) -> None:
@@ -159,23 +152,19 @@ def test_the_first_answer_counts_and_only_the_present_trial_may_be_answered(star
     assert stored_votes(folder)[["choice", "seconds"]].to_numpy().tolist() == [["a", 1.0]]
 
 
-def test_sixteen_threads_post_one_vote(folder: Path) -> None:
+def test_eight_tabs_post_one_vote_at_once(folder: Path) -> None:
     with served(folder) as port:
-        person = Person(port)
-        person.start("Ada")
-        person.post("/api/headphones/skip", {})
-        trial = person.state["trial"]["id"]
+        tabs = [Person(port) for _ in range(8)]
+        tabs[0].start("Ada")
+        tabs[0].post("/api/headphones/skip", {})
 
         def vote(index: int) -> str:
-            tab = Person(port)
-            tab.cookie = person.cookie
-            tab.post(f"/api/trials/{trial}/answer", {"choice": ROUND[index % 3], "seconds": index})
-            tab.close()
-            assert tab.state["stored"]["trial"] == trial
-            return tab.state["stored"]["choice"]
+            tabs[index].cookie, tabs[index].state = tabs[0].cookie, tabs[0].state
+            tabs[index].answer(ROUND[index % 3])
+            return tabs[index].state["stored"]["choice"]
 
-        with ThreadPoolExecutor(16) as pool:
-            told = set(pool.map(vote, range(16)))
+        with ThreadPoolExecutor(8) as pool:
+            told = set(pool.map(vote, range(8)))
     assert stored_votes(folder)["choice"].tolist() == list(told)
 
 
@@ -267,9 +256,8 @@ def test_large_bodies_ways_out_and_a_clean_stop(folder: Path) -> None:
         chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
         assert raw(port, chunked).startswith(b"HTTP/1.1 413")
         assert raw(port, head + b"Content-Length: %d\r\n\r\n%s" % (len(content), content)).startswith(b"HTTP/1.1 413")
-    for path in (b"/static/../app.py", b"/../../etc/passwd", b"/audio/x/../../votes.sqlite"):
-        answer = raw(port, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.1 404"), path
+    answer = raw(port, b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 404")
     assert b"\r\nServer:" not in answer
     assert stored_participants(folder).empty
     assert server.pid is not None
@@ -278,24 +266,18 @@ def test_large_bodies_ways_out_and_a_clean_stop(folder: Path) -> None:
     assert server.exitcode == 0
 
 
-def test_where_to_go_is_printed(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Stopped:
-        def run(self) -> None:
-            return
-
-    monkeypatch.setattr("nblib.listening.server.app.create_server", lambda *_, **__: Stopped())
-    for host, port, place in (
-        ("127.0.0.1", 8123, "127.0.0.1:8123"),
-        ("::1", 8000, "[::1]:8000"),
-        ("0.0.0.0", 80, ":80"),
-    ):
-        serve(folder, host, port)
-        out = capsys.readouterr().out
-        assert f"{place}/ in a browser" in out and str(folder / "votes.sqlite") in out
-        assert "Ctrl-C" in out and f"listen export {folder}" in out
-        assert ("Warning: anyone" in out) == (host == "0.0.0.0")
+@pytest.mark.parametrize(
+    ("host", "port", "place"),
+    [("127.0.0.1", 8123, "127.0.0.1:8123"), ("::1", 8000, "[::1]:8000"), ("0.0.0.0", 80, ":80")],
+)
+def test_where_to_go_is_printed(folder: Path, capsys, monkeypatch, host: str, port: int, place: str) -> None:
+    stopped = type("Stopped", (), {"run": lambda self: None})
+    monkeypatch.setattr("nblib.listening.server.app.create_server", lambda *_, **__: stopped())
+    serve(folder, host, port)
+    out = capsys.readouterr().out
+    assert f"{place}/ in a browser" in out and str(folder / "votes.sqlite") in out
+    assert "Ctrl-C" in out and f"listen export {folder}" in out
+    assert ("Warning: anyone" in out) == (host == "0.0.0.0")
 
 
 def test_addresses_where_nobody_can_listen(folder: Path) -> None:
@@ -305,11 +287,8 @@ def test_addresses_where_nobody_can_listen(folder: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ParameterError, match=f"port={port}: cannot listen there .*in use.*choose another port"):
             serve(folder, port=port)
-    with pytest.raises(ParameterError, match="host='no such host', port=8000: cannot listen there"):
-        serve(folder, host="no such host")
-    for port in (70_000, 0):
-        with pytest.raises(ParameterError, match=f"port={port}: a port is a number from 1 to 65535"):
-            serve(folder, port=port)
+    with pytest.raises(ParameterError, match="port=70000: a port is a number from 1 to 65535"):
+        serve(folder, port=70_000)
 
 
 @pytest.mark.parametrize(
@@ -328,15 +307,6 @@ def test_databases_that_cannot_be_used(folder: Path, address: str, reason: str) 
     (folder / "votes.sqlite").write_text("not a database, but long enough to have been one " * 9)
     with pytest.raises(ParameterError, match="votes.sqlite.*not a database"):
         serve(folder)
-
-
-def test_another_database(folder: Path, tmp_path: Path, answer: Answer) -> None:
-    address = f"sqlite:///{tmp_path / 'elsewhere.db'}"
-    client = create_app(folder, address).test_client()
-    client.post("/api/start", json={"name": "Ada"})
-    finish(client, answer)
-    assert len(stored_votes(folder, address)) == 8
-    assert stored_votes(folder).empty
 
 
 def test_votes_on_two_tests_are_never_mixed(folder: Path, started: FlaskClient, answer: Answer) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from nblib.experiments.settings import TASKS
 
 from nblib.evaluation import residual
 from nblib.experiments import Settings, capacity, redistribution, separation
-from nblib.experiments.settings import TASKS
 from nblib.training import load
 
 pytestmark = pytest.mark.usefixtures("made_data")
