@@ -77,7 +77,7 @@ def _means(which: Study, rows: pd.DataFrame, side: str) -> pd.DataFrame:
     long = per_seed.melt(["cell", "seed"], measures, "measure").dropna(subset=["value"])
     of_a_cell = long.groupby(["cell", "measure"], sort=False)
     columns = {side: ("value", "mean"), f"{side}_spread": ("value", "std"), f"{side}_seeds": ("seed", "count")}
-    return of_a_cell.agg(**columns)  # type: ignore[call-overload,no-any-return]
+    return of_a_cell.agg(**columns)
 
 
 def _cells(which: Study, rows: pd.DataFrame) -> pd.Series:
@@ -128,7 +128,7 @@ def _page(own: Settings, table: pd.DataFrame, figure: Figure) -> str:
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
     counts = agreement(table)
-    agree, differ = int(counts.loc["all", AGREES]), int(counts.loc["all", DIFFERS])
+    agree, differ = (int(counts[verdict]["all"]) for verdict in (AGREES, DIFFERS))
     sections = {"By study": counts.reset_index()}
     for verdict in (DIFFERS, UNKNOWN, AGREES):
         sections[f"Numbers: {verdict}"] = table[table["verdict"] == verdict].drop(columns="verdict")
