@@ -54,7 +54,8 @@ def cells(setup: Settings) -> list[Cell]:
 def score(setup: Settings, trained: list[Trained], item: str) -> list[study.Row]:
     rows = [untrained("unprocessed", trained[0].labels) | {"item": item, "weights": 0.0}]
     return rows + [
-        each.row | {"item": item, "weights": float(sum(value.detach().sum() for value in each.run.network().parameters()))}
+        each.row
+        | {"item": item, "weights": float(sum(value.detach().sum() for value in each.run.network().parameters()))}
         for each in trained
     ]
 
@@ -80,6 +81,15 @@ def test_a_study_is_trained_scored_saved_and_read_and_two_labels_share_one_run()
     assert unprocessed[["seed", "run", "parameters"]].isna().all(axis=None) and set(unprocessed["status"]) == {"none"}
     runs = study.read(SETUP, study.RUNS)
     assert runs["title"].tolist() == ["again 0", "large 0", "again 0", "again 1", "large 1", "again 1"]
+
+
+def test_processes_score_to_the_bytes_of_one(monkeypatch):
+    study.make(SETUP, TINY)
+    table = (SETUP.results / "tiny.csv").read_bytes()
+    (SETUP.results / "tiny.csv").unlink()
+    monkeypatch.setenv("NBLIB_CORES", "2")
+    study.make(SETUP, TINY)
+    assert (SETUP.results / "tiny.csv").read_bytes() == table
 
 
 def test_what_lies_there_is_neither_trained_nor_scored_again_and_the_record_only_read(monkeypatch):
@@ -152,7 +162,10 @@ def test_missing_results_name_the_file_and_the_command(setup: Settings, command)
 def test_real_results_are_also_found_by_the_profiles_name_but_not_those_of_changed_settings(tmp_path):
     for root in ("a", "b"):
         study.save(settings("smoke", "real", data_root=root), "table.csv", pd.DataFrame({"of": [root]}))
-    for changed in (settings("smoke", "real", data_root="c", seed=1), settings("smoke", "real", changes="replicates=2")):
+    for changed in (
+        settings("smoke", "real", data_root="c", seed=1),
+        settings("smoke", "real", changes="replicates=2"),
+    ):
         study.save(changed, "table.csv", pd.DataFrame({"of": ["c"]}))
     assert (tmp_path / "results" / "smoke-real" / "table.csv").read_text() == "of\nb\n"
     assert len(list((tmp_path / "results").iterdir())) == 5

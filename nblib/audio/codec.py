@@ -120,7 +120,7 @@ class Codec:
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         buffer.seek(0)
-        with av.open(buffer, "r") as container:
+        with av.open(buffer, "r", format=form) as container:  # named, since bytes of a short MP3 do not tell
             parts = [block[0] for block in decoded(container, container.streams.audio[0])]
         coded = np.concatenate([np.zeros(0, np.float32), *parts])
         if len(coded) < len(samples):

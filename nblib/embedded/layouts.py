@@ -44,10 +44,7 @@ _PRAAT = """@article{jadoul2018parselmouth, title = {Introducing {Parselmouth}: 
 LICENCES = {
     "lossless_music": (_SCORES, _MUSIC21),
     "voicebank_demand": (f"Voices and noise: {_VOICES}.", _ESPEAK),
-    "musdb18hq": (
-        f"{_SCORES} Voices: {_VOICES}; Praat (GPL-3.0-or-later) likewise.",
-        _MUSIC21 + _ESPEAK + _PRAAT,
-    ),
+    "musdb18hq": (f"{_SCORES} Voices: {_VOICES}; Praat (GPL-3.0-or-later) likewise.", _MUSIC21 + _ESPEAK + _PRAAT),
 }
 """Layout: its licence and its citation (BibTeX)."""
 

@@ -57,14 +57,7 @@ def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> l
     return rows
 
 
-REDISTRIBUTION = Study(
-    "redistribution",
-    _cells,
-    _work,
-    _score,
-    by=("task", "capacity", "contender"),
-    measures=PARTS,
-)
+REDISTRIBUTION = Study("redistribution", _cells, _work, _score, by=("task", "capacity", "contender"), measures=PARTS)
 
 
 def totals(rows: pd.DataFrame) -> pd.DataFrame:

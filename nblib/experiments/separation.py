@@ -34,10 +34,7 @@ from nblib.study import Cell, Labels, Row, Study, Trained, untrained
 from nblib.training import NetworkSpec, Run, RunConfig, Source
 
 REFERENCE, COSTS, LOSS_FILE = "separation_against_snr.csv", "configuration_costs.csv", "codec_loss_f.safetensors"
-MEASURES = {
-    SPEECH: ("estoi", "pesq_wb", "si_sdr_db"),
-    VOCALS: ("sir_db", "two_f", "sar_db", "si_sdr_db", "nmr_db"),
-}
+MEASURES = {SPEECH: ("estoi", "pesq_wb", "si_sdr_db"), VOCALS: ("sir_db", "two_f", "sar_db", "si_sdr_db", "nmr_db")}
 JUDGES = {SPEECH: ("estoi", "pesq_wb"), VOCALS: ("sir_db", "two_f")}  # what model listeners go by, the main one first
 CONFIGURATION_MEASURES = ("estoi", "si_sdr_db")  # the listeners' question, and a plain one
 BOUNDS = ("unprocessed", "oracle_mask")  # what stands beside the networks: the input, and the best mask in [0, 1]

@@ -1,7 +1,6 @@
 """Choices between two sounds: the model listener, and statistics of its votes and of people's.
 
-What is named in ``__init__.pyi`` is imported when it is first asked for, so that settings and help texts, which want a
-constant or nothing, do not wait for pandas and statsmodels.
+What ``__init__.pyi`` names is imported when first asked for: settings and help texts do not wait for statsmodels.
 """
 
 import lazy_loader

@@ -3,18 +3,14 @@
 The papers' evidence is people's choices; this stands in for them, and nothing in it is fitted to the papers' results.
 It rests on a published just-noticeable difference (JND):
 
-- Choice noise: a participant perceives the score difference of a pair with Gaussian noise. Its standard deviation
-  follows from taking the JND as the difference that is told rightly in 79.4 % of forced choices (Levitt 1971, the point
-  of a 3-down 1-up track): 0.794 = Phi(JND / noise).
+- Choice noise: the score difference of a pair is perceived with Gaussian noise. The JND is the difference that is told
+  rightly in 79.4 % of forced choices (Levitt 1971, a 3-down 1-up track): 0.794 = Phi(JND / noise).
 - Don't-know zone: perceived differences under half a JND, midway between "equal" and "just noticeable", where an
   observer with equal noise for both errs least (signal detection theory).
-- Bias: a participant leans to A or to B (found in most observers: Yeshurun, Carrasco and Maloney 2008). No published
-  constant suits; a fifth of the noise is assumed, and since sides are drawn anew for every pair, it only adds noise.
-- Participants differ in their noise, drawn log-normally about the one above, and in their bias. The order of pairs and
-  their sides are drawn for each as on the page for people.
+- Bias to A or B (found in most observers: Yeshurun, Carrasco and Maloney 2008). No published constant suits; a fifth of
+  the noise is assumed. Sides are drawn anew for every pair, so that it only adds noise.
+- Participants differ in noise, log-normally about the one above, in bias, and in the order and sides of pairs.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
@@ -31,18 +27,16 @@ CORRECT_AT_JND = 0.794
 PARTICIPANT_SPREAD = 0.3  # standard deviation of the logarithm of a participant's noise: a factor of 1.35 either way
 BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choice noise
 
-# McShefferty, Whitmer and Akeroyd 2015, "The just-noticeable difference in speech-to-noise ratio", Trends in Hearing
-# 19, doi 10.1177/2331216515572316: 69 people judged which of two sentences in speech-shaped noise was clearer; 3 dB.
-# No such number is published for music; the same 3 dB, of music in noise of its own spectrum, are taken there. Levels
-# of noise alone can be told apart from 0.5 to 1 dB on (Miller 1947): what hangs on the constant shows when it halves.
+# McShefferty, Whitmer and Akeroyd 2015, Trends in Hearing 19, doi 10.1177/2331216515572316: 69 people judged which of
+# two sentences in speech-shaped noise was clearer. No such number is published for music; the same 3 dB, of music in
+# noise of its own spectrum, are taken there. Levels of noise alone can be told apart from 0.5 to 1 dB on (Miller 1947).
 SIGNAL_TO_NOISE_JND_DB = 3.0
 
 
 def noticeable_difference(snr_db: np.ndarray, score: np.ndarray) -> float:
     """The published JND of signal-to-noise ratio, carried over to a quality score by its slope against that ratio.
 
-    `snr_db`, `score` [shape=(n,)]: the same material in noise at several levels about the one of interest, higher is
-    better. `ParameterError` where the score does not rise, so that it cannot stand for quality.
+    `snr_db`, `score` [shape=(n,)]: the same material in noise at several levels about the one of interest.
     """
     slope = float(np.polyfit(snr_db, score, 1)[0])
     if not slope > 0:
@@ -71,9 +65,8 @@ class ModelListener:
     def choose(self, pairs: pd.DataFrame, participants: int, seed: int) -> pd.DataFrame:
         """Every one of so many participants (at least 1) judges every pair once.
 
-        `pairs` has one row per comparison: item, system_a, system_b and their finite scores ``score_a``, ``score_b``,
-        higher is better; further columns are kept. Comes back as votes in the order and on the sides as presented,
-        participants named from "1"; ``judge`` is `LABEL`.
+        `pairs` has item, system_a, system_b and their finite scores ``score_a``, ``score_b``, higher is better; further
+        columns are kept. Comes back as votes as presented, participants named from "1"; ``judge`` is `LABEL`.
         """
         check_whole("participants", participants, 1)
         unknown = int((~np.isfinite(pairs[["score_a", "score_b"]].to_numpy(float))).any(axis=1).sum())

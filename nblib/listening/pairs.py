@@ -1,7 +1,5 @@
 """Which systems meet which, in which order and on which side: the same for people and for the model listener."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -12,10 +10,7 @@ from nblib.provenance import random_generator
 
 
 def all_pairs(systems: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
-    """Every system against every other on every item: MM'19 Section 7.2, 10 pairs of 5 systems on 5 items.
-
-    Columns ``item``, ``system_a``, ``system_b``, in the order given; `ParameterError` unless `systems` are two or more.
-    """
+    """Every system against every other on every item (MM'19): columns ``item``, ``system_a``, ``system_b``."""
     if len(systems) < 2 or len(set(systems)) < len(systems):
         raise ParameterError(f"systems={list(systems)!r}: at least 2 different names are needed")
     rows = [(item, *pair) for item in items for pair in combinations(systems, 2)]
@@ -30,10 +25,7 @@ def pairs_against(baseline: str, systems: Sequence[str], items: Sequence[str]) -
 
 
 def presented(pairs: pd.DataFrame, *seed: str | int) -> pd.DataFrame:
-    """The pairs as one participant meets them: in an order and with sides drawn from `seed`.
-
-    Where the sides change, every couple of columns that end in ``_a`` and ``_b`` does.
-    """
+    """The pairs as one participant meets them: in an order and with sides (columns ``_a``, ``_b``) drawn."""
     generator = random_generator("presentation", *seed)
     shown = pairs.iloc[generator.permutation(len(pairs))].reset_index(drop=True)
     swapped = pd.Series(generator.random(len(pairs)) < 0.5)

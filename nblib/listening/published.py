@@ -1,7 +1,5 @@
 """The papers' listening tests, and what votes are called that nobody gave."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 LABEL = "model-predicted, no listeners"  # in the judge's name, wherever the model listener's votes are shown

@@ -4,8 +4,6 @@ Davidson (1970, JASA 65): i is chosen : j is chosen : don't know = pi_i : pi_j :
 and readiness nu for ties. Its log-linear form is fitted (Fienberg 1979): Poisson counts with an intercept per pair.
 """
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import dataclass
 from itertools import combinations
@@ -21,7 +19,6 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from nblib.errors import ParameterError
 from nblib.listening.tallies import outcomes
 
-OUTCOMES = (1, -1, 0)  # as `outcomes` has them
 REMEDY = "ask for more votes, or give prior=1 (pseudo-votes, stated in the result)"
 
 
@@ -29,10 +26,9 @@ REMEDY = "ask for more votes, or give prior=1 (pseudo-votes, stated in the resul
 class Davidson:
     """A fitted model of the participants as a pool: where tastes differ, strengths lie closer than one person's would.
 
-    ``strengths``, a row per system: ``system``, ``log_strength`` (they sum to 0), ``standard_error``, ``low``, ``high``
-    (95 %). ``differences``, a row per pair, met or not: ``system_1``, ``system_2``, ``difference`` of log-strengths
-    (the first's log odds among decided votes) and as before. ``log_nu`` and its error are -inf and NaN where nobody
-    ever said don't know; of two equal systems a share of nu / (2 + nu) is told don't know.
+    By system ``log_strength`` (they sum to 0), ``standard_error``, ``low``, ``high`` (95 %); by pair ``system_1``,
+    ``system_2``, met or not, their ``difference`` (log odds among decided votes) and as before. ``log_nu`` is -inf
+    where nobody ever said don't know; of two equal systems a share of nu / (2 + nu) is told don't know.
     """
 
     strengths: pd.DataFrame
@@ -48,13 +44,8 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> Davidson:
     The votes of one person depend on one another: standard errors are the sandwich of Huber (1967) with participants as
     clusters, times n / (n - 1), and intervals Student's with n - 1 degrees of freedom. `prior` >= 0 is a number of
     pseudo-votes that every pair gets beside its own, a third to each outcome, to the sandwich one participant more: 1
-    keeps strengths finite where a system always won, at the price of a pull towards equality.
-
-    Raises
-    ------
-    ParameterError
-        As `nblib.listening.outcomes`; a single participant; without a prior, no finite strengths are the likeliest:
-        systems that never met, one that always won, nothing but ties.
+    pulls towards equality and keeps strengths finite where systems never met, one always won, or all are ties;
+    `ParameterError` where they are not.
     """
     if not 0 <= prior < np.inf:
         raise ParameterError(f"prior={prior!r}: a number of pseudo-votes per pair is needed, 0 or more")
@@ -85,7 +76,7 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> Davidson:
 def _counts(table: pd.DataFrame, pairs: pd.MultiIndex, prior: float) -> tuple[np.ndarray, int]:
     """Votes per participant, pair and outcome [participants, pairs, outcomes], the prior's last; how many people."""
     met = pairs.get_indexer(pd.MultiIndex.from_frame(table[list(pairs.names)]))
-    cells = pd.MultiIndex.from_product([range(len(pairs)), OUTCOMES])
+    cells = pd.MultiIndex.from_product([range(len(pairs)), (1, -1, 0)])
     counted = pd.crosstab(table["participant"], [met, table["outcome"]]).reindex(columns=cells, fill_value=0)
     if len(counted) < 2:
         raise ParameterError("votes: all are of one participant, so that people's spread is unknown; ask more people")
@@ -106,6 +97,8 @@ def _fit(design: np.ndarray, counts: np.ndarray, systems: list[str]) -> tuple[np
         inverse = fit.cov_params()[:free, :free]
     shares = fit.fittedvalues.reshape(total.shape) / total.sum(axis=1, keepdims=True)
     scores = np.einsum("cpo,pok->ck", counts - counts.sum(axis=2, keepdims=True) * shares, design)
+    if not np.abs(scores.sum(axis=0)).max() < 1e-6 * total.sum():
+        raise ParameterError(f"votes: the fit did not settle; {REMEDY}")
     return fit.params[:free], inverse @ scores.T @ scores @ inverse * len(counts) / (len(counts) - 1)
 
 
@@ -124,5 +117,5 @@ def _check_finite(design: np.ndarray, total: np.ndarray, systems: list[str]) -> 
     if not total[:, :2].any():
         raise ParameterError(f"votes: every one is a tie, so that nothing tells the systems apart; {REMEDY}")
     one, other = (" or ".join(map(repr, np.array(systems)[part].tolist())) for part in (top, ~top))
-    reason = f"{one} never met {other}, directly or through others" if apart.size else f"{one} never lost to {other}"
-    raise ParameterError(f"votes: {reason}, so that no finite strengths are the likeliest; {REMEDY}")
+    reason = f"met {other}, directly or through others" if apart.size else f"lost to {other}"
+    raise ParameterError(f"votes: {one} never {reason}, so that no finite strengths are the likeliest; {REMEDY}")

@@ -4,8 +4,6 @@ As the papers count, a rate is taken per participant and then averaged. Its spre
 over participants: the means and spreads that MM'19 Table 5 prints ("0.12, 0.24") come out so and not by the sample's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -41,10 +39,7 @@ def outcomes(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def wilson_interval(successes: np.ndarray | float, trials: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % interval (low, high) in [0, 1] of a share of 1 or more trials by Wilson (1927, JASA 22).
-
-    It takes trials as independent. One participant's votes are not: it is too narrow where participants differ.
-    """
+    """The 95 % interval of a share by Wilson (1927, JASA 22), too narrow for votes where participants differ."""
     low, high = proportion_confint(np.asarray(successes), np.asarray(trials), alpha=0.05, method="wilson")
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
@@ -53,16 +48,11 @@ def preference_rates(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0)
     """How often each system was preferred, and how often nobody could tell, per group (MM'19 Table 4).
 
     A participant's rate is the share of a system's presentations in which it was chosen; a tie counts against both
-    sides. `votes`, `by` and errors as for `outcomes`; `seed` is of the bootstrap.
-
-    Returns
-    -------
-    DataFrame
-        One row per group and system, sorted: `by`, ``system``; ``preferred_rate``, ``preferred_std`` (mean and spread
-        over participants, in [0, 1]), ``preferred_low``, ``preferred_high`` (95 % percentile bootstrap over them,
-        missing for a single one), ``dont_know_rate`` to ``dont_know_high`` likewise; ``participants``, ``comparisons``
-        (presentations per participant, on average), ``votes`` (presentations); ``pooled_rate``, ``wilson_low``,
-        ``wilson_high`` (share of all presentations and its `wilson_interval`).
+    sides. `votes`, `by` and errors as for `outcomes`; `seed` is of the bootstrap. A row per group and system, sorted:
+    `by`, ``system``; ``preferred_rate``, ``preferred_std`` (mean and spread over participants, in [0, 1]),
+    ``preferred_low``, ``preferred_high`` (95 % bootstrap over them, missing for one), ``dont_know_rate`` to
+    ``dont_know_high`` likewise; ``participants``, ``comparisons`` (presentations to each, on average), ``votes`` (to
+    all); ``pooled_rate``, ``wilson_low``, ``wilson_high`` (of all presentations).
     """
     table = outcomes(votes, by)
     sides = {"system_1": 1, "system_2": -1}
@@ -77,18 +67,14 @@ def preference_rates(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0)
 
 
 def dont_know_matrix(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0) -> pd.DataFrame:
-    """How often nobody could tell two systems apart, per group and pair that met (MM'19 Table 5).
-
-    As `preference_rates`: ``system_1``, ``system_2`` for ``system``, and only the columns of don't know and counts.
-    """
+    """As `preference_rates`, of don't knows, a row per pair ``system_1``, ``system_2`` that met (MM'19 Table 5)."""
     return _over_participants(outcomes(votes, by), [*by, "system_1", "system_2"], ["dont_know"], seed)
 
 
 def dont_know_triangle(matrix: pd.DataFrame, systems: Sequence[str]) -> pd.DataFrame:
     """One group's rows of `dont_know_matrix` as MM'19 prints its Table 5, each pair once.
 
-    Rows are all `systems` but the last, columns all but the first; text such as "0.12 ± 0.24", "not compared", or ""
-    where the column's system comes before the row's. `ParameterError` for several groups, or a system not in `systems`.
+    Rows are all `systems` but the last, columns all but the first; texts such as "0.12 ± 0.24", "not compared" or "".
     """
     rows = matrix[["system_1", "system_2", "dont_know_rate", "dont_know_std"]].itertuples(index=False)
     printed = {frozenset((one, other)): f"{mean:.2f} ± {spread:.2f}" for one, other, mean, spread in rows}
@@ -107,17 +93,15 @@ def _over_participants(rows: pd.DataFrame, keys: list[str], names: list[str], se
     rows = rows.assign(dont_know=rows["outcome"] == 0)
     # Sorted by participant, so that the bootstrap does not depend on the order of the rows.
     shares = rows.groupby([*keys, "participant"], dropna=False)[names].mean().reset_index().groupby(keys, dropna=False)
-    counted, participants = rows.groupby(keys, dropna=False).size(), shares.size().to_numpy()
-    result = counted.index.to_frame(index=False)
+    votes, participants = rows.groupby(keys, dropna=False).size().to_numpy(), shares.size().to_numpy()
+    result = shares.size().index.to_frame(index=False)
     for name in names:
         columns = [f"{name}_{part}" for part in ("rate", "std", "low", "high")]
         result[columns] = [_summary(values.to_numpy(), seed) for _, values in shares[name]]
-    votes = counted.to_numpy()
     return result.assign(participants=participants, comparisons=votes / participants, votes=votes)
 
 
 def _summary(shares: np.ndarray, seed: int) -> tuple[float, float, float, float]:
-    """Mean, spread and the bootstrap's limits."""
     if len(shares) == 1:
         return float(shares[0]), 0.0, np.nan, np.nan
     draws = random_generator(seed, "bootstrap").integers(len(shares), size=(BOOTSTRAP_DRAWS, len(shares)))
@@ -128,9 +112,8 @@ def _summary(shares: np.ndarray, seed: int) -> tuple[float, float, float, float]
 def sign_flip_test(nets: Sequence[int] | np.ndarray) -> float:
     """The exact p-value of "every participant is as likely to lean one way as the other", two-sided.
 
-    Fisher's permutation test of paired differences (1935) with participants as units: were it chance, each net
-    preference (votes for one system less those for the other) might as well have had the other sign. All 2**n sums are
-    counted by convolution: scipy's permutation_test lists them one by one, and can only draw some where n is large.
+    Fisher's permutation test (1935) of net preferences, votes for one system less those for the other. All 2**n sums
+    are counted by convolution: scipy's permutation_test lists them one by one, and can only draw some where n is large.
     """
     chances = np.ones(1)  # of the sums from -reach to reach
     for net in np.abs(nets):
@@ -146,10 +129,9 @@ def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """Each pair of systems against chance, by people's votes alone; `by` and errors as for `outcomes`.
 
     One row per group and pair that met, sorted: `by`, ``system_1``, ``system_2``; ``wins_1``, ``wins_2``, ``ties``:
-    votes; ``participants``; ``sign_p``: exact sign test on the decided votes, two-sided, which takes votes as
-    independent and so finds too much where participants differ; ``flip_p``: `sign_flip_test` of their net preferences:
-    believe this one; ``sign_p_holm``, ``flip_p_holm``: adjusted for all rows by Holm (1979). 1 where all are ties.
-    `ParameterError` where a vote is the model listener's.
+    votes; ``participants``; ``sign_p``: exact sign test on the decided votes, two-sided, which finds too much where
+    participants differ; ``flip_p``: `sign_flip_test` of their net preferences: believe this one; ``sign_p_holm``,
+    ``flip_p_holm``: adjusted for all rows by Holm (1979). `ParameterError` where a vote is the model listener's.
     """
     if _simulated(votes):
         raise ParameterError(
@@ -165,8 +147,7 @@ def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
 def side_bias(votes: pd.DataFrame) -> dict[str, float]:
     """Whether A was chosen more often than B, which it should not be over sides drawn at random.
 
-    ``share`` of A among the decided votes, ``wilson_low``, ``wilson_high`` (NaN where there are none); of `exact_tests`
-    ``wins_1`` (of A), ``wins_2``, ``ties``, ``participants``, and of people's votes ``sign_p``, ``flip_p``.
+    ``share`` of A in the decided votes, its `wilson_interval`, and as `exact_tests`, p-values for people's votes only.
     """
     found = _against_chance(outcomes(votes.assign(system_a="A", system_b="B")))
     decided = found["wins_1"] + found["wins_2"] or np.nan

@@ -1,12 +1,9 @@
 """One tidy table of votes, for people and for the model listener alike; and whose votes count.
 
-A row is one answer of one participant to one pair: ``participant`` (a label), ``item`` (what was heard), ``system_a``
-and ``system_b`` (what stood behind A and B), ``choice`` ("a", "b", "dont_know") and ``kind``: "test"; "catch" (one side
-is a spoilt original, `SPOILT`, that must lose); "training" (never counted). Further columns (question, judge, seconds,
-...) are kept. Statistics take a table as `read_votes`, the server or the model listener gives it.
+A row is one answer of one participant to one pair: ``participant``, ``item`` (what was heard), ``system_a`` and
+``system_b`` (what stood behind A and B), ``choice`` ("a", "b", "dont_know") and ``kind``: "test"; "catch" (one side is
+a spoilt original, `SPOILT`, that must lose); "training" (never counted). Further columns are kept.
 """
-
-from __future__ import annotations
 
 from pathlib import Path
 
@@ -18,8 +15,7 @@ from nblib import paths
 from nblib.errors import ParameterError
 
 COLUMNS = ("participant", "item", "system_a", "system_b", "choice", "kind")
-CHOICES = ("a", "b", "dont_know")
-KINDS = ("test", "catch", "training")
+CHOICES, KINDS = ("a", "b", "dont_know"), ("test", "catch", "training")
 ORIGINAL, SPOILT = "original", "spoilt"  # the systems of a catch pair
 HEADPHONES = ("passed", "failed", "skipped", "")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheet programs take for a formula (OWASP)
@@ -28,8 +24,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheet prog
 def read_votes(path: Path) -> pd.DataFrame:
     """Votes from a CSV file, names as text, ``kind`` "test" where there is no such column.
 
-    `ParameterError`, with the file and the row (from 1), where it is missing, no CSV or empty, a column or value is
-    missing, a choice, kind or headphone check is unknown, a system meets itself, or a catch pair has no spoilt side.
+    `ParameterError`, with file and row (from 1), for a file that is missing, no CSV or empty, or a vote that cannot be.
     """
     try:
         votes = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False, na_values=[""])
@@ -38,10 +33,9 @@ def read_votes(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise ParameterError(f"{path}: no CSV table of votes ({error})") from error
     votes = votes.assign(kind=votes.get("kind", "test"))
-    missing = [name for name in COLUMNS if name not in votes]
+    missing = [f"column {name!r} is missing" for name in COLUMNS if name not in votes]
     if missing or votes.empty:
-        wrong = f"column {missing[0]!r} is missing" if missing else "there are no votes"
-        raise ParameterError(f"{path}: {wrong}; needed are {', '.join(COLUMNS)}, a row per vote")
+        raise ParameterError(f"{path}: {[*missing, 'there are no votes'][0]}; needed are {', '.join(COLUMNS)}")
     for name in COLUMNS:
         refuse_rows(path, votes, votes[name].isna(), name, "is missing")
     for name, known in (("choice", CHOICES), ("kind", KINDS), ("headphones", HEADPHONES)):
@@ -76,9 +70,8 @@ def passed_catch(votes: pd.DataFrame, least_share: float = 0.75) -> tuple[pd.Dat
     guesses over three answers with 0.11, 0.05, 0.02, 0.004. An attentive listener who slips once in twenty passes with
     0.99 at 4, where asking for all would lose 19 in 100: hence 0.75, and more catch pairs where guessers are feared.
 
-    Beside the votes, of every kind, comes a row per participant, sorted: ``participant``, ``catch`` (pairs),
-    ``caught``, ``guesser_passes`` (the chance of a random chooser of sides), ``kept``, ``reason`` ("passed", "missed
-    catch pairs", "no catch pairs": kept).
+    Beside the votes, of every kind, comes a row per participant, sorted: ``participant``, ``catch`` (pairs; who had
+    none is kept), ``caught``, ``guesser_passes`` (the chance of a random chooser of sides), ``kept``, ``reason``.
     """
     if not 0 < least_share <= 1:
         raise ParameterError(f"least_share={least_share!r}: a share over 0 and up to 1 is needed")
@@ -93,10 +86,7 @@ def passed_catch(votes: pd.DataFrame, least_share: float = 0.75) -> tuple[pd.Dat
 
 
 def passed_headphones(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The votes of participants whose headphone check (Woods et al. 2017) did not fail, by their ``headphones``.
-
-    Beside them a row per participant, sorted: ``participant``, ``headphones`` ("" where there was none), ``kept``.
-    """
+    """The votes of those whose ``headphones`` check did not fail; and each ``participant``'s, ``kept`` or not."""
     if "headphones" not in votes:
         raise ParameterError("votes: column 'headphones' is missing, so that nobody can be judged by it")
     people = votes["headphones"].astype(object).fillna("").groupby(votes["participant"]).first().reset_index()

@@ -1,12 +1,4 @@
 """The networks of both papers."""
 
 from nblib.networks.autoencoder import AutoEncoder, through
-from nblib.networks.unet import (
-    CONFIGURATIONS,
-    MaskUNet,
-    UNet,
-    WaveUNet,
-    configuration_layers,
-    count_parameters,
-    describe,
-)
+from nblib.networks.unet import CONFIGURATIONS, MaskUNet, WaveUNet, configuration_layers, count_parameters, describe

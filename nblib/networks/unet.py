@@ -53,7 +53,7 @@ class UNet(nn.Module):
     @property
     def layer_names(self) -> tuple[str, ...]:
         """``down1`` (at the input) to ``downL`` (the bottleneck), ``up1`` to ``upL`` (the estimate)."""
-        return tuple(f"{side}{level}" for side, level in self._levels())
+        return tuple(self._levels())
 
     def first_layers(self, names: Iterable[str]) -> Self:
         """A copy with the layers that the named ones are computed from, and no other: `activations` knows only those.
@@ -69,7 +69,15 @@ class UNet(nn.Module):
         return part
 
     def fuse(self) -> Self:
-        """Itself, in evaluation mode and, where there is batch norm, with that folded into the convolutions."""
+        """Itself in evaluation mode, batch norm folded into the convolutions before it: to be trained no more.
+
+        The same values up to rounding, in fewer passes over memory: a fifth less time in configuration F's loss.
+        """
+        for side in ("down", "up"):
+            layers, norms = getattr(self, side), getattr(self, f"{side}_norm", [])
+            for index, norm in enumerate(norms):
+                layers[index] = fuse_conv_bn_eval(layers[index].eval(), norm.eval(), transpose=side == "up")
+                norms[index] = nn.Identity()
         return self.eval()
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -88,8 +96,7 @@ class UNet(nn.Module):
         found: dict[str, Tensor] = {}
         skips: list[Tensor] = []
         hidden = inputs
-        for side, level in self._levels():
-            name = f"{side}{level}"
+        for name, (side, level) in self._levels().items():
             if self.skips and side == "up" and level > 1:
                 hidden = torch.cat([hidden, skips.pop()], dim=1)
             hidden = self._layer(side, level, hidden)
@@ -101,8 +108,9 @@ class UNet(nn.Module):
                 break
         return found
 
-    def _levels(self) -> list[tuple[str, int]]:
-        return [(side, level) for side in ("down", "up") for level in range(1, len(getattr(self, side)) + 1)]
+    def _levels(self) -> dict[str, tuple[str, int]]:
+        counts = {"down": len(self.down), "up": len(self.up)}
+        return {f"{side}{level}": (side, level) for side in counts for level in range(1, counts[side] + 1)}
 
     def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
         raise NotImplementedError
@@ -153,19 +161,6 @@ class MaskUNet(UNet):
             found[last] = found[last] * inputs
         return found
 
-    def fuse(self) -> Self:
-        """Fold batch norm into the convolutions before it, for a network that is trained no more.
-
-        The same values up to rounding, in fewer passes over memory: a fifth less time in configuration F's loss.
-        """
-        self.eval()
-        for side, norms in (("down", self.down_norm), ("up", self.up_norm)):
-            layers = getattr(self, side)
-            for index, norm in enumerate(norms):
-                layers[index] = fuse_conv_bn_eval(layers[index], cast(nn.BatchNorm2d, norm), side == "up")
-                norms[index] = nn.Identity()
-        return self
-
     def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
         hidden = getattr(self, side)[level - 1](hidden)
         if side == "up" and level == self.num_layers:
@@ -203,11 +198,17 @@ class WaveUNet(SampleNetwork):
 
     def __init__(self, num_layers: int = 8, base_filters: int = 32) -> None:
         super().__init__((num_layers, base_filters, 1), (DOWN_KERNEL, UP_KERNEL))
-        # Glorot and Bengio's uniform weights and no biases, the defaults of Keras, whose Adam the papers' decay is of:
-        # there is no batch norm to make up for a bad start.
-        for layer in (*self.down, *self.up):
-            nn.init.xavier_uniform_(cast(nn.Conv1d, layer).weight)
-            nn.init.zeros_(cast(Tensor, layer.bias))
+        glorot(self)
+
+
+def glorot(network: SampleNetwork) -> None:
+    """Glorot and Bengio's uniform weights and no biases: the defaults of Keras, whose Adam the papers' decay is of.
+
+    Networks on samples have no batch norm to make up for a bad start.
+    """
+    for layer in (*network.down, *network.up):
+        nn.init.xavier_uniform_(cast(nn.Conv1d, layer).weight)
+        nn.init.zeros_(cast(Tensor, layer.bias))
 
 
 def ladder(channels: list[int], skips: bool = True) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

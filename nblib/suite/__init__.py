@@ -150,10 +150,11 @@ def run(setup: Settings, jobs: Sequence[Job]) -> int:
         temporary.write_text(json.dumps(durations, indent=1), encoding="utf-8")
     _report(jobs)
     if len(jobs) == len(SUITE) and all(job.state == "ok" for job in jobs) and setup.source == "run":
-        if dataclasses.replace(setup, source="record").results.is_dir():
-            from nblib.compare import compare
+        from nblib import claims, compare
 
-            compare(setup)
+        claims.claims(setup)
+        if dataclasses.replace(setup, source="record").results.is_dir():
+            compare.compare(setup)
         else:
             print(f"nothing to compare with: there is no record of {setup.record_name}")
     return code or (FAILED if any(job.state == "failed" for job in jobs) else OK)

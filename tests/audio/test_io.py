@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import tracemalloc
 from pathlib import Path
@@ -12,11 +11,21 @@ import numpy as np
 import pytest
 import scipy.signal
 import soundfile
+from helpers.measures import noise, shift
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from helpers.measures import noise, shift
 
-from nblib.audio import SAMPLE_RATES, check_signal, facts, float_wav, read, read_chunks, resample, resample_blocks, write
+from nblib.audio import (
+    SAMPLE_RATES,
+    check_signal,
+    facts,
+    float_wav,
+    read,
+    read_chunks,
+    resample,
+    resample_blocks,
+    write,
+)
 from nblib.errors import AudioError, ParameterError, StorageError
 
 RATE = 22_050
@@ -29,10 +38,9 @@ def smooth(n: int, *parts: str | int) -> np.ndarray:
 
 
 def encode(path: Path, samples: np.ndarray, rate: int, encoder: str) -> Path:
-    layout = "mono" if samples.ndim == 1 else "stereo"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(encoder, rate=rate, layout=layout, bit_rate=128_000)
-        frame = av.AudioFrame.from_ndarray(np.atleast_2d(samples), "fltp", layout)
+        stream = container.add_stream(encoder, rate=rate, layout="stereo", bit_rate=128_000)
+        frame = av.AudioFrame.from_ndarray(samples, "fltp", "stereo")
         frame.sample_rate, frame.pts = rate, 0
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -67,31 +75,20 @@ def test_stereo_is_kept_or_mixed_by_the_mean(tmp_path, name, subtype):
     ("name", "encoder"), [("x.mp3", "libmp3lame"), ("x.ogg", "libopus"), ("x.m4a", "aac"), ("v.ogg", "")]
 )
 def test_coded_files_are_read_in_line_with_the_original(tmp_path, name, encoder):
-    samples = smooth(3 * 48_000)
+    stereo = np.stack([smooth(3 * 48_000, "left"), smooth(3 * 48_000, "right")])
     if encoder:
-        encode(tmp_path / name, samples, 48_000, encoder)
+        encode(tmp_path / name, stereo, 48_000, encoder)
     else:
-        soundfile.write(tmp_path / name, samples, 48_000, format="OGG", subtype="VORBIS")
-    found, rate = read(tmp_path / name)
-    assert (rate, shift(found, samples)) == (48_000, 0)
-    assert np.corrcoef(found[: len(samples)], samples[: len(found)])[0, 1] > 0.9
-
-
-def test_mp3_has_the_length_and_channels_of_the_original(tmp_path):
-    stereo = np.stack([smooth(50_000, "left"), smooth(50_000, "right")])
-    found, _ = read(encode(tmp_path / "x.mp3", stereo, 44_100, "libmp3lame"), mono=False)
-    assert found.shape == stereo.shape
-    assert np.corrcoef(found[1], stereo[1])[0, 1] > 0.95
-
-
-def test_samples_over_full_scale_are_read_as_they_are(tmp_path):
-    loud = np.array([0.5, 2.5, -3], np.float32)
-    soundfile.write(tmp_path / "x.wav", loud, RATE, subtype="FLOAT")
-    np.testing.assert_array_equal(read(tmp_path / "x.wav")[0], loud)
+        soundfile.write(tmp_path / name, stereo.T, 48_000, format="OGG", subtype="VORBIS")
+    found, rate = read(tmp_path / name, mono=False)
+    n = min(found.shape[1], stereo.shape[1])
+    assert rate == 48_000 and (n == found.shape[1] or encoder != "libmp3lame")
+    for side in (0, 1):
+        assert shift(found[side], stereo[side]) == 0 and np.corrcoef(found[side, :n], stereo[side, :n])[0, 1] > 0.9
 
 
 def test_a_file_says_what_it_holds(tmp_path):
-    soundfile.write(tmp_path / "x.flac", noise(8000), 16_000)
+    write(tmp_path / "x.flac", noise(8000), 16_000)
     assert facts(tmp_path / "x.flac") == (16_000, 1, 0.5)
     about = facts(encode(tmp_path / "x.mp3", noise(44_100, channels=2), 44_100, "libmp3lame"))
     assert about[:2] == (44_100, 2) and about.seconds == pytest.approx(1, abs=0.06)
@@ -121,20 +118,11 @@ def test_resampling_is_zero_phase_and_agrees_with_scipy(rates):
     # The filters differ by some tenths of a decibel; a shift by one sample would turn the phase by more than 1.
     assert np.quantile(np.abs(np.angle(ratio)), 0.99) < 0.02
     assert abs(np.median(np.abs(ratio)) - 1) < 0.01
-
-
-def test_resampling_down_stops_what_would_fold_back_and_keeps_the_rest():
-    time = np.arange(44_100) / 44_100
-    found = resample(np.sin(2 * np.pi * 5000 * time) + np.sin(2 * np.pi * 9000 * time), 44_100, 16_000)
-    expected = np.sin(2 * np.pi * 5000 * np.arange(16_000) / 16_000)
-    np.testing.assert_allclose(found[1000:-1000], expected[1000:-1000], atol=1e-4)
-
-
-def test_resampling_keeps_channels_level_and_overshoot():
-    stereo = 3 * noise(4000, channels=2)
-    np.testing.assert_allclose(resample(stereo, 16_000, RATE)[1], resample(stereo[1], 16_000, RATE), atol=ROUNDING)
-    np.testing.assert_allclose(resample(np.full(4000, 1.7), RATE, 16_000)[500:-500], 1.7, atol=1e-4)
-    np.testing.assert_array_equal(resample(stereo, RATE, RATE), stereo)
+    both = resample(np.stack([samples, 3 * samples]), *rates)  # channels apart, over full scale
+    np.testing.assert_allclose(both, [found, 3 * found], atol=3 * ROUNDING)
+    for wrong in (0, -1, 22_050.5, True):
+        with pytest.raises(ParameterError, match="whole number of Hz"):
+            resample(samples, rates[0], wrong)
 
 
 @pytest.mark.parametrize("rates", [(44_100, 22_050), (22_050, 48_000), (16_000, 22_050), (22_050, 22_050)])
@@ -147,12 +135,6 @@ def test_a_stream_is_resampled_as_the_whole(rates, channels):
     assert joined.shape == expected.shape and joined.dtype == np.float32
     np.testing.assert_allclose(joined, expected, atol=ROUNDING)
     assert list(resample_blocks([], *rates)) == []
-
-
-@pytest.mark.parametrize("rates", [(0, 16_000), (16_000, -1), (22_050.5, 16_000), (True, 16_000)])
-def test_rates_that_are_none_are_refused(rates):
-    with pytest.raises(ParameterError, match="whole number of Hz"):
-        resample(noise(10), *rates)
 
 
 # Piece by piece
@@ -207,41 +189,19 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> None:
     soundfile.write(path, samples, rate, subtype="FLOAT", format="WAV")
 
 
-def truncated_flac(path: Path) -> None:
-    buffer = io.BytesIO()
-    soundfile.write(buffer, noise(100_000), RATE, format="FLAC")
-    path.write_bytes(buffer.getvalue()[:30_000])
-
-
-def film_without_sound(path: Path) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width = stream.height = 32
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")))
-        container.mux(stream.encode(None))
-
-
-def holding(value: float) -> np.ndarray:
-    samples = noise(90_000)
-    samples[70_001] = value
-    return samples
+def half_a_flac(path: Path) -> None:
+    soundfile.write(path, noise(100_000), RATE)
+    path.write_bytes(path.read_bytes()[:30_000])
 
 
 HOSTILE = {
     "nofile.wav": (lambda path: None, "no such file"),
     "folder.wav": (lambda path: path.mkdir(), "no such file"),
-    "zerobytes.wav": (lambda path: path.write_bytes(b""), "cannot be read"),
-    "zerobytes.mp3": (lambda path: path.write_bytes(b""), "cannot be read"),
     "text.flac": (lambda path: path.write_text("no sound\n" * 500), "cannot be read"),
-    "text.mp3": (lambda path: path.write_text("no sound\n" * 500), "cannot be read"),
-    "page.ogg": (lambda path: path.write_text("<html>" * 500), "cannot be read"),
-    "film.mp4": (film_without_sound, "holds no sound"),
-    "half.flac": (truncated_flac, "cut short|cannot be read"),
+    "half.flac": (half_a_flac, "cut short|cannot be read"),
     "nosamples.wav": (lambda path: write_wav(path, np.zeros(0, np.float32)), "empty"),
-    "nan.wav": (lambda path: write_wav(path, holding(np.nan)), "sample 70001 is not finite"),
-    "inf.wav": (lambda path: write_wav(path, holding(-np.inf)), "sample 70001 is not finite"),
+    "nan.wav": (lambda path: write_wav(path, np.repeat([0.1, np.nan], 70_001)), "sample 70001 is not finite"),
     "rate72.wav": (lambda path: write_wav(path, noise(100), 72_000), "72000 Hz.*resample"),
-    "rate1.wav": (lambda path: write_wav(path, noise(100), 1), "1 Hz"),
     "six.wav": (lambda path: write_wav(path, noise(100, channels=6).T), "6 channels.*down-mix"),
 }
 
@@ -259,11 +219,8 @@ def test_an_unusable_file_is_an_error_that_names_it(tmp_path, name):
     ("samples", "message"),
     [
         (np.zeros(0), "x: empty"),
-        (np.float64(3), "x: empty"),
         (np.zeros(1000), "x: silent"),
-        (np.full(1000, 1e-6), "x: silent"),
         (np.ones(99), "x: 99 samples are too short, 100"),
-        (np.array([0.1] * 150 + [np.nan]), "x: sample 150 is not finite"),
         (np.array([[0.1] * 150, [0.1] * 7 + [np.inf] * 143]), "x: sample 7 is not finite"),
         (np.ones(1000, np.int16), "x: samples of type int16"),
     ],
@@ -282,9 +239,7 @@ def test_writing_never_clips_and_leaves_the_old_file(tmp_path):
     for bad, message in (
         (np.array([0.1, -1.25]), "peak 1.25"),
         (np.array([np.nan]), "not finite"),
-        (np.zeros(0), "empty"),
         (np.zeros((2, 5)), "one channel"),
-        (np.zeros(5, np.int16), "int16"),
     ):
         with pytest.raises(AudioError, match=f"x.wav: .*{message}"):
             write(path, bad, RATE)

@@ -31,10 +31,9 @@ def test_no_lag_is_clear_between_strangers_in_a_tone_or_in_silence():
 def test_stereo_out_of_line_is_named_with_its_remedy():
     music = np.stack([plucked(3, RATE)] * 2, axis=1)
     check_alignment("x", np.roll(music, 16, axis=0), music, RATE, 0.001)
-    with pytest.raises(AudioError, match=r"x: 80 samples \(5.0 ms\) later than the reference; cut them"):
-        check_alignment("x", np.roll(music, 80, axis=0), music, RATE, 0.001)
-    with pytest.raises(AudioError, match="80 samples .* earlier .* put so much silence before it"):
-        check_alignment("x", np.roll(music, -80, axis=0), music, RATE, 0.001)
+    for by, message in ((80, "later than the reference; cut them"), (-80, "earlier .* put so much silence before it")):
+        with pytest.raises(AudioError, match=rf"x: 80 samples \(5.0 ms\) {message}"):
+            check_alignment("x", np.roll(music, by, axis=0), music, RATE, 0.001)
 
 
 @pytest.mark.parametrize(("length", "start"), [(1, 5), (2, 4), (3, 3), (7, 0), (99, 0)])
@@ -51,23 +50,11 @@ def test_the_band_limit_passes_what_lies_under_and_stops_what_lies_above():
         assert np.abs(limited - tone * (frequency < 3000))[INNER].max() < 5e-3
 
 
-def test_the_band_limit_is_zero_phase_against_an_ideal_filter():
-    drawn = noise(RATE)
-    spectrum = np.fft.rfft(drawn)
-    spectrum[np.fft.rfftfreq(RATE, 1 / RATE) > 3000] = 0
-    ideal = np.fft.irfft(spectrum, RATE)[INNER]
-    assert np.square(band_limit(drawn, RATE, 3000)[INNER] - ideal).mean() < 0.02 * np.square(ideal).mean()
-
-
-@pytest.mark.parametrize("length", [1, 7, 512, 66048])
-def test_a_band_limit_keeps_the_length(length):
-    assert len(band_limit(np.ones(length, np.float32), 22050, 5500)) == length
-
-
-@pytest.mark.parametrize("cutoff_hz", [0, -5, 8000, 20000])
-def test_a_cutoff_out_of_range_is_refused(cutoff_hz):
-    with pytest.raises(ParameterError, match=f"cutoff_hz={cutoff_hz}"):
-        band_limit(np.ones(100, np.float32), RATE, cutoff_hz)
+def test_a_band_limit_keeps_the_length_and_refuses_a_cutoff_out_of_range():
+    assert [len(band_limit(np.ones(length, np.float32), 22050, 5500)) for length in (1, 7, 512)] == [1, 7, 512]
+    for cutoff_hz in (0, -5, 8000, 20000):
+        with pytest.raises(ParameterError, match=f"cutoff_hz={cutoff_hz}"):
+            band_limit(np.ones(100, np.float32), RATE, cutoff_hz)
 
 
 def test_noise_like_a_sound_has_its_spectrum_and_energy_but_not_its_waveform():

@@ -55,13 +55,11 @@ def test_linear_processes(process, period, gain_db, aliasing_db):
         assert abs(row["frequency_hz"] - wanted) <= RATE / N
         assert row["gain_db"] == pytest.approx(gain_db, abs=1e-4)
         assert row["distortion_db"] < -130  # the tone's rounding to float32
-        for name, expected in (("aliasing_db", aliasing_db), ("aliasing_over_output_db", aliasing_db - 3.0103 - gain_db)):
-            if gain_db == -math.inf and name == "aliasing_over_output_db":
-                assert math.isnan(row[name])
-            elif aliasing_db == -math.inf:
-                assert row[name] < -120
-            else:
-                assert row[name] == pytest.approx(expected, abs=1e-4)
+        assert row["aliasing_db"] == pytest.approx(aliasing_db, abs=1e-4) or row["aliasing_db"] < -130 > aliasing_db
+        if gain_db == -math.inf:
+            assert math.isnan(row["aliasing_over_output_db"])
+        elif aliasing_db == gain_db:
+            assert row["aliasing_over_output_db"] == pytest.approx(-3.0103, abs=1e-4)
 
 
 def test_distortion_of_a_waveshaper_and_no_aliasing():
@@ -74,13 +72,7 @@ def test_distortion_of_a_waveshaper_and_no_aliasing():
     assert row["gain_db"] == pytest.approx(10 * math.log10(powers[1] / 0.5), abs=1e-4)
     assert row["distortion_db"] == pytest.approx(10 * math.log10((powers.sum() - powers[1]) / 0.5), abs=1e-4)
     # Harmonics from the 32nd on count as aliasing.
-    assert row["aliasing_db"] == pytest.approx(10 * math.log10(powers[32:].sum() / 0.5), abs=0.1) and row["aliasing_db"] < -60
-
-
-def test_images_of_a_mean_are_aliasing_and_the_mean_is_distortion():
-    (row,) = aliasing(lambda samples: samples + zero_stuffed(np.full(len(samples), 0.01)), [1000.0], RATE, period=2)
-    expected = 20 * math.log10(0.005 / (0.1 / math.sqrt(2)))
-    assert [row["distortion_db"], row["aliasing_db"]] == pytest.approx([expected, expected], abs=1e-3)
+    assert row["aliasing_db"] == pytest.approx(10 * math.log10(powers[32:].sum() / 0.5), abs=0.1)
 
 
 def test_an_autoencoder_is_invariant_to_its_period_only():
@@ -90,13 +82,6 @@ def test_an_autoencoder_is_invariant_to_its_period_only():
     steady, loudest = slice(4096, -4096), np.abs(response).max()
     assert np.abs(late[steady] - np.roll(response, 256)[steady]).max() < 1e-9 * loudest
     assert np.abs(response[4096:8192] - response[4097:8193]).max() > 1e-3 * loudest
-
-
-def test_an_autoencoder_makes_no_more_than_harmonics_and_their_images():
-    # j = 4 * 1025, for once even: n j + 64 m then reaches every fourth bin only.
-    tone = 0.1 * np.cos(2 * np.pi * 4100 * np.arange(N + 8192) / N)
-    powers = np.square(np.abs(np.fft.fft(network()(tone)[4096 : 4096 + N])))
-    assert powers[np.arange(N) % 4 != 0].sum() < 1e-10 * powers.sum()
 
 
 def test_all_that_comes_out_is_accounted_for():
@@ -110,16 +95,14 @@ def test_all_that_comes_out_is_accounted_for():
 
 
 @pytest.mark.parametrize(
-    ("changed", "message"),
+    ("frequency", "period", "length", "message"),
     [
-        ({"period": 3}, "length=16384: period=3"),
-        ({"length": 256 * 24}, "length=6144"),
-        ({"length": 1024}, "length=1024"),
-        ({"frequencies_hz": [0.0]}, "frequency 0.0 Hz"),
-        ({"frequencies_hz": [8000.0]}, "frequency 8000.0 Hz"),
+        (1000.0, 3, N, "length=16384: period=3"),
+        (1000.0, 256, 256 * 24, "length=6144"),
+        (1000.0, 256, 1024, "length=1024"),
+        (8000.0, 256, N, "frequency 8000.0 Hz"),
     ],
 )
-def test_parameters_are_checked(changed, message):
-    given = {"process": np.copy, "frequencies_hz": [1000.0], "sample_rate": RATE, "period": 256} | changed
+def test_parameters_are_checked(frequency, period, length, message):
     with pytest.raises(ParameterError, match=message):
-        aliasing(**given)
+        aliasing(np.copy, [frequency], RATE, period, length=length)

@@ -50,13 +50,6 @@ def test_a_soft_neighbour_of_a_loud_tone_is_masked_and_a_far_one_is_heard():
     assert far.centre_hz[np.argmax(far.added_above)] == pytest.approx(6000, rel=0.15)
 
 
-def test_the_more_noise_the_larger_a_share_of_it_is_above():
-    target = tone(500, -10) + noise(-40)
-    found = [residual(target, target + np.roll(noise(level), 1000), RATE) for level in (-44, -36, -26)]
-    shares = [total(each, "added_above", "missing_above") / total(each, *PARTS) for each in found]
-    assert shares[0] < shares[1] < shares[2]
-
-
 def test_it_agrees_with_the_noise_to_mask_ratio_of_peaq():
     """A frame and band counts as above where PEAQ's own noise-to-mask ratio passes 1."""
     target = tone(700, -15) + noise(-45)
@@ -70,13 +63,8 @@ def test_it_agrees_with_the_noise_to_mask_ratio_of_peaq():
     assert total(residual(target, estimate, RATE), "added_above", "missing_above") == pytest.approx(above, rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("reference", "estimate", "message"),
-    [
-        (noise(-20), noise(-20)[:-1], "two mono signals of one length"),
-        (noise(-20)[:400], noise(-20)[:400], "at least 2048 at 48 kHz are needed"),
-    ],
-)
-def test_what_cannot_be_measured_is_refused(reference, estimate, message):
-    with pytest.raises(AudioError, match=message):
-        residual(reference, estimate, RATE)
+def test_what_cannot_be_measured_is_refused():
+    with pytest.raises(AudioError, match="two mono signals of one length"):
+        residual(noise(-20), noise(-20)[:-1], RATE)
+    with pytest.raises(AudioError, match="at least 2048 at 48 kHz are needed"):
+        residual(noise(-20)[:400], noise(-20)[:400], RATE)

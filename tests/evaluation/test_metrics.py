@@ -1,4 +1,4 @@
-"""The row of measures: golden values of the packages called directly, what measures share, better and worse, hostile pairs."""
+"""The row of measures: golden values of the packages called directly, what measures share, better and worse."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from helpers.measures import NOISE, VOICE
 from helpers.measures import VOICE_RATE as RATE
 
-from nblib.audio import Codec, resample
+from nblib.audio import resample
 from nblib.errors import AudioError, ParameterError
 from nblib.evaluation import MEASURES, bss_eval, estoi, metrics, pesq_wb, score, si_sdr_db, visqol_audio
 
-needs_pesq = pytest.mark.skipif(metrics.pesq_package is None, reason="pesq is not installed (it needs a C compiler)")
 needs_visqol = pytest.mark.skipif(metrics._visqol() is None, reason="visqol-python is not installed (an extra)")
-MISSING = [
-    *(["pesq_wb"] if metrics.pesq_package is None else []),
-    *(["visqol_audio"] if metrics._visqol() is None else []),
-]
+PACKAGES = {"pesq_wb": metrics.pesq_package, "visqol_audio": metrics._visqol()}
+MISSING = [name for name, package in PACKAGES.items() if package is None]
 INSTALLED = [name for name in MEASURES if name not in MISSING]
 
 # pystoi 0.4.1 `stoi(voice, estimate, 16000, extended=True)` after np.random.seed(0), and pesq 0.0.4
@@ -44,12 +39,8 @@ def test_golden_values_of_the_packages_themselves(level, expected_estoi, expecte
     assert estoi(VOICE, noisy(level), RATE) == pytest.approx(expected_estoi, abs=1e-4)
     if metrics.pesq_package is not None:
         assert pesq_wb(VOICE, noisy(level), RATE) == pytest.approx(expected_pesq, abs=1e-2)
-
-
-@needs_pesq
-def test_pesq_is_taken_at_16_khz_whatever_the_sample_rate():
-    reference, other = (resample(samples, RATE, 22_050) for samples in (VOICE, noisy(0.005)))
-    assert pesq_wb(reference, other, 22_050) == pytest.approx(pesq_wb(VOICE, noisy(0.005), RATE), abs=0.1)
+        other_rate = (resample(samples, RATE, 22_050) for samples in (VOICE, noisy(level)))
+        assert pesq_wb(*other_rate, 22_050) == pytest.approx(expected_pesq, abs=0.1)
 
 
 @needs_visqol
@@ -62,9 +53,6 @@ def test_visqol_is_the_packages_own_at_48_khz():
     assert visqol_audio(reference, reference, 48_000) == pytest.approx(4.732101253, abs=1e-3)
     for gain in (1, 0.1):
         assert visqol_audio(reference, np.float32(gain) * estimate, 48_000) == pytest.approx(4.493599006, abs=1e-3)
-    bitrates = [16_000, 32_000, 64_000]
-    values = [visqol_audio(VOICE, Codec("mp3", bitrate).roundtrip(VOICE, RATE), RATE) for bitrate in bitrates]
-    assert values == sorted(values) and values[0] < values[-1]
     assert [math.isfinite(visqol_audio(VOICE[:n], VOICE[:n], RATE)) for n in (15_359, 15_360)] == [False, True]
 
 
@@ -89,9 +77,8 @@ def test_the_row_has_what_was_asked_in_the_order_asked():
     asked = ["sar_db", "si_sdr_db", "sdr_db", "estoi"]
     assert list(score(VOICE, noisy(1), RATE, asked, NOISE)) == asked
     assert score(VOICE, VOICE, RATE, []) == {}
-    default = {"estoi": estoi(VOICE, noisy(1), RATE), "pesq_wb": pesq_wb(VOICE, noisy(1), RATE)}
-    default["si_sdr_db"] = si_sdr_db(VOICE, noisy(1))
-    assert score(VOICE, noisy(1), RATE) == pytest.approx(default, nan_ok=True)
+    default = [estoi(VOICE, noisy(1), RATE), pesq_wb(VOICE, noisy(1), RATE), si_sdr_db(VOICE, noisy(1))]
+    assert list(score(VOICE, noisy(1), RATE).values()) == pytest.approx(default, nan_ok=True)
     assert all(f"``{name}``" in score.__doc__ for name in MEASURES)
 
 
@@ -100,9 +87,7 @@ def test_the_row_has_what_was_asked_in_the_order_asked():
     [
         (["sdr"], None, ParameterError, r"measure='sdr' is not known: .*did you mean 'sdr_db'"),
         (["sir_db"], None, ParameterError, "measure='sir_db' needs interference=, the other true sources"),
-        (["sar_db"], None, ParameterError, "measure='sar_db' needs interference=, the other true sources"),
         (["sir_db"], NOISE[:-1], AudioError, r"interference \(47999,\): .* n = 48000"),
-        (["sir_db"], np.stack([NOISE, NOISE]).T, AudioError, "n = 48000"),
         (["sir_db"], np.zeros_like(NOISE), AudioError, r"references\[1\]: silent"),
     ],
 )
@@ -115,9 +100,8 @@ def test_bss_eval_in_a_row_is_that_of_all_sources_together():
     estimate = np.float32(0.7) * VOICE + np.float32(0.2) * NOISE
     estimates = np.stack([estimate, VOICE + NOISE - estimate])
     expected = [ratio[0] for ratio in bss_eval(np.stack([VOICE, NOISE]), estimates)]
-    for interference in (NOISE, NOISE[np.newaxis]):
-        found = score(VOICE, estimate, RATE, ["sdr_db", "sir_db", "sar_db"], interference)
-        assert list(found.values()) == pytest.approx(expected, abs=1e-5)
+    found = score(VOICE, estimate, RATE, ["sdr_db", "sir_db", "sar_db"], NOISE[np.newaxis])
+    assert list(found.values()) == pytest.approx(expected, abs=1e-5)
     assert score(VOICE, estimate, RATE, ["sdr_db"])["sdr_db"] == pytest.approx(expected[0], abs=1e-5)
 
 
@@ -147,13 +131,10 @@ def test_less_noise_scores_better_and_an_equal_pair_best():
     assert scores[-1]["sdr_db"] == pytest.approx(100, abs=0.1)
 
 
-@settings(max_examples=5, deadline=None)
-@given(st.floats(-20, 0))
-def test_no_gain_of_the_estimate_counts_where_the_measure_has_no_level(gain_db):
+def test_no_gain_of_the_estimate_counts_where_the_measure_has_no_level():
     asked = [name for name in ("si_sdr_db", "sdr_db", "sir_db", "sar_db", "visqol_audio", "estoi") if name in INSTALLED]
     expected = score(VOICE, noisy(0.1), RATE, asked, NOISE)
-    found = score(VOICE, np.float32(10 ** (gain_db / 20)) * noisy(0.1), RATE, asked, NOISE)
-    assert found == pytest.approx(expected, abs=1e-3)
+    assert score(VOICE, np.float32(0.3) * noisy(0.1), RATE, asked, NOISE) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-30, 1e-6, 1e-3])
@@ -161,8 +142,7 @@ def test_a_silent_or_almost_silent_estimate_has_a_row(level):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = score(VOICE, np.float32(level) * noisy(1), RATE, list(MEASURES), NOISE)
-    assert found["estoi"] < 0.6
-    assert found["si_sdr_db"] < 4
+    assert found["estoi"] < 0.6 and found["si_sdr_db"] < 4
     assert math.isnan(found["pesq_wb"]) or 1 < found["pesq_wb"] < 4.65
     for name in ("sdr_db", "sir_db", "sar_db", "visqol_audio"):
         assert math.isnan(found[name]) == (level < 1e-3 or name in MISSING), name
@@ -180,11 +160,9 @@ def test_a_silent_or_almost_silent_estimate_has_a_row(level):
     [
         (VOICE, VOICE[:-1], r"reference \(48000,\) and estimate \(47999,\): two mono signals of one length"),
         (np.stack([VOICE, VOICE]), np.stack([VOICE, VOICE]), "two mono signals of one length"),
-        (VOICE[:0], VOICE[:0], "reference: empty"),
         (np.zeros_like(VOICE), VOICE, "reference: silent"),
         (np.where(np.arange(48_000) == 7, np.nan, VOICE), VOICE, "reference: sample 7 is not finite"),
         (VOICE, np.where(np.arange(48_000) == 9, np.inf, VOICE), "estimate: sample 9 is not finite"),
-        (VOICE.astype(np.int16), VOICE.astype(np.int16), "reference: samples of type int16"),
     ],
 )
 def test_a_pair_that_is_wrong_in_itself_is_an_error(measure, reference, estimate, message):
@@ -201,9 +179,4 @@ def test_what_is_too_short_is_nan_and_not_a_crash(n):
     assert all(math.isnan(row[name]) for name in ("estoi", "odg", "visqol_audio"))
     assert math.isnan(row["pesq_wb"]) or n >= RATE / 4
     assert math.isnan(row["sar_db"]) or n >= 1024
-
-
-def test_a_click_has_too_little_speech_for_estoi():
-    click = np.zeros_like(VOICE)
-    click[20_000] = 0.5
-    assert math.isnan(estoi(click, VOICE, RATE))
+    assert math.isnan(estoi(np.where(np.arange(48_000) == 20_000, 0.5, 0.0), VOICE, RATE))

@@ -81,13 +81,15 @@ def test_a_pair_of_equals_is_imperceptible():
 
 def test_a_batch_gives_what_each_pair_alone_does():
     reference = np.stack([tones(2, seed=seed) for seed in range(peaq.PAIRS_AT_ONCE + 2)])
+    reference[1, round(0.4 * RATE) :] = 0  # one bad pair spoils no other
     estimate = np.stack([noisy(samples, 5 + 3 * seed) for seed, samples in enumerate(reference)])
     together = peaq_basic(reference, estimate, RATE)
-    for pair in (0, peaq.PAIRS_AT_ONCE + 1):
+    for pair in (0, 2, peaq.PAIRS_AT_ONCE + 1):
         alone = peaq_basic(reference[pair], estimate[pair], RATE)
         for name in (*peaq.VARIABLES, *GRADES):
             assert together[name][pair] == pytest.approx(alone[name], rel=1e-3, abs=1e-3), name
-    assert np.all(np.diff(together["two_f"]) >= 0)
+    assert [pair for pair, reason in enumerate(together["reason"]) if reason] == [1]
+    assert np.isnan(together["odg"][1]) and np.isfinite(np.delete(together["odg"], 1)).all()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -96,20 +98,15 @@ def test_a_gpu_gives_the_same():
     assert there == pytest.approx(here, abs=1e-3)
 
 
-@pytest.mark.parametrize("sample_rate", [16_000, 44_100])
-def test_other_rates_are_resampled_inside(sample_rate):
-    reference = tones(2, sample_rate)
-    pair = (reference, band_limit(reference, sample_rate, 3000))
-    outside = peaq_basic(*(resample(samples, sample_rate, RATE) for samples in pair), RATE)
-    inside = peaq_basic(*pair, sample_rate)
-    assert inside["odg"] == pytest.approx(outside["odg"])
-    assert inside["two_f"] < 80
+def test_other_rates_are_resampled_inside():
+    pair = (tones(2, 16_000), band_limit(tones(2, 16_000), 16_000, 3000))
+    outside, inside = peaq_basic(*(resample(each, 16_000, RATE) for each in pair), RATE), peaq_basic(*pair, 16_000)
+    assert inside["odg"] == pytest.approx(outside["odg"]) and inside["two_f"] < 80
 
 
 def test_a_gain_is_taken_out_before_measuring():
     plain, softer = (peaq_basic(TONES, gain * noisy(TONES, 25), RATE) for gain in (1, 0.5))
-    assert plain["gain_db"] == 0
-    assert softer["gain_db"] == pytest.approx(6.02, abs=0.05)
+    assert (plain["gain_db"], softer["gain_db"]) == (0, pytest.approx(6.02, abs=0.05))
     assert softer["odg"] == pytest.approx(plain["odg"], abs=0.02)
 
 
@@ -122,33 +119,12 @@ def test_a_pair_out_of_line_is_an_error_that_names_the_lag(lag_ms, sample_rate):
         peaq_basic(np.stack([reference, reference]), np.stack([reference, estimate]), sample_rate)
 
 
-def test_an_unlike_pair_is_not_taken_for_one_out_of_line():
-    unlike = random_generator("unlike").normal(0, 0.1, 2 * RATE).astype(np.float32)
-    found = peaq_basic(TONES, unlike, RATE)
-    assert (found["reason"], found["gain_db"]) == ("", 0)
-    assert found["odg"] < -3
-
-
-@pytest.mark.parametrize(
-    ("reference", "estimate", "reason"),
-    [
-        (tones(0.5), tones(0.5), "too short"),
-        (tones(0.01), tones(0.01), "too short"),
-        (TONES, 0 * TONES, "estimate is silent"),
-    ],
-)
-def test_what_cannot_be_measured_is_nan_with_a_reason(reference, estimate, reason):
-    found = peaq_basic(reference, estimate, RATE)
-    assert (found.pop("reason"), found.pop("gain_db")) == (reason, 0)
-    assert np.isnan(list(found.values())).all()
-
-
-def test_one_bad_pair_spoils_no_other():
-    reference = np.stack([TONES] * 3)
-    reference[1, round(0.4 * RATE) :] = 0
-    found = peaq_basic(reference, np.stack([noisy(samples, 20) for samples in reference]), RATE)
-    assert found["reason"] == ["", "too short", ""]
-    np.testing.assert_array_equal(np.isnan(found["odg"]), [False, True, False])
+def test_what_cannot_be_measured_is_nan_with_a_reason():
+    short, silent = (tones(0.5), tones(0.5), "too short"), (TONES, 0 * TONES, "estimate is silent")
+    for reference, estimate, reason in (short, (short[0][:500], short[1][:500], "too short"), silent):
+        found = peaq_basic(reference, estimate, RATE)
+        assert (found.pop("reason"), found.pop("gain_db")) == (reason, 0)
+        assert np.isnan(list(found.values())).all()
 
 
 def test_silence_around_or_inside_changes_little():
@@ -161,19 +137,15 @@ def test_silence_around_or_inside_changes_little():
     assert np.isfinite([inside[name] for name in (*peaq.VARIABLES, *GRADES)]).all()
 
 
-@pytest.mark.parametrize(
-    ("reference", "estimate", "message"),
-    [
+def test_wrong_pairs_are_refused():
+    for reference, estimate, message in (
         (0 * TONES, TONES, "reference 0: silent"),
         (tones(1), TONES, r"reference \(48000,\) and estimate \(96000,\)"),
         (TONES, np.inf * TONES, "estimate: sample 0 is not finite"),
-        (TONES[:0], TONES[:0], "reference: empty"),
         (TONES[None, None], TONES[None, None], "mono signals of equal shape"),
-    ],
-)
-def test_wrong_pairs_are_refused(reference, estimate, message):
-    with pytest.raises(AudioError, match=message):
-        peaq_basic(reference, estimate, RATE)
+    ):
+        with pytest.raises(AudioError, match=message):
+            peaq_basic(reference, estimate, RATE)
 
 
 def test_a_full_scale_sine_sounds_at_92_db_and_the_bands_are_the_standards():

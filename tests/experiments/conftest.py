@@ -1,13 +1,16 @@
-"""MM'19's studies at the least size, made once for all files that look at their results."""
+"""Both papers' studies at the least size, made once for all files that look at their results."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers import ijcnn
 
 from nblib import study
-from nblib.experiments import BROADBAND, LOSS_NETWORKS, SNR, codecs, listening, overview
+from nblib.experiments import BROADBAND, CONFIGURATION, LOSS_NETWORKS, REDISTRIBUTION, SNR, codecs, listening, overview
 from nblib.settings import Settings, settings
 
 LEAST = """
@@ -30,7 +33,7 @@ def tiny_mm19_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("NBLIB_DATA", str(folder))
         patch.setenv("NBLIB_CORES", "1")
         for each in (LOSS_NETWORKS, SNR, BROADBAND, listening.LISTENING):
-            study.make(setup, each)
+            study.rows(setup, each)
         overview.tables(setup)
         codecs.tables(setup)
     return folder
@@ -42,3 +45,39 @@ def tiny_mm19(tiny_mm19_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settin
     monkeypatch.setenv("NBLIB_DATA", str(tiny_mm19_folder))
     monkeypatch.setenv("NBLIB_CORES", "1")
     return settings("smoke", changes=LEAST)
+
+
+@pytest.fixture(scope="session")
+def made_ijcnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with all tables of `ijcnn.LEAST`, made in this process."""
+    folder = tmp_path_factory.mktemp("ijcnn")
+    with ijcnn.contenders(folder, sound=ijcnn.Sound):
+        ijcnn.make(ijcnn.LEAST, CONFIGURATION, REDISTRIBUTION)
+    return folder
+
+
+@pytest.fixture
+def tiny_ijcnn(made_ijcnn: Path) -> Iterator[Settings]:
+    """The settings that `made_ijcnn` was made with; its folder is the data folder."""
+    with ijcnn.contenders(made_ijcnn, sound=ijcnn.Sound):
+        yield ijcnn.LEAST
+
+
+@pytest.fixture(scope="session")
+def made_broken(made_ijcnn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a capacity P6, and with a third contender that diverges in the place of one that does not."""
+    folder = tmp_path_factory.mktemp("broken")
+    for name in ("cache", "runs"):
+        shutil.copytree(made_ijcnn / name, folder / name)
+    with ijcnn.contenders(folder, broken=ijcnn.Broken):
+        ijcnn.make(ijcnn.WITH_P6, REDISTRIBUTION)
+        for name in ("configurations.csv", "configuration_costs.csv", "separation_against_snr.csv"):
+            shutil.copy(made_ijcnn / "results" / ijcnn.LEAST.name / name, ijcnn.WITH_P6.results / name)
+    return folder
+
+
+@pytest.fixture
+def broken_ijcnn(made_broken: Path) -> Iterator[Settings]:
+    """The settings that `made_broken` was made with; its folder is the data folder."""
+    with ijcnn.contenders(made_broken, broken=ijcnn.Broken):
+        yield ijcnn.WITH_P6

@@ -1,7 +1,5 @@
 """The model listener: votes of record, and the formulas that its docstring states."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,18 +47,15 @@ def test_votes_of_record():
 
 
 @pytest.mark.usefixtures("equal_participants")
-@pytest.mark.parametrize("difference", [0.0, 0.5 * JND, -2 * JND])
-@pytest.mark.parametrize(("noise_scale", "zone_scale"), [(1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0)])
+@pytest.mark.parametrize("difference", [0.0, JND, -2 * JND])
+@pytest.mark.parametrize(
+    ("noise_scale", "zone_scale"), [(1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0), (1.0, 1e-9)]
+)
 def test_choices_follow_the_normal_distribution(difference, noise_scale, zone_scale):
     found = choose(difference, noise_scale=noise_scale, zone_scale=zone_scale)
     deviation, zone = NOISE * noise_scale, zone_scale * JND / 2
     first, second = (norm.cdf((sign * difference - zone) / deviation) for sign in (1, -1))
     assert found == pytest.approx({"a": first, "b": second, "dont_know": 1 - first - second}, abs=0.015)
-
-
-@pytest.mark.usefixtures("equal_participants")
-def test_one_jnd_is_told_rightly_in_79_percent_of_forced_choices():
-    assert choose(JND, zone_scale=1e-9)["a"] == pytest.approx(0.794, abs=0.01)
 
 
 def test_a_larger_difference_is_never_chosen_less_and_a_large_one_always():
@@ -72,26 +67,11 @@ def test_a_larger_difference_is_never_chosen_less_and_a_large_one_always():
     assert choose(-20 * JND, participants=5) == {"a": 0.0, "b": 1.0, "dont_know": 0.0}
 
 
-def test_only_the_ratio_of_difference_and_jnd_counts():
-    small = ModelListener(JND).choose(pairs(JND, 300), 3, seed=0)
-    large = ModelListener(64 * JND).choose(pairs(JND, 300).assign(score_a=64 * (0.5 + JND), score_b=32.0), 3, seed=0)
-    assert small["choice"].tolist() == large["choice"].tolist()
-
-
 def test_participants_differ_and_keep_their_choices_when_more_come():
     few, many = (ModelListener(JND).choose(pairs(0.7 * JND, 50), count, seed=3) for count in (3, 6))
     pd.testing.assert_frame_equal(many.head(150), few)
     by_participant = many.groupby("participant")["choice"].agg(tuple)
     assert by_participant.index.tolist() == ["1", "2", "3", "4", "5", "6"] and by_participant.nunique() == 6
-
-
-def test_the_participants_noise_is_spread_about_the_stated_one():
-    votes = ModelListener(JND, zone_scale=1e-9).choose(pairs(JND, 400), 200, seed=0)
-    right = votes["choice"].eq("a") == votes["system_a"].eq("first")
-    correct = right.groupby(votes["participant"]).mean().clip(0.501, 0.999)
-    logarithms = np.log(JND / norm.ppf(correct) / NOISE)
-    assert logarithms.mean() == pytest.approx(0.0, abs=0.06)
-    assert logarithms.std() == pytest.approx(0.3, abs=0.07)
 
 
 def test_order_and_sides_are_drawn_for_each_participant_as_on_the_page():

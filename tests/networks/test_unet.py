@@ -1,4 +1,4 @@
-"""Both U-Nets: the papers' counts and sizes, configurations A to F, layers and skips, parts, dropout, what is refused."""
+"""Both U-Nets: the papers' counts and sizes, configurations A to F, layers and skips, parts, dropout, refusals."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import csv
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from nblib import paths
@@ -64,35 +62,25 @@ def test_layers_of_the_papers_loss_networks_have_their_sizes():
         waves = time_domain.activations(torch.zeros(1, 1, 16_384), names)
     sizes = [(28, 256, 64), (896, 8, 2), (448, 16, 4), (28, 256, 64), (1, 512, 128)]
     assert [tuple(value.shape[1:]) for value in found.values()] == sizes
-    down = [(32 * level, 16_384 // 2**level) for level in range(1, 9)]
-    up = [(32 * level, 16_384 // 2**level) for level in range(7, 0, -1)] + [(1, 16_384)]
-    assert [tuple(waves[name].shape[1:]) for name in names] == down + up
+    assert describe(mask_u_net(2, 3), 16, 8)[2] == {"name": "down2", "channels": 6, "bins": 4, "frames": 2}
+    levels = [(32 * level, 16_384 // 2**level) for level in range(1, 9)]
+    assert [tuple(waves[name].shape[1:]) for name in names] == [*levels, *levels[-2::-1], (1, 16_384)]
     assert {layer.kernel_size for layer in time_domain.down} == {(15,)}
     assert {(layer.kernel_size, layer.stride) for layer in time_domain.up} == {((9,), (2,))}
 
 
 def test_configurations_compare_the_layers_of_figure_2():
-    down, up = [tuple(f"{side}{level}" for level in range(1, 7)) for side in ("down", "up")]
     expected = {
-        "A": down,
-        "B": up,
-        "C": ("down4", "down5", "down6", "up1", "up2", "up3"),
-        "D": ("down1", "down2", "down3", "up4", "up5", "up6"),
-        "E": ("down4", "down5", "down6"),
-        "F": ("down1", "down2", "down3"),
+        "A": "down1 down2 down3 down4 down5 down6",
+        "B": "up1 up2 up3 up4 up5 up6",
+        "C": "down4 down5 down6 up1 up2 up3",
+        "D": "down1 down2 down3 up4 up5 up6",
+        "E": "down4 down5 down6",
+        "F": "down1 down2 down3",
     }
-    assert {name: configuration_layers(name, 6) for name in CONFIGURATIONS} == expected
+    assert {name: " ".join(configuration_layers(name, 6)) for name in CONFIGURATIONS} == expected
     with pytest.raises(ParameterError, match="layers='G' is not known: choose one of A, B, C, D, E, F"):
         configuration_layers("G", 6)
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.integers(1, 3), st.integers(1, 3), st.tuples(st.integers(1, 3), st.integers(1, 3)), st.booleans())
-def test_the_estimate_lies_between_nothing_and_the_input(num_layers, base_filters, blocks, training):
-    magnitude = draw(2, 1, *(2**num_layers * (count + 1) for count in blocks))
-    estimate = mask_u_net(num_layers, base_filters).train(training)(magnitude)
-    assert estimate.shape == magnitude.shape
-    assert (estimate >= 0).all() and (estimate <= magnitude).all()
 
 
 def test_the_mask_times_the_input_is_the_estimate_and_the_direct_output_is_the_sigmoid_itself():
@@ -101,16 +89,16 @@ def test_the_mask_times_the_input_is_the_estimate_and_the_direct_output_is_the_s
     assert 0 < float(mask.min()) < float(mask.max()) < 1
     assert torch.equal(unet(magnitude), mask * magnitude)
     assert torch.equal(mask_u_net(2, 2, "direct").eval()(magnitude), mask)
+    trained = unet.train()(magnitude)
+    assert trained.shape == magnitude.shape and (trained >= 0).all() and (trained <= magnitude).all()
 
 
 @pytest.mark.parametrize(
     ("asked", "ran"),
     [
         (["down1"], "d1"),
-        (["down2", "down1"], "d1 d2"),
         (["down1", "up1"], "d1 d2 d3 u1"),
         (["up3"], "d1 d2 d3 u1 u2 u3"),
-        (["down1", "down2", "down3", "up1", "up2", "up3"], "d1 d2 d3 u1 u2 u3"),
     ],
 )
 @pytest.mark.parametrize(("make", "shape"), BOTH)
@@ -123,21 +111,14 @@ def test_no_layer_deeper_than_the_deepest_asked_for_is_computed_or_needed(make, 
     assert seen == ran.split() and set(found) == set(asked)
     part = unet.first_layers(asked)
     assert part.layer_names == unet.layer_names[: len(seen)] and not part.training
+    for network, missing in ((part, unet.layer_names[len(seen) :][:1] or ["up9"]), (unet, ["up9"])):
+        with pytest.raises(ParameterError, match="is not known: choose one of down1"):
+            network.activations(inputs, missing)
     for other in (part, make(3, 2).eval()):
         again = other.activations(inputs, asked)
         assert all(torch.equal(again[name], found[name]) for name in asked)
     if "up3" in asked:
         assert torch.equal(found["up3"], unet(inputs))
-
-
-def test_what_the_first_layers_do_not_hold_is_refused():
-    whole = mask_u_net(4, 2)
-    part = whole.first_layers(["down2"])
-    assert count_parameters(part) < count_parameters(whole) / 10
-    with pytest.raises(ParameterError, match="layer='down3' is not known: choose one of down1, down2"):
-        part.activations(draw(1, 1, 32, 16), ["down3"])
-    with pytest.raises(ParameterError, match="layer='up9' is not known"):
-        whole.first_layers(["up9"])
 
 
 @pytest.mark.parametrize(("make", "shape"), BOTH)
@@ -195,33 +176,19 @@ def test_folding_batch_norm_into_the_convolutions_changes_no_value():
     assert not [module for module in unet.modules() if isinstance(module, torch.nn.BatchNorm2d)]
 
 
-def test_networks_describe_their_layers_by_what_they_give():
-    rows = {row.pop("name"): row for row in describe(mask_u_net(2, 3), 16, 8)}
-    assert list(rows) == ["input", "down1", "down2", "up1", "up2"]
-    assert rows["down2"] == {"channels": 6, "bins": 4, "frames": 2}
-    assert rows["up2"] == rows["input"] == {"channels": 1, "bins": 16, "frames": 8}
-    assert describe(wave_u_net(2, 3), 16)[2] == {"name": "down2", "channels": 6, "samples": 4}
-
-
-@pytest.mark.parametrize(
-    ("make", "shape"),
-    [
-        *((mask_u_net, shape) for shape in [(1, 1, 12, 16), (1, 1, 16, 12), (1, 2, 16, 16), (1, 16, 16), (16, 16)]),
-        *((wave_u_net, shape) for shape in [(1, 1, 12), (1, 2, 64), (1, 64), (1, 1, 0)]),
-    ],
-)
-def test_sizes_that_cannot_be_halved_are_refused(make, shape):
-    with pytest.raises(ParameterError, match="divisible by 8 is needed by 3 layers"):
-        make(3, 2)(torch.zeros(shape))
+def test_sizes_that_cannot_be_halved_are_refused():
+    images, waves = [(1, 1, 12, 16), (1, 1, 16, 12), (1, 2, 16, 16), (1, 16, 16)], [(1, 1, 12), (1, 2, 64), (1, 1, 0)]
+    for network, shapes in ((mask_u_net(3, 2), images), (wave_u_net(3, 2), waves)):
+        for shape in shapes:
+            with pytest.raises(ParameterError, match="divisible by 8 is needed by 3 layers"):
+                network(torch.zeros(shape))
 
 
 @pytest.mark.parametrize("kind", [MaskUNet, WaveUNet])
-@pytest.mark.parametrize(
-    ("arguments", "message"), [((0, 1), "num_layers=0"), ((2, 0), "base_filters=0"), ((1.5, 2), "num_layers=1.5")]
-)
-def test_sizes_that_make_no_network(kind, arguments, message):
-    with pytest.raises(ParameterError, match=message):
-        kind(*arguments)
+def test_sizes_that_make_no_network(kind):
+    for sizes, message in (((0, 1), "num_layers=0"), ((2, 0), "base_filters=0"), ((1.5, 2), "num_layers=1.5")):
+        with pytest.raises(ParameterError, match=message):
+            kind(*sizes)
     with pytest.raises(ParameterError, match="output='masks' is not known.*did you mean 'mask'"):
         MaskUNet(1, 1, "masks")
 

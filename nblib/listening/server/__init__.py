@@ -1,6 +1,6 @@
 """The listening test for people: made from systems, served in the browser, its votes taken out; to and from webMUSHRA.
 
-What is named in ``__init__.pyi`` is imported when it is first asked for, so that help texts do not wait for Flask.
+What ``__init__.pyi`` names is imported when first asked for: help texts do not wait for Flask.
 """
 
 import lazy_loader

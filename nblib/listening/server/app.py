@@ -1,7 +1,5 @@
 """The routes: the page, where a participant is, the answers, the sounds of own trials; and running it until Ctrl-C."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import logging
@@ -10,31 +8,32 @@ from collections.abc import Collection
 from pathlib import Path
 
 from flask import Flask, Response, abort, jsonify, render_template, request, send_file
+from sqlalchemy import Row
 from waitress.server import create_server  # type: ignore[import-untyped]
 
 from nblib.errors import ParameterError
 from nblib.listening.server import guard, manifest, schedule
 from nblib.listening.server.guard import LOOPBACK_HOSTS, MAX_BODY_BYTES
 from nblib.listening.server.schedule import COUNTED, HEADPHONES, Trial
-from nblib.listening.server.store import Participant, Store
+from nblib.listening.server.store import Store
 
 COOKIE_SECONDS = 365 * 86_400
+# A browser keeps several connections open, and most systems let a process have 1024 files. Of what is too large so much
+# is read, to a file: who hangs up at once is not heard saying why.
+_LIMITS = {"threads": 8, "connection_limit": 900, "max_request_body_size": 2**20, "inbuf_overflow": MAX_BODY_BYTES}
 
 
-def create_app(
-    folder: Path, database_url: str | None = None, allowed_hosts: Collection[str] | None = LOOPBACK_HOSTS
-) -> Flask:
+def create_app(folder: Path, database_url: str | None = None, hosts: Collection[str] | None = LOOPBACK_HOSTS) -> Flask:
     """The web application of the listening test in `folder`.
 
-    `database_url` is where votes go, as SQLAlchemy writes addresses; by default ``votes.sqlite`` in `folder`.
-    `allowed_hosts` are names, without port, under which it may be asked; None for any. `ParameterError` where the
-    folder is no listening test, or the database cannot be used or belongs to another test.
+    `database_url` is where votes go, as SQLAlchemy writes addresses; by default ``votes.sqlite`` in `folder`. `hosts`
+    are names, without port, under which it may be asked; None for any. Errors as for `Store`.
     """
     store = Store(folder, database_url)
     app = Flask(__name__, template_folder="pages")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["store"] = store
-    guard.protect(app, allowed_hosts)
+    guard.protect(app, hosts)
     _add_page(app, store, folder / manifest.SOUNDS)
     _add_taking_part(app, store)
     return app
@@ -58,7 +57,7 @@ def _add_page(app: Flask, store: Store, sounds: Path) -> None:
             "trainingPairs": kinds.count("training"),
             "minimumHeardSeconds": store.test.minimum_heard_seconds,
         }
-        return _fresh(facts | {"started": store.participant(_token(store)) is not None})
+        return _fresh(facts | {"started": store.participant(request.cookies.get(store.cookie)) is not None})
 
     @app.get('/audio/<trial_id>/<any("a","b","reference","tones"):part>')
     def audio(trial_id: str, part: str) -> Response:
@@ -78,13 +77,13 @@ def _add_taking_part(app: Flask, store: Store) -> None:
     @app.post("/api/start")
     def start() -> Response:
         name = guard.checked_name(guard.body("name")["name"])
-        token: str | None = _token(store)
-        if not token or store.participant(token) is None:
+        token = request.cookies.get(store.cookie)
+        if store.participant(token) is None:
             token = store.start(name)
         if token is None:
             abort(503, "This test takes no more participants. Please tell whoever invited you.")
         response = _state(store, _participant(store, token))
-        response.set_cookie(_cookie(store), token, COOKIE_SECONDS, httponly=True, samesite="Strict")
+        response.set_cookie(store.cookie, token, COOKIE_SECONDS, httponly=True, samesite="Strict")
         return response
 
     @app.get("/api/state")
@@ -116,31 +115,21 @@ def _add_taking_part(app: Flask, store: Store) -> None:
         return _state(store, person, trial)
 
 
-def _cookie(store: Store) -> str:
-    # Cookies do not tell ports apart: tests that are served side by side need names of their own.
-    return f"participant_{store.digest}"
-
-
-def _token(store: Store) -> str:
-    return request.cookies.get(_cookie(store), "")
-
-
-def _participant(store: Store, token: str | None = None) -> Participant:
-    person = store.participant(token or _token(store))
+def _participant(store: Store, token: str = "") -> Row:
+    person = store.participant(token or request.cookies.get(store.cookie))
     if person is None:
         abort(401, "This browser has not started the test, or its cookie is gone.")
     return person
 
 
-def _own(store: Store, person: Participant, trial_id: str) -> Trial:
+def _own(store: Store, person: Row, trial_id: str) -> Trial:
     for trial in store.trials(person):
         if trial.id == trial_id:
             return trial
     abort(404, "There is no such trial of yours.")
 
 
-def _state(store: Store, person: Participant, answered: Trial | None = None) -> Response:
-    """Where the participant is; after an answer also what is stored of it."""
+def _state(store: Store, person: Row, answered: Trial | None = None) -> Response:
     choices = store.choices(person)
     stored = {"stored": {"trial": answered.id, "choice": choices[answered.position]}} if answered else {}
     return _fresh(schedule.state(person.name, store.trials(person), choices) | stored)
@@ -152,22 +141,10 @@ def _fresh(content: dict[str, object]) -> Response:
     return response
 
 
-_SETTINGS = {
-    "threads": 8,
-    "connection_limit": 900,  # a browser keeps several open; most systems let a process have 1024 files
-    "asyncore_use_poll": True,
-    # What is too large is read so far, to a file: who hangs up at once is not heard saying why.
-    "max_request_body_size": 2**20,
-    "inbuf_overflow": MAX_BODY_BYTES,
-    "ident": None,
-}
-
-
 def serve(folder: Path, host: str = "127.0.0.1", port: int = 8000, database_url: str | None = None) -> None:
     """Serve the listening test in `folder` until Ctrl-C.
 
-    Any `host` but the loopback addresses lets others in, and is warned of; `database_url` is as for `create_app`.
-    `ParameterError` as there, or where the address is in use, not this machine's, or not permitted.
+    Any `host` but the loopback addresses lets others in, and is warned of. `ParameterError` where nobody can listen.
     """
     if not 1 <= port <= 65_535:  # the system would take it modulo 65,536
         raise ParameterError(f"port={port!r}: a port is a number from 1 to 65535")
@@ -176,22 +153,19 @@ def serve(folder: Path, host: str = "127.0.0.1", port: int = 8000, database_url:
     store = app.extensions["store"]
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
     try:
-        server = create_server(app, host=host, port=port, **_SETTINGS)
+        server = create_server(app, host=host, port=port, **_LIMITS, asyncore_use_poll=True, ident=None)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ParameterError(
             f"host={host!r}, port={port!r}: cannot listen there ({reason}); end what uses it or choose another port"
         ) from error
-    name = socket.gethostname() if host in ("0.0.0.0", "::") else host
-    place = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-    lines = [
-        f"{store.test.name}: open http://{place}/ in a browser",
-        f"Votes are stored in {store.address}, each before the page moves on.",
-        "Ctrl-C stops; after a restart people go on where they were.",
-        f"For the tables: python -m nblib listen export {folder} --out DIR",
-    ]
-    warning = [] if local else ["Warning: anyone who reaches this machine over the network can take part."]
-    print(*lines, *warning, sep="\n", flush=True)
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    print(f"{store.test.name}: open http://{name}:{port}/ in a browser")
+    print(f"Votes are stored in {store.address}, each before the page moves on.")
+    print("Ctrl-C stops; after a restart people go on where they were.")
+    print(f"For the tables: python -m nblib listen export {folder} --out DIR", flush=local)
+    if not local:
+        print("Warning: anyone who reaches this machine over the network can take part.", flush=True)
     server.run()
     store.engine.dispose()
     print("Stopped; every answer that was confirmed is stored.")

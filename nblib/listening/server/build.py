@@ -1,7 +1,5 @@
 """A listening test out of any systems and items: level-matched, in line, with catch, training and headphone trials."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,9 +16,9 @@ from nblib.listening.server.manifest import QUESTIONS, HeadphoneTrial, Listening
 from nblib.listening.votes import SPOILT
 from nblib.provenance import random_generator, torch_threads
 
-PAIRS_PER_CATCH, LEAST_CATCHES = 10, 2
+PAIRS_PER_CATCH, LEAST_CATCHES, HEARD_SECONDS = 10, 2, 1.0
 SPOILT_CUTOFF_HZ = 3500  # the low anchor of ITU-R BS.1534
-HEARD_SECONDS = 1.0
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff")
 
 
 def build_test(
@@ -39,30 +37,26 @@ def build_test(
     """Write a listening test's folder: ``sounds/``, and ``test.json`` last, so that what can be loaded is complete.
 
     Every sound is cut to its item's shortest, faded over 10 ms at both ends, brought to the reference's loudness and
-    written as 16-bit FLAC named by its digest. Everything follows from the arguments, bit for bit (`seed`: of the
-    spoilt sounds' noise, of orders and sides); the same test built again changes nothing.
+    written as 16-bit FLAC named by its digest. All follows from the arguments, bit for bit (`seed`: spoilt sounds'
+    noise, orders and sides); the same test built again changes nothing.
 
     Parameters
     ----------
-    sounds : mapping
+    sounds, sample_rate : mapping, int
         ``sounds[item][system]``: samples [shape=(n,) or (n, 2)], floating point, full scale 1, at least 0.5 s, in line
-        with the reference to 5 ms, at a `sample_rate` (Hz) of `nblib.audio.SAMPLE_RATES`; the same systems per item.
+        with the reference to 5 ms, in Hz of `nblib.audio.SAMPLE_RATES`; the same systems per item.
     name, question : str
         Title that participants see; a key of `nblib.listening.server.manifest.QUESTIONS`.
     reference, compare_reference : str, bool
-        The system that can be heard beside A and B and gives loudness and alignment; whether it stands behind A and B
-        as well: in MM'19 Section 7.2 it does, in IJCNN'20 not.
-    baseline : str, optional
-        Pair each system with this one only; by default every pair of systems meets.
-    catch_pairs : int >= 0, optional
-        How many pairs of the reference and a spoilt one, on items in turn; by default one for 10 pairs, at least 2.
+        The system that is at hand beside A and B; whether it stands behind them as well (MM'19 yes, IJCNN'20 no).
+    baseline, catch_pairs : str, int, optional
+        Pair each system with this one only, by default every pair meets; how many pairs of the reference and a spoilt
+        one, on items in turn, by default one for 10 pairs, at least 2.
 
     Raises
     ------
-    ParameterError
-        A name, question, number or system cannot be used; or the folder holds another test or votes.
-    AudioError
-        A sound cannot be used; the message names item and system.
+    ParameterError, AudioError
+        An argument or a sound cannot be used; or the folder holds another test or votes.
     """
     systems = _checked(name, sounds, sample_rate, seed)
     check_choice("question", question, QUESTIONS)
@@ -85,8 +79,8 @@ def build_test(
         named[item] = {system: _add(files, samples, sample_rate) for system, samples in level.items()}
     checks = tone_trials(sample_rate, seed)
     tones = [HeadphoneTrial(_add(files, samples, sample_rate), quietest) for samples, quietest in checks]
-    shortest = min(len(samples) for of_item in sounds.values() for samples in of_item.values()) / sample_rate
-    heard = min(HEARD_SECONDS, shortest)
+    shortest = min(len(samples) for of_item in sounds.values() for samples in of_item.values())
+    heard = min(HEARD_SECONDS, shortest / sample_rate)
     test = ListeningTest(name, question, reference, named, pairs, tones, seed, sample_rate, heard)
     _write(folder, test, files)
     return test
@@ -112,7 +106,6 @@ def spoil(samples: np.ndarray, sample_rate: int, *seed: str | int) -> np.ndarray
 def _checked(name: str, sounds: Mapping[str, Mapping[str, np.ndarray]], sample_rate: int, seed: int) -> list[str]:
     """The systems, in the first item's order."""
     check_whole("seed", seed)
-    check_whole("sample_rate", sample_rate, 1)
     check_choice("sample_rate", str(sample_rate), map(str, SAMPLE_RATES))
     if not sounds:
         raise ParameterError("sounds={}: there is no item; at least one is needed")
@@ -124,10 +117,8 @@ def _checked(name: str, sounds: Mapping[str, Mapping[str, np.ndarray]], sample_r
             raise ParameterError(f"{kind} {text!r}: a name without path separators is needed; rename it")
     if SPOILT in every:
         raise ParameterError(f"system {SPOILT!r}: the name is taken by the catch pairs; choose another")
-    for item, of_item in sounds.items():
-        for system in every:
-            if system not in of_item:
-                raise ParameterError(f"item {item!r}: system {system!r} is missing; every item needs every system")
+    for item, system in ((item, system) for item in sounds for system in every if system not in sounds[item]):
+        raise ParameterError(f"item {item!r}: system {system!r} is missing; every item needs every system")
     return every
 
 
@@ -147,17 +138,13 @@ def _write(folder: Path, test: ListeningTest, files: Mapping[str, bytes]) -> Non
                 temporary.write_bytes(content)
 
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff")
-
-
 def read_systems(folder: Path, log: Callable[[str], None] = print) -> tuple[dict[str, dict[str, np.ndarray]], int]:
-    """Every system's rendering of every item, from ``<folder>/<system>/<item>.wav`` (or FLAC, OGG, MP3, ...).
+    """``sounds[item][system]`` from ``<folder>/<system>/<item>.wav`` (or FLAC, OGG, MP3, ...), and their rate in Hz.
 
-    Comes back as ``sounds[item][system]``, float32 samples [shape=(n,) or (n, 2)], and their sample rate in Hz: all are
-    resampled to the highest among them, so that nothing that a system kept is lost, and `log` gets a line. What is
-    hidden or no sound by its suffix is left out. `ParameterError` where an item is not in all systems, or twice in one.
+    Samples are float32 [shape=(n,) or (n, 2)], resampled to the highest rate among them, so that nothing that a system
+    kept is lost; `log` is told. `ParameterError` where an item is not in all systems, or twice in one.
     """
-    found = {(item, path.parent.name): read(path, mono=False) for item, paths in _files(folder) for path in paths}
+    found = {(path.stem, path.parent.name): read(path, mono=False) for path in _files(folder)}
     rates = [rate for _, rate in found.values()]
     highest = max(rates)
     for rate in sorted(set(rates) - {highest}):
@@ -165,13 +152,12 @@ def read_systems(folder: Path, log: Callable[[str], None] = print) -> tuple[dict
     sounds: dict[str, dict[str, np.ndarray]] = {}
     for (item, system), (samples, rate) in found.items():
         channels = resample(samples, rate, highest)
-        own = channels[0] if len(channels) == 1 else np.ascontiguousarray(channels.T)
-        sounds.setdefault(item, {})[system] = own
+        sounds.setdefault(item, {})[system] = channels[0] if len(channels) == 1 else np.ascontiguousarray(channels.T)
     return sounds, highest
 
 
-def _files(folder: Path) -> list[tuple[str, list[Path]]]:
-    """Every item by name, with its file in every system."""
+def _files(folder: Path) -> list[Path]:
+    """Every item's file in every system, by item and system."""
     if not folder.is_dir():
         raise ParameterError(f"{folder}: no such folder; it should hold a folder per system")
     systems = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
@@ -187,8 +173,7 @@ def _files(folder: Path) -> list[tuple[str, list[Path]]]:
                     raise ParameterError(f"{path}: {twin.name} is the same item; keep one of the two")
     if not files:
         raise ParameterError(f"{folder}: no sound files in {names}")
-    for item, of_item in sorted(files.items()):
-        for system in systems:
-            if system.name not in of_item:
-                raise ParameterError(f"{system}: item {item!r} is missing, which system {min(of_item)!r} has; add it")
-    return [(item, list(of_item.values())) for item, of_item in sorted(files.items())]
+    for item, system in ((item, system) for item in sorted(files) for system in systems):
+        if system.name not in files[item]:
+            raise ParameterError(f"{system}: item {item!r} is missing, which system {min(files[item])!r} has; add it")
+    return [path for _, of_item in sorted(files.items()) for path in of_item.values()]

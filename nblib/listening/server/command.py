@@ -1,9 +1,4 @@
-"""``python -m nblib listen``: make a listening test, serve it to people, take its votes out or in.
-
-What does the work is imported where it is needed: the help is shown at once.
-"""
-
-from __future__ import annotations
+"""``python -m nblib listen``: build, serve, export, import. Its imports stand where they are used: help comes at once."""
 
 import argparse
 from collections.abc import Callable

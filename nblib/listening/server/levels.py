@@ -1,12 +1,9 @@
 """Equal length, edges and loudness for the systems of one item, so that nothing but what they sound like differs.
 
-Loudness is the integrated loudness of ITU-R BS.1770-4, measured by pyloudnorm. The headphone check
-is that of Woods, Siegel, Traer and McDermott 2017, Attention, Perception, & Psychophysics 79, doi
+Loudness is that of ITU-R BS.1770-4. The headphone check is by Woods, Siegel, Traer and McDermott 2017, doi
 10.3758/s13414-017-1361-2: which of three tones is the quietest? One is 6 dB softer; another is in antiphase, so that
 over loudspeakers it cancels in the air and seems the quietest.
 """
-
-from __future__ import annotations
 
 import io
 import math
@@ -25,6 +22,9 @@ SHORTEST_SECONDS = 0.5  # one block of BS.1770 and two fades fit in
 PADDING_SECONDS = 0.05  # two MP3 frames at 48 kHz: what codecs add or cut
 FADE_SECONDS = 0.01
 ALIGNED_SECONDS = 0.005  # a greater shift gives a system away when listeners switch to it
+FREQUENCY_HZ, SOFTER_DB = 200.0, 6.0  # of the headphone check's tones
+TONE_SECONDS, RAMP_SECONDS, GAP_SECONDS = 1.0, 0.1, 0.5
+AMPLITUDE = 0.25  # -12 dBFS, about as loud as programme at -23 LUFS seems
 PEAK_LIMIT = math.floor(10 ** (-1 / 20) * 32768) / 32768  # the highest 16-bit step under -1 dBFS
 
 
@@ -46,22 +46,14 @@ def fade(samples: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def comparable(item: str, sounds: Mapping[str, np.ndarray], reference: str, sample_rate: int) -> dict[str, np.ndarray]:
-    """The systems of one item cut to the shortest, in line with the reference, faded at both ends.
-
-    `AudioError` for samples that are no signal (empty, not finite, silent), too short, of another number of channels or
-    length than the others, or out of line.
-    """
+    """The systems of one item cut to the shortest and faded; `AudioError` for a sound that cannot be compared."""
     names = {system: f"item {item!r}, system {system!r}" for system in sounds}
     for system, samples in sounds.items():
         if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] != 2):
-            raise AudioError(
-                f"{names[system]}: samples of shape {samples.shape}; (n,) or (n, 2) needed: down-mix first"
-            )
+            raise AudioError(f"{names[system]}: samples of shape {samples.shape} are neither (n,) nor (n, 2): down-mix")
         check_signal(samples.T, names[system], minimum_samples=round(SHORTEST_SECONDS * sample_rate))
         if samples.ndim != sounds[reference].ndim:
-            raise AudioError(
-                f"{names[system]}: mono beside stereo (system {reference!r}); give all one or two channels"
-            )
+            raise AudioError(f"{names[system]}: mono beside stereo (system {reference!r}); give all as many channels")
     shortest, *_, longest = sorted(sounds, key=lambda system: len(sounds[system]))
     length = len(sounds[shortest])
     if len(sounds[longest]) - length > round(PADDING_SECONDS * sample_rate):
@@ -74,10 +66,7 @@ def comparable(item: str, sounds: Mapping[str, np.ndarray], reference: str, samp
 
 
 def matched(item: str, sounds: Mapping[str, np.ndarray], reference: str, sample_rate: int) -> dict[str, np.ndarray]:
-    """All systems of one item at the reference's loudness, peaks within -1 dBFS.
-
-    Where the highest peak would exceed that, all are lowered by the same gain, so that they stay matched.
-    """
+    """All systems of one item at the reference's loudness, all lowered by one gain where a peak exceeds -1 dBFS."""
     levels = {system: loudness(samples, sample_rate) for system, samples in sounds.items()}
     for system, level in levels.items():
         if not np.isfinite(level):
@@ -96,17 +85,8 @@ def flac(samples: np.ndarray, sample_rate: int) -> bytes:
     return buffer.getvalue()
 
 
-FREQUENCY_HZ = 200.0
-TONE_SECONDS, RAMP_SECONDS, GAP_SECONDS = 1.0, 0.1, 0.5
-AMPLITUDE = 0.25  # -12 dBFS, about as loud as programme at -23 LUFS seems
-SOFTER_DB = 6.0
-
-
 def tone_trials(sample_rate: int, seed: int) -> list[tuple[np.ndarray, int]]:
-    """Six trials: each order of a plain, a softer and an antiphase tone once, in a sequence drawn from `seed`.
-
-    Each is samples [shape=(n, 2)], full scale 1, of three tones 500 ms apart, and which (1, 2 or 3) is the softer one.
-    """
+    """Three tones in each of their six orders: samples [shape=(n, 2)], and which of them (1, 2 or 3) is the softer."""
     time = np.arange(round(TONE_SECONDS * sample_rate)) / sample_rate
     edges = np.minimum(time, TONE_SECONDS - time) / RAMP_SECONDS
     envelope = 0.5 - 0.5 * np.cos(np.pi * np.clip(edges, 0, 1))

@@ -1,7 +1,5 @@
 """What a listening test consists of: a folder with ``test.json`` and its sounds, built, served and exported."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re
@@ -32,23 +30,17 @@ class HeadphoneTrial:
 
 @dataclass(frozen=True)
 class ListeningTest:
-    """A test of paired comparisons.
+    """A test of paired comparisons."""
 
-    ``name`` is its title; ``question`` a key of `QUESTIONS`; ``reference`` the system that can be heard beside A and B;
-    ``sounds[item][system]`` a file under ``sounds/``, named by its content's digest, so that it tells nothing of the
-    system; ``pairs`` are (item, system_a, system_b, kind); ``seed`` is of what is drawn per participant;
-    ``sample_rate`` in Hz; A and B must each have sounded for ``minimum_heard_seconds`` before a choice is taken.
-    """
-
-    name: str
-    question: str
-    reference: str
-    sounds: dict[str, dict[str, str]]
-    pairs: list[tuple[str, str, str, str]]
+    name: str  # the title
+    question: str  # a key of `QUESTIONS`
+    reference: str  # the system that can be heard beside A and B
+    sounds: dict[str, dict[str, str]]  # by item and system: files named by their digests, which tell no system
+    pairs: list[tuple[str, str, str, str]]  # item, system_a, system_b, kind
     headphone_trials: list[HeadphoneTrial]
-    seed: int
-    sample_rate: int
-    minimum_heard_seconds: float = 1.0
+    seed: int  # of what is drawn per participant
+    sample_rate: int  # Hz
+    minimum_heard_seconds: float = 1.0  # of A and B each, before a choice is taken
 
     def as_text(self) -> str:
         """The content of ``test.json``."""

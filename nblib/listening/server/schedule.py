@@ -1,7 +1,5 @@
 """What one participant is asked, trial by trial, and what may be told of it."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -17,13 +15,13 @@ COUNTED = ("test", "catch")
 
 
 class Trial(NamedTuple):
-    """One thing a participant is asked; the kind is as of votes, or `HEADPHONES` with the sound's file as item."""
+    """One thing a participant is asked, as presented; a trial of kind `HEADPHONES` has the sound's file as item."""
 
     id: str  # tells nothing of what is heard, and cannot be guessed
     position: int  # from 1
     kind: str
     item: str
-    system_a: str  # as presented
+    system_a: str
     system_b: str
 
     @property

@@ -3,8 +3,6 @@
 An answer is kept with what was presented, so that it stands for itself; what is still to come is drawn from the test.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 import threading
@@ -12,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -26,10 +24,11 @@ from nblib.listening.votes import COLUMNS
 from nblib.provenance import config_hash
 
 MAX_PARTICIPANTS = 10_000  # some 100 MB: a flood of new participants must not fill the disk
+_COLUMNS = (*COLUMNS, "question", "judge", "position", "seconds", "answered_at", "headphones")
 _LAYOUT = 2  # of the tables below
 _MAY_CHANGE = ("name", "minimum_heard_seconds")  # what leaves the votes on a test comparable
 # In WAL mode the default of synchronous could lose the last votes when power fails.
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=20000", "foreign_keys=ON")
+_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000; PRAGMA foreign_keys=ON"
 _metadata = sa.MetaData()
 tests = sa.Table("tests", _metadata, sa.Column("digest", sa.String(12), primary_key=True))
 participants = sa.Table(
@@ -55,20 +54,8 @@ _CHOICES = sa.select(answers.c.position, answers.c.choice).where(answers.c.parti
 _ANSWER = answers.insert()
 
 
-class Participant(NamedTuple):
-    """Who takes the test, as in the table: from number 1, the name as typed. The token itself is not kept."""
-
-    number: int
-    token_sha256: str
-    name: str
-    started_at: str
-
-
 class Store:
-    """The database of the listening test in `folder`.
-
-    `ParameterError` where it cannot be used or belongs to another test; the message names it and the remedy.
-    """
+    """The database of the test in `folder`; `ParameterError` where either cannot be used, or it is another test's."""
 
     def __init__(self, folder: Path, database_url: str | None = None) -> None:
         self.test = manifest.load(folder)
@@ -76,6 +63,7 @@ class Store:
         self._writing = threading.Lock()
         kept = {name: value for name, value in vars(self.test).items() if name not in _MAY_CHANGE}
         self.digest = config_hash(kept | {"layout": _LAYOUT})
+        self.cookie = f"participant_{self.digest}"  # cookies do not tell the ports of tests side by side apart
         self.trials = lru_cache(1000)(lambda person: schedule.draw(self.test, person.number, person.token_sha256))
         url = _address(folder, database_url)
         self.address = url.render_as_string()  # without the password
@@ -104,29 +92,25 @@ class Store:
             if (connection.scalar(sa.select(sa.func.count()).select_from(participants)) or 0) >= MAX_PARTICIPANTS:
                 return None
             row = {"token_sha256": _digest(token), "name": name, "started_at": _now()}
-            connection.execute(participants.insert().values(row))
+            connection.execute(participants.insert(), row)
         return token
 
-    def participant(self, token: str) -> Participant | None:
-        """Whose token this is; None where it is nobody's."""
+    def participant(self, token: str | None) -> sa.Row | None:
+        """Whose token this is, a row of `participants`; None where it is nobody's."""
         with self.engine.connect() as connection:
-            row = connection.execute(_PERSON, {"token": _digest(token)}).first()
-        return Participant(*row) if row else None
+            return connection.execute(_PERSON, {"token": _digest(token)}).first()
 
-    def choices(self, person: Participant) -> dict[int, str]:
+    def choices(self, person: sa.Row) -> dict[int, str]:
         """What was answered, by position."""
         with self.engine.connect() as connection:
-            return {position: choice for position, choice in connection.execute(_CHOICES, {"number": person.number})}
+            return dict(connection.execute(_CHOICES, {"number": person.number}).all())
 
-    def left(self, person: Participant) -> list[Trial]:
+    def left(self, person: sa.Row) -> list[Trial]:
         """What was not, the present trial first."""
         return schedule.left(self.trials(person), self.choices(person))
 
-    def answer(self, person: Participant, asked: Sequence[Trial], choice: str, seconds: float) -> None:
-        """Store one answer to each of the trials; on return it is on the disk.
-
-        The first answer to a trial counts: nothing is stored where one of them has been answered before.
-        """
+    def answer(self, person: sa.Row, asked: Sequence[Trial], choice: str, seconds: float) -> None:
+        """Store one answer to each of the trials, unless one has been answered before; on return it is on the disk."""
         shared = {"participant": person.number, "choice": choice, "seconds": seconds, "answered_at": _now()}
         rows = [{name: value for name, value in trial._asdict().items() if name != "id"} | shared for trial in asked]
         try:
@@ -143,11 +127,9 @@ def _address(folder: Path, database_url: str | None) -> sa.URL:
     try:
         url = sa.make_url(database_url)
     except ArgumentError:
-        raise ParameterError(
-            f"database_url={database_url!r} is no database address: write it as sqlite:////folder/votes.sqlite or "
-            "postgresql+psycopg://user:password@host/name"
-        ) from None
-    if url.get_backend_name() == "sqlite" and (url.database or ":memory:") == ":memory:":
+        forms = "sqlite:////folder/votes.sqlite or postgresql+psycopg://user:password@host/name"
+        raise ParameterError(f"database_url={database_url!r} is no database address: write it as {forms}") from None
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise ParameterError(f"database_url={database_url!r} keeps votes in memory only: name a file")
     return url
 
@@ -158,30 +140,24 @@ def _engine(url: sa.URL) -> sa.Engine:
 
         @sa.event.listens_for(engine, "connect")
         def _set_pragmas(connection: Any, _record: object) -> None:
-            for pragma in _PRAGMAS:
-                connection.execute(f"PRAGMA {pragma}")
+            connection.executescript(_PRAGMAS)
 
     return engine
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+def _digest(token: str | None) -> str:
+    return hashlib.sha256((token or "").encode()).hexdigest()
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-_COLUMNS = (*COLUMNS, "question", "judge", "position", "seconds", "answered_at", "headphones")
-_WRONG_IN = 6  # Woods et al. 2017: at least five of six right
-
-
 def stored_votes(folder: Path, database_url: str | None = None) -> pd.DataFrame:
-    """All answers to pairs so far, a row each, as in `nblib.listening.votes`; errors as for `create_app`.
+    """All answers to pairs so far, a row each, as in `nblib.listening.votes`.
 
-    Further columns: ``question`` (a key of `QUESTIONS`), ``judge`` ("people"), ``position`` (from 1, among the pairs as
-    they were met, training included), ``seconds`` (from when the pair was shown to the answer), ``answered_at`` (ISO
-    8601, UTC) and ``headphones`` ("passed", "failed" or "skipped").
+    Further columns: ``question``, ``judge`` ("people"), ``position`` (from 1, among the pairs as they were met),
+    ``seconds`` (from when the pair was shown), ``answered_at`` (ISO 8601, UTC), ``headphones`` ("passed", ...).
     """
     test, rows, people = _everything(folder, database_url)
     votes = rows[rows["choice"].notna() & (rows["kind"] != HEADPHONES)].reset_index(drop=True)
@@ -192,11 +168,7 @@ def stored_votes(folder: Path, database_url: str | None = None) -> pd.DataFrame:
 
 
 def stored_participants(folder: Path, database_url: str | None = None) -> pd.DataFrame:
-    """Everybody who has started, a row each; errors as for `create_app`.
-
-    Columns: ``participant`` as in `stored_votes`, ``name`` as typed, ``started_at``, ``finished_at`` (ISO 8601, UTC),
-    ``answered`` (pairs that count), ``headphones``; what is not over yet is empty.
-    """
+    """Everybody who has started, a row each; ``finished_at`` and ``headphones`` are empty before the end of either."""
     return _everything(folder, database_url)[2]
 
 
@@ -212,21 +184,19 @@ def _everything(folder: Path, database_url: str | None) -> tuple[ListeningTest, 
     return store.test, rows, pd.DataFrame(people, columns=columns).astype({"answered": int})
 
 
-def _person(test: ListeningTest, own: pd.DataFrame) -> dict[str, object]:
+def _person(test: ListeningTest, own: pd.DataFrame) -> list[object]:
     finished = own["choice"].notna().sum() == len(test.headphone_trials) + len(test.pairs)
-    return own.iloc[0][["participant", "name", "started_at"]].to_dict() | {
-        "finished_at": own["answered_at"].max() if finished else "",
-        "answered": own["kind"].isin(COUNTED).sum(),
-        "headphones": _check(test, own[own["kind"] == HEADPHONES]),
-    }
+    end = own["answered_at"].max() if finished else ""
+    check = _check(test, own[own["kind"] == HEADPHONES])
+    return [*own.iloc[0][["participant", "name", "started_at"]], end, own["kind"].isin(COUNTED).sum(), check]
 
 
 def _check(test: ListeningTest, own: pd.DataFrame) -> str:
-    """How the headphone check ended: passed is at most one wrong answer in six; without the check it was skipped."""
+    """How the headphone check ended; without one it was skipped."""
     right = {trial.sound: str(trial.quietest) for trial in test.headphone_trials}
+    wrong = (own["choice"] != own["item"].map(right)).sum()
     if not right or "skipped" in own["choice"].tolist():
         return "skipped"
     if len(own) < len(right):
         return ""
-    wrong = (own["choice"] != own["item"].map(right)).sum()
-    return "passed" if wrong <= len(right) // _WRONG_IN else "failed"
+    return "passed" if wrong <= len(right) // 6 else "failed"  # Woods et al. 2017: at least five of six right

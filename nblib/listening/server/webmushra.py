@@ -15,9 +15,6 @@ at these commits: ``service/write.php`` 13a105c7, ``PairedComparisonPage.js`` 87
 - Sounds of one channel would play on the left alone (its issue 124): they are exported with two equal channels.
 """
 
-from __future__ import annotations
-
-import csv
 import html
 import re
 from pathlib import Path
@@ -31,13 +28,13 @@ from nblib.audio import read
 from nblib.errors import ParameterError
 from nblib.listening.server.levels import flac
 from nblib.listening.server.manifest import QUESTIONS, SOUNDS, ListeningTest
-from nblib.listening.votes import refuse_rows
+from nblib.listening.votes import COLUMNS, refuse_rows
 from nblib.provenance import config_hash
 
 FILE = "nblib.yaml"
+_PATH = f"configs/{SOUNDS}/{{}}"  # as webMUSHRA finds a sound
 ANSWERS = {"correct": "a", "incorrect": "b", "undecided": "dont_know"}
-UNANSWERED = "unknown"
-COLUMNS = ("session_test_id", "trial_id", "choice_reference", "choice_non_reference", "choice_answer", "choice_time")
+_COLUMNS = ("session_test_id", "trial_id", "choice_reference", "choice_non_reference", "choice_answer", "choice_time")
 
 
 def test_id(test: ListeningTest) -> str:
@@ -46,10 +43,7 @@ def test_id(test: ListeningTest) -> str:
 
 
 def export_config(test: ListeningTest, folder_of_test: Path, out_folder: Path) -> None:
-    """Write ``nblib.yaml`` and ``sounds/``, to be copied into webMUSHRA's ``configs/``.
-
-    The test then runs at ``http://HOST/?config=nblib.yaml``; its results are in ``results/<test id>/``.
-    """
+    """Write ``nblib.yaml`` and ``sounds/``, to be copied into webMUSHRA's ``configs/``."""
     for file in sorted({file for of_item in test.sounds.values() for file in of_item.values()}):
         source = folder_of_test / SOUNDS / file
         samples, sample_rate = read(source, mono=False)
@@ -68,11 +62,14 @@ def configuration(test: ListeningTest) -> dict[str, Any]:
     shared = yaml.safe_load((Path(__file__).parent / "pages" / "webmushra.yaml").read_text(encoding="utf-8"))
     welcome = shared["welcome"]["content"].format(title=html.escape(test.name))
     first = next(iter(test.sounds.values()))[test.reference]
-    training: list[object] = [shared["welcome"] | {"content": welcome}, shared["volume"] | {"stimulus": _path(first)}]
+    training: list[object] = [
+        shared["welcome"] | {"content": welcome},
+        shared["volume"] | {"stimulus": _PATH.format(first)},
+    ]
     shuffled: list[object] = ["random"]
     for index, (item, system_a, system_b, kind) in enumerate(test.pairs):
         trial, stimulus = _trial(test, index)
-        files = {system: _path(file) for system, file in test.sounds[item].items()}
+        files = {system: _PATH.format(file) for system, file in test.sounds[item].items()}
         question = html.escape(QUESTIONS[test.question])
         page = shared["pair"] | {
             "id": trial,
@@ -84,10 +81,6 @@ def configuration(test: ListeningTest) -> dict[str, Any]:
         (training if kind == "training" else shuffled).append(page)
     pages = [*training, shuffled, shared["finish"]]
     return {"testname": test.name, "testId": test_id(test)} | shared["test"] | {"pages": pages}
-
-
-def _path(file: str) -> str:
-    return f"configs/{SOUNDS}/{file}"  # webMUSHRA's folder of configurations
 
 
 def _trial(test: ListeningTest, index: int) -> tuple[str, str]:
@@ -117,56 +110,42 @@ _Dumper.add_representer(str, _represent)
 def read_results(csv_path: Path, test: ListeningTest) -> pd.DataFrame:
     """Votes from webMUSHRA's ``results/<test id>/paired_comparison.csv``.
 
-    As `nblib.listening.votes`, A and B in the order of the test's pairs, with ``question``, ``judge`` ("people") and
-    ``seconds`` (on the page). A new participant starts where the answers to the questionnaire or the session's id
-    change, or a pair comes again. Pages without a choice are left out. `ParameterError`, with file, row (from 1) and
-    value, where the file is no such table, or a row is of another test or has an unknown cell.
+    As `nblib.listening.votes`, A and B in the order of the test's pairs. A new participant starts where the answers to
+    the questionnaire or the session's id change, or a pair comes again. Pages without a choice are left out.
+    `ParameterError`, with row (from 1) and value, for a file that is no such table or of another test.
     """
-    rows = _read_rows(csv_path)
+    try:
+        rows = pd.read_csv(csv_path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ParameterError(f"{csv_path}: not there; webMUSHRA writes it to results/<test id>/") from None
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"{csv_path}: no CSV table of webMUSHRA's ({error}); take out what is no row") from error
+    missing = [name for name in _COLUMNS if name not in rows]
+    if missing:
+        raise ParameterError(f"{csv_path}: column {missing[0]!r} is missing; is it webMUSHRA's paired_comparison.csv?")
     trials = {trial: (index, stimulus) for index in range(len(test.pairs)) for trial, stimulus in [_trial(test, index)]}
-    stimuli = rows["trial_id"].map(lambda trial: trials[trial][1] if trial in trials else None)
+    stimuli = rows["trial_id"].map(lambda trial: trials.get(trial, (0, None))[1])
     seconds = pd.to_numeric(rows["choice_time"], errors="coerce") / 1000
     for column, right, wanted in (
         ("session_test_id", rows["session_test_id"] == test_id(test), test_id(test)),
         ("trial_id", rows["trial_id"].isin(trials), "a pair's"),
         ("choice_reference", rows["choice_reference"] == "reference", "reference"),
-        ("choice_answer", rows["choice_answer"].isin([*ANSWERS, UNANSWERED]), ", ".join(ANSWERS)),
+        ("choice_answer", rows["choice_answer"].isin([*ANSWERS, "unknown"]), ", ".join(ANSWERS)),
         ("choice_time", seconds.between(0, 1e9), "milliseconds"),
         ("choice_non_reference", rows["choice_non_reference"] == stimuli, "that pair's sound"),
     ):
         refuse_rows(csv_path, rows, ~right, column, f"is not of this test, wanted is {wanted}")
     pairs = [test.pairs[trials[trial][0]] for trial in rows["trial_id"]]
     votes = pd.DataFrame(pairs, columns=["item", "system_a", "system_b", "kind"])
-    votes.insert(0, "participant", _participants(rows))
-    votes.insert(4, "choice", rows["choice_answer"].map(ANSWERS))
+    votes = votes.assign(participant=_participants(rows), choice=rows["choice_answer"].map(ANSWERS))[list(COLUMNS)]
     votes = votes.assign(question=test.question, judge="people", seconds=seconds).dropna(ignore_index=True)
     if votes.empty:
         raise ParameterError(f"{csv_path}: there are no answers in it")
     return votes
 
 
-def _read_rows(path: Path) -> pd.DataFrame:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *lines = [line for line in csv.reader(file, strict=True) if line] or [[]]
-    except FileNotFoundError:
-        raise ParameterError(f"{path}: not there; webMUSHRA writes it to results/<test id>/") from None
-    except (OSError, ValueError, csv.Error) as error:
-        raise ParameterError(f"{path}: no CSV table of webMUSHRA's ({error})") from error
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        raise ParameterError(f"{path}: column {missing[0]!r} is missing; is it webMUSHRA's paired_comparison.csv?")
-    for row, line in enumerate(lines, start=1):
-        if len(line) != len(header):
-            raise ParameterError(
-                f"{path}: row {row}: {len(line)} fields, {len(header)} are named in the first line; results sent twice "
-                "or cut short look so: take the row out"
-            )
-    return pd.DataFrame(lines, columns=header)
-
-
 def _participants(rows: pd.DataFrame) -> list[str]:
-    session = rows[[name for name in rows if name not in (*COLUMNS[1:], "choice_comment")]]
+    session = rows[[name for name in rows if name not in (*_COLUMNS[1:], "choice_comment")]]
     changes = (session != session.shift()).any(axis=1)
     number, found = 0, []
     answered: set[str] = set()

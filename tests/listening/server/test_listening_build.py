@@ -1,7 +1,5 @@
 """A listening test out of systems and items: pairs, levels, lengths, lags, catch pairs, tones, and what is refused."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from pathlib import Path
@@ -25,10 +23,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def sound(folder: Path, name: str) -> np.ndarray:
-    return soundfile.read(folder / "sounds" / name)[0]
-
-
 def test_a_test_is_complete_and_tells_nothing_by_its_file_names(tmp_path):
     test = heard.built(tmp_path, seed=4)
     assert manifest.load(tmp_path) == test
@@ -48,18 +42,14 @@ def test_pairs_are_those_of_the_papers(tmp_path):
     mm19 = build_test(tmp_path / "mm", five, RATE, name="MM'19", question="quality")
     assert Counter(kind for *_, kind in mm19.pairs) == {"test": 50, "catch": 5, "training": 1}
     assert Counter(item for item, *_, kind in mm19.pairs if kind == "catch") == dict.fromkeys(five, 1)
-    ijcnn = heard.built(tmp_path / "ijcnn", question="intelligible", compare_reference=False, baseline="fine")
+    options = {"question": "intelligible", "compare_reference": False, "baseline": "fine", "catch_pairs": 7}
+    ijcnn = heard.built(tmp_path / "ijcnn", **options)
     tests = [pair for pair in ijcnn.pairs if pair[3] == "test"]
     assert tests == [(item, system, "fine", "test") for item in ijcnn.sounds for system in ("dull", "noisy")]
     catches = [pair for pair in ijcnn.pairs if pair[3] == "catch"]
     (training,) = (pair for pair in ijcnn.pairs if pair[3] == "training")
-    assert len(catches) == 2 and {pair[1:3] for pair in [*catches, training]} == {("original", SPOILT)}
-    assert training[0] != catches[0][0]
-
-
-def test_the_number_of_catch_pairs_can_be_set_and_items_take_turns(tmp_path):
-    found = Counter(item for item, *_, kind in heard.built(tmp_path, catch_pairs=7).pairs if kind == "catch")
-    assert sorted(found.values()) == [2, 2, 3]
+    assert sorted(Counter(item for item, *_ in catches).values()) == [2, 2, 3]
+    assert {pair[1:3] for pair in [*catches, training]} == {("original", SPOILT)} and training[0] != catches[0][0]
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -68,7 +58,7 @@ def test_all_systems_of_an_item_are_equally_loud(tmp_path, channels):
     sounds["beta"]["noisy"] *= 0.01
     test = build_test(tmp_path, sounds, RATE, name="Loud", question="quality")
     for files in test.sounds.values():
-        found = {system: sound(tmp_path, name) for system, name in files.items()}
+        found = {system: soundfile.read(tmp_path / "sounds" / name)[0] for system, name in files.items()}
         assert {samples.ndim for samples in found.values()} == {channels}
         loudness = [levels.loudness(samples, RATE) for samples in found.values()]
         assert max(loudness) - min(loudness) < 0.05
@@ -98,16 +88,14 @@ def test_ends_are_faded_over_ten_milliseconds():
     assert (ones[160:-160] == 1).all() and (np.diff(ones[:160], axis=0) > 0).all()
 
 
-def test_codec_padding_is_cut(tmp_path):
+def test_codec_padding_is_cut():
     sounds = heard.items(1)
     sounds["alpha"]["dull"] = np.append(sounds["alpha"]["dull"], np.zeros(700))
-    test = build_test(tmp_path, sounds, RATE, name="Padding", question="quality")
-    assert {len(sound(tmp_path, name)) for name in test.sounds["alpha"].values()} == {RATE}
+    cut = levels.comparable("alpha", sounds["alpha"], "original", RATE)
+    assert {len(samples) for samples in cut.values()} == {RATE}
     sounds["alpha"]["dull"] = np.append(sounds["alpha"]["dull"], np.zeros(700))
-    with pytest.raises(
-        AudioError, match=r"item 'alpha': system 'dull' has 17400 samples, system '\w+' 16000: more than"
-    ):
-        build_test(tmp_path / "other", sounds, RATE, name="Padding", question="quality")
+    with pytest.raises(AudioError, match=r"'alpha': system 'dull' has 17400 samples, system '\w+' 16000: more than"):
+        levels.comparable("alpha", sounds["alpha"], "original", RATE)
 
 
 @pytest.mark.parametrize(("shift", "words"), [(1105, "later"), (-200, "earlier")])
@@ -124,32 +112,25 @@ def test_a_system_out_of_line_is_refused_with_the_lag(tmp_path, shift, words):
 @pytest.mark.parametrize("channels", [1, 2])
 def test_the_spoilt_sound_has_as_much_noise_as_sound_of_the_same_spectrum_and_nothing_high(channels):
     samples = heard.bursts(4.0, "spoil", channels=channels)
-    noise = spoil(samples, RATE, 1) - spoil(np.zeros_like(samples), RATE, 1)
     low = scipy.signal.firwin(401, 3500, fs=RATE)
     kept = scipy.signal.convolve(samples.T, low if channels == 1 else low[None], "same").T
-    noise -= kept
-    assert 10 * np.log10(np.square(kept).sum() / np.square(noise).sum()) == pytest.approx(0, abs=0.1)
-    bands = [np.abs(np.fft.rfft(part, axis=0)) ** 2 for part in (noise, kept)]
+    spoilt = spoil(samples, RATE, 1)
+    noise = spoilt - spoil(np.zeros_like(samples), RATE, 1) - kept
+    bands = [np.abs(np.fft.rfft(part, axis=0)) ** 2 for part in (noise, kept, spoilt)]
     hertz = np.fft.rfftfreq(len(samples), 1 / RATE)
     for low_hz, high_hz in ((50, 500), (500, 1500), (1500, 3000)):
         inside = (hertz > low_hz) & (hertz < high_hz)
         assert bands[0][inside].sum() / bands[1][inside].sum() == pytest.approx(1, abs=0.05)
-    spectrum = np.abs(np.fft.rfft(spoil(samples, RATE, 1), axis=0)) ** 2
-    assert spectrum[hertz > 3700].sum() < 1e-4 * spectrum.sum()
+    assert bands[2][hertz > 3700].sum() < 1e-4 * bands[2].sum()
     assert np.corrcoef(noise.ravel(), kept.ravel())[0, 1] == pytest.approx(0, abs=0.1)
 
 
 def test_the_tones_of_the_headphone_check():
-    trials = tone_trials(RATE, 5)
-    assert Counter(quietest for _, quietest in trials) == {1: 2, 2: 2, 3: 2}
     orders = set()
-    for samples, quietest in trials:
-        assert samples.shape == (4 * RATE, 2)
+    for samples, quietest in tone_trials(RATE, 5):
         tones = [samples[k * RATE * 3 // 2 : k * RATE * 3 // 2 + RATE] for k in range(3)]
-        assert not samples[RATE : RATE * 3 // 2].any() and not samples[RATE * 5 // 2 : 3 * RATE].any()
-        for tone in tones:
-            assert np.abs(np.fft.rfft(tone[:, 0])).argmax() == 200
-            assert np.abs(tone[0]).max() == 0 and np.abs(tone[: RATE // 20]).max() < 0.55 * np.abs(tone).max()
+        assert samples.shape == (4 * RATE, 2) and not samples[RATE : RATE * 3 // 2].any()
+        assert {np.abs(np.fft.rfft(tone[:, 0])).argmax() for tone in tones} == {200}
         alone = np.array([np.square(tone).sum() for tone in tones])
         in_the_air = np.array([np.square(tone.sum(1)).sum() for tone in tones])
         assert alone.argmin() + 1 == quietest
@@ -159,19 +140,11 @@ def test_the_tones_of_the_headphone_check():
     assert len(orders) == 6  # every order once
 
 
-def test_everything_follows_from_the_seed(tmp_path):
-    heard.built(tmp_path / "one", seed=1)
-    heard.built(tmp_path / "same", seed=1)
-    heard.built(tmp_path / "other", seed=2)
-    assert contents(tmp_path / "one") == contents(tmp_path / "same")
-    assert contents(tmp_path / "one") != contents(tmp_path / "other")
-
-
 def test_the_same_test_again_changes_nothing_but_what_was_lost(tmp_path):
     heard.built(tmp_path)
     (tmp_path / manifest.VOTES).write_bytes(b"votes")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    heard.built(tmp_path)
+    heard.built(tmp_path)  # everything follows from the seed
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
     whole = contents(tmp_path)
     first, second, *_ = sorted((tmp_path / "sounds").iterdir())
@@ -188,15 +161,10 @@ def test_another_test_or_its_votes_are_never_overwritten(tmp_path):
         heard.built(tmp_path, seed=9)
     assert contents(tmp_path) == before
     (tmp_path / manifest.VOTES).write_bytes(b"votes")
-    with pytest.raises(ParameterError, match="votes of another test|has votes"):
-        heard.built(tmp_path, seed=9)
-    (tmp_path / "test.json").unlink()
-    with pytest.raises(ParameterError, match="which must not be lost"):
-        heard.built(tmp_path)
-    (tmp_path / manifest.VOTES).unlink()
-    (tmp_path / "test.json").write_text("{")
-    with pytest.raises(ParameterError, match="another test"):
-        heard.built(tmp_path)
+    for text in ("{", None):
+        (tmp_path / "test.json").write_text(text) if text else (tmp_path / "test.json").unlink()
+        with pytest.raises(ParameterError, match="has votes .* of another test, which must not be lost"):
+            heard.built(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -204,9 +172,7 @@ def test_another_test_or_its_votes_are_never_overwritten(tmp_path):
     [
         (np.where(np.arange(RATE) == 77, np.nan, heard.bursts(1.0, 0)), "sample 77 is not finite"),
         (np.zeros(RATE), "silent"),
-        (np.zeros(0), "empty"),
-        (heard.bursts(0.4, 0), "6400 samples are too short, 8000 are needed"),
-        (np.ones(RATE, np.int16), "samples of type int16"),
+        (heard.bursts(0.4, 0), "6400 samples are too short, 8000"),
         (2e-4 * heard.bursts(1.0, 0), "under -70 LUFS throughout"),
         (heard.bursts(1.0, 0, channels=2), "mono beside stereo|stereo"),
         (np.ones((RATE, 3)), r"samples of shape \(16000, 3\)"),
@@ -220,42 +186,28 @@ def test_a_sound_that_cannot_be_used_is_named(tmp_path, samples, words):
     assert contents(tmp_path) == {}
 
 
+def renamed(system: str) -> dict[str, dict[str, np.ndarray]]:
+    return {item: of | {system: of["dull"]} for item, of in heard.items(1).items()}
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"question": "qualty"}, "question='qualty' is not known.*did you mean 'quality'"),
-        ({"baseline": "original", "compare_reference": False}, "baseline='original' is not known"),
         ({"catch_pairs": -1}, "catch_pairs=-1: a whole number from 0"),
-        ({"seed": np.float64(1)}, "seed="),
         ({"name": " "}, "name ' '"),
+        ({"sounds": heard.items(1) | {"b": {"original": heard.bursts(1.0, 0)}}}, "item 'b': system 'fine' is missing"),
+        ({"sounds": renamed("../evil")}, r"system '\.\./evil': a name without path separators"),
+        ({"sounds": renamed("two\nlines")}, r"system 'two\\nlines': a name of printable characters"),
+        ({"sounds": renamed(SPOILT)}, "is taken by the catch pairs"),
+        ({"sounds": {}}, "there is no item"),
+        ({"sounds": {"alpha": {"original": heard.bursts(1.0, 0)}}}, "at least 2 different names"),
     ],
 )
-def test_a_wrong_option_is_named(tmp_path, options, words):
+def test_wrong_options_systems_and_items_are_named(tmp_path, options, words):
+    arguments = {"sounds": heard.items(1), "name": "Bad", "question": "quality"} | options
     with pytest.raises(ParameterError, match=words):
-        heard.built(tmp_path, **options)
-    assert contents(tmp_path) == {}
-
-
-def renamed(system: str) -> dict[str, dict[str, np.ndarray]]:
-    return {item: of | {system: of["dull"]} for item, of in heard.items(2).items()}
-
-
-@pytest.mark.parametrize(
-    ("sounds", "words"),
-    [
-        (heard.items(1) | {"beta": {"original": heard.bursts(1.0, 0)}}, "item 'beta': system 'fine' is missing"),
-        (renamed("../evil"), r"system '\.\./evil': a name without path separators"),
-        (renamed(""), "system ''"),
-        (renamed("two\nlines"), r"system 'two\\nlines': a name of printable characters"),
-        (renamed(SPOILT), "is taken by the catch pairs"),
-        ({"..": heard.systems(1.0, 0)}, r"item '\.\.'"),
-        ({}, "there is no item"),
-        ({"alpha": {"original": heard.bursts(1.0, 0)}}, "at least 2 different names"),
-    ],
-)
-def test_wrong_systems_and_items_are_named(tmp_path, sounds, words):
-    with pytest.raises(ParameterError, match=words):
-        build_test(tmp_path, sounds, RATE, name="Bad", question="quality")
+        build_test(tmp_path, arguments.pop("sounds"), RATE, **arguments)
     assert contents(tmp_path) == {}
 
 
@@ -265,50 +217,35 @@ def write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
     return path
 
 
-def test_systems_are_read_from_folders(tmp_path):
+def test_systems_are_read_from_folders_at_their_highest_rate(tmp_path):
     stereo = random_generator("stereo").uniform(-0.5, 0.5, (RATE, 2)).astype(np.float32)
-    for system in ("b", "a"):
+    for system, rate in (("b", RATE), ("a", RATE // 2)):
         write(tmp_path / system / "two.wav", stereo)
-        write(tmp_path / system / "one.flac", stereo[:, 0])
+        write(tmp_path / system / "one.flac", stereo[:, 0], rate)
         (tmp_path / system / "notes.txt").write_text("no sound")
     (tmp_path / ".hidden").mkdir()
     said: list[str] = []
     sounds, rate = read_systems(tmp_path, said.append)
-    assert (rate, said) == (RATE, [])
+    assert (rate, said) == (RATE, [f"{tmp_path}: 1 of 4 files at 8000 Hz are resampled to 16000 Hz"])
     assert [(item, list(of)) for item, of in sounds.items()] == [("one", ["a", "b"]), ("two", ["a", "b"])]
-    assert sounds["one"]["b"].shape == (RATE,)
+    assert sounds["one"]["a"].shape == (2 * RATE,) and sounds["one"]["b"].shape == (RATE,)
     np.testing.assert_array_equal(sounds["two"]["a"], stereo)
 
 
-def test_lower_sample_rates_are_raised_and_it_is_said(tmp_path):
-    write(tmp_path / "a" / "one.wav", heard.bursts(1.0, 0), 16_000)
-    write(tmp_path / "b" / "one.wav", heard.bursts(1.0, 0), 8000)
-    said: list[str] = []
-    sounds, rate = read_systems(tmp_path, said.append)
-    assert (rate, len(sounds["one"]["a"]), len(sounds["one"]["b"])) == (16_000, 16_000, 32_000)
-    assert said == [f"{tmp_path}: 1 of 2 files at 8000 Hz are resampled to 16000 Hz"]
-
-
 def test_what_is_missing_extra_or_twice_in_a_folder_is_named(tmp_path):
+    sound = heard.bursts(1.0, 0)
+    for file, words in (
+        ("a/notes.txt", "at least two systems.*found: a"),
+        ("b/notes.txt", "no sound files in a, b"),
+        ("a/one.wav", "b: item 'one' is missing, which system 'a' has"),
+        ("b/more.wav", "a: item 'more' is missing, which system 'b' has"),
+        ("b/more.flac", "more.wav: more.flac is the same item"),
+    ):
+        write(tmp_path / file, sound) if "notes" not in file else (tmp_path / file).parent.mkdir()
+        with pytest.raises(ParameterError, match=words):
+            read_systems(tmp_path)
     with pytest.raises(ParameterError, match="no such folder"):
         read_systems(tmp_path / "nowhere")
-    write(tmp_path / "a" / "one.wav", heard.bursts(1.0, 0))
-    with pytest.raises(ParameterError, match="at least two systems.*found: a"):
-        read_systems(tmp_path)
-    (tmp_path / "b").mkdir()
-    with pytest.raises(ParameterError, match="b: item 'one' is missing, which system 'a' has"):
-        read_systems(tmp_path)
-    write(tmp_path / "b" / "one.wav", heard.bursts(1.0, 0))
-    extra = write(tmp_path / "b" / "more.wav", heard.bursts(1.0, 0))
-    with pytest.raises(ParameterError, match="a: item 'more' is missing, which system 'b' has"):
-        read_systems(tmp_path)
-    extra.rename(tmp_path / "b" / "one.flac")
-    with pytest.raises(ParameterError, match="one.wav: one.flac is the same item"):
-        read_systems(tmp_path)
-    (tmp_path / "b" / "one.flac").unlink()
-    write(tmp_path / "b" / "one.wav", np.zeros((100, 3)))
-    with pytest.raises(AudioError, match="one.wav: 3 channels"):
-        read_systems(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -316,8 +253,7 @@ def test_what_is_missing_extra_or_twice_in_a_folder_is_named(tmp_path):
     [
         ('"version": 1', '"version": 2', "no listening test of version 1"),
         ('"question": "quality"', '"question": "taste"', "question='taste' is not known"),
-        ('"catch"', '"cought"', "kind='cought' is not known: .*did you mean 'catch'"),
-        ('"seed": 0', '"sead": 0', "TypeError .*build the test again"),
+        ('"catch"', '"cought"', "kind='cought' is not known: choose one of test, catch"),
         ('.flac"', '.wav"', "sound '.*wav' of test.json is not there"),
         ("{", "", "build the test again"),
     ],

@@ -1,0 +1,249 @@
+"""The capacity and the configuration study, made once at the least size (see conftest.py), looked at and worked out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from helpers import ijcnn
+
+from nblib import audio, study, tables
+from nblib.corpora import Item, Mixture
+from nblib.data import mixtures
+from nblib.entries import SPEECH, TASKS, VOCALS
+from nblib.errors import ParameterError
+from nblib.evaluation import bss_eval, estoi, peaq_basic, si_sdr_db
+from nblib.experiments import CAPACITY, CONFIGURATION, costs, separation, teachers
+from nblib.losses import CodecLoss
+from nblib.networks import CONFIGURATIONS
+from nblib.settings import Settings
+from nblib.study import Trained
+from nblib.training import NetworkSpec, load
+
+
+@pytest.fixture
+def rows(tiny_ijcnn: Settings) -> pd.DataFrame:
+    return study.read(tiny_ijcnn, "capacity.csv")
+
+
+@pytest.fixture
+def configurations(tiny_ijcnn: Settings) -> pd.DataFrame:
+    return study.read(tiny_ijcnn, "configurations.csv")
+
+
+def test_every_network_has_a_row_per_item_with_its_tasks_measures_alone(tiny_ijcnn, rows):
+    for task, capacities in tiny_ijcnn.trained_capacities.items():
+        items = [item.name for item in mixtures(tiny_ijcnn, task).items("test")]
+        networks = rows[rows["seed"].notna() & (rows["task"] == task)]
+        expected = {
+            (name, contender, seed, item)
+            for name in capacities
+            for contender in ("l1", "codec", "sound")
+            for seed in tiny_ijcnn.seeds()
+            for item in items
+        }
+        found = list(networks[["capacity", "contender", "seed", "item"]].itertuples(index=False, name=None))
+        assert set(found) == expected and len(found) == len(expected)
+        for name, spec in capacities.items():
+            counted = set(networks.loc[networks["capacity"] == name, "parameters"])
+            assert counted == {tables.parameter_count(spec)}
+        other = [each for each in CAPACITY.measures[1:] if each not in separation.MEASURES[task]]
+        assert networks[other].isna().all(axis=None)
+        assert networks[separation.JUDGES[task][0]].notna().any()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_input_and_the_oracle_mask_stand_beside_and_no_network_comes_under_the_oracles_l1(tiny_ijcnn, rows, task):
+    own = rows[rows["task"] == task]
+    bounds = own[own["contender"].isin(separation.BOUNDS)]
+    assert bounds[["capacity", "parameters", "seed", "run"]].isna().all(axis=None)
+    bounds = bounds.set_index(["contender", "item"])
+    oracle = bounds.loc["oracle_mask"]
+    others = own[own["contender"] != "oracle_mask"]
+    assert (others["l1"].to_numpy() > oracle["l1"][others["item"]].to_numpy()).all()
+    for item in mixtures(tiny_ijcnn, task).items("test"):
+        mixture = mixtures(tiny_ijcnn, task).load(item)
+        inputs, target = (scaled(samples, tiny_ijcnn) for samples in (mixture.mixture, mixture.target))
+        missing = over_sound((target - inputs).clamp(min=0), len(mixture.target))
+        assert oracle["l1"][item.name] == pytest.approx(missing, rel=1e-3)
+        unprocessed = bounds.loc[("unprocessed", item.name)]
+        assert unprocessed["si_sdr_db"] == pytest.approx(si_sdr_db(mixture.target, mixture.mixture), abs=0.02)
+        if task == SPEECH:
+            assert unprocessed["si_sdr_db"] == pytest.approx(0, abs=1), "mixed at 0 dB"
+            assert unprocessed["estoi"] == pytest.approx(estoi(mixture.target, mixture.mixture, 22_050), abs=1e-3)
+        else:
+            assert unprocessed["sir_db"] == pytest.approx(item.info["snr_db"], abs=1.5)
+
+
+@pytest.mark.parametrize(("task", "contender"), [(SPEECH, "codec"), (VOCALS, "sound")])
+def test_a_networks_row_is_its_run_on_its_item_worked_out_anew(tiny_ijcnn, rows, task, contender):
+    own = rows[(rows["contender"] == contender) & (rows["capacity"] == "P2") & (rows["task"] == task)]
+    row, corpus = own.iloc[1], mixtures(tiny_ijcnn, task)
+    run = load(row["run"])
+    assert (run.record["config"]["seed"], run.status) == (row["seed"], row["status"])
+    mixture = corpus.load(next(item for item in corpus.items("test") if item.name == row["item"]))
+    sound = separation.separate(tiny_ijcnn, run.network(), mixture.mixture)
+    assert sound.shape == mixture.target.shape
+    assert si_sdr_db(mixture.target, sound) == pytest.approx(row["si_sdr_db"], abs=1e-2)
+    if task == SPEECH:
+        assert estoi(mixture.target, sound, 22_050) == pytest.approx(row["estoi"], abs=1e-3)
+    else:
+        parts = np.stack([mixture.target, mixture.noise])
+        assert bss_eval(parts, np.stack([sound, sound]))[1][0] == pytest.approx(row["sir_db"], abs=1e-2)
+        assert peaq_basic(mixture.target, sound, 22_050)["two_f"] == pytest.approx(row["two_f"], abs=1e-2)
+    inputs, target = (scaled(samples, tiny_ijcnn) for samples in (mixture.mixture, mixture.target))
+    difference = (run.network()(inputs).detach() - target).abs()
+    assert over_sound(difference, len(mixture.target)) == pytest.approx(row["l1"], rel=1e-3)
+
+
+def scaled(samples: np.ndarray, setup: Settings) -> torch.Tensor:
+    return audio.scale(audio.analyse(samples, setup.geometry).abs()).unsqueeze(1)
+
+
+def over_sound(values: torch.Tensor, length: int) -> float:
+    """Mean over the frames that hold samples, not over the zeros that fill up the last patch."""
+    return float(np.concatenate(list(values.squeeze(1).numpy()), axis=-1)[:, : length // 512 + 1].mean())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_excerpts_of_the_smallest_networks_are_kept(tiny_ijcnn, task):
+    mixture = mixtures(tiny_ijcnn, task).load(separation.audible_items(tiny_ijcnn, task)[0])
+    part = separation.excerpt(tiny_ijcnn, mixture)
+    for name in ("unprocessed", "target", "p1_l1", "p1_codec", "p1_sound"):
+        assert study.read_sound(tiny_ijcnn, f"{task}_{name}").shape == mixture.target[part].shape
+    np.testing.assert_allclose(study.read_sound(tiny_ijcnn, f"{task}_target"), mixture.target[part], atol=1e-4)
+
+
+def test_the_excerpt_is_where_the_target_is_loudest():
+    target = np.zeros(8 * 22_050, np.float32)
+    target[60_000:70_000], target[100_000:110_000] = 0.1, 0.2
+    part = separation.excerpt(ijcnn.LEAST, Mixture(target, target, target))
+    assert part.stop - part.start == 5 * 22_050 and part.start <= 60_000 and part.stop >= 110_000
+
+
+def test_one_run_is_the_first_seeds_and_names_what_it_does_not_know(tiny_ijcnn, rows):
+    run = separation.one_run(tiny_ijcnn, VOCALS, "P1", "sound")
+    own = rows[(rows["task"] == VOCALS) & (rows["capacity"] == "P1") & (rows["contender"] == "sound")]
+    assert {run.hash} == set(own.loc[own["seed"] == 0, "run"])
+    for wrong in (("speach", "P1", "codec"), (SPEECH, "P9", "codec"), (SPEECH, "P1", "l2")):
+        with pytest.raises(ParameterError, match="is not known: choose one of"):
+            separation.one_run(tiny_ijcnn, *wrong)
+
+
+def test_runs_that_came_to_nothing_are_named_once(rows):
+    status = rows["status"].where(~((rows["contender"] == "codec") & (rows["seed"] == 1)), "collapsed")
+    named = separation.unusable(rows.assign(status=status))
+    assert len(named) == 4 and named[0] == "speech P1 codec seed 1: collapsed"
+    assert separation.unusable(rows) == []
+
+
+def test_listening_items_are_drawn_by_the_seed_in_their_order():
+    rows = pd.DataFrame({"task": SPEECH, "contender": "unprocessed", "item": [f"{n:02}" for n in range(20)]})
+    rows = rows.assign(estoi=np.where(rows["item"] == "07", np.nan, 0.5))
+    setup = dataclasses.replace(ijcnn.LEAST, listening_items=19)
+    assert separation.listening_items(setup, rows, SPEECH) == [item for item in rows["item"] if item != "07"]
+    chosen = {
+        seed: separation.listening_items(dataclasses.replace(ijcnn.LEAST, seed=seed), rows, SPEECH) for seed in (0, 1)
+    }
+    assert len(set(chosen[0])) == 5 and chosen[0] == sorted(chosen[0]) != chosen[1]
+
+
+class Instrumental:
+    """A corpus of songs whose first test song has no vocals."""
+
+    def __init__(self, songs: Any) -> None:
+        self.songs = songs
+
+    def items(self, split: str | None = None) -> list[Item]:
+        first, *rest = self.songs.items(split)
+        return [dataclasses.replace(first, info={**first.info, "vocals": "silent"}), *rest]
+
+    def load(self, item: Item) -> Mixture:
+        mixture = self.songs.load(item)
+        if item.info.get("vocals") != "silent":
+            return mixture
+        return Mixture(np.zeros_like(mixture.target), mixture.noise, mixture.noise)
+
+
+def test_a_song_without_vocals_has_an_l1_and_nothing_else(monkeypatch, tiny_ijcnn, rows):
+    corpus = Instrumental(mixtures(tiny_ijcnn, VOCALS))
+    monkeypatch.setattr(separation, "mixtures", lambda setup, task: corpus)
+    run = load(rows.loc[rows["task"] == VOCALS, "run"].dropna().iloc[0])
+    trained = [Trained({"task": VOCALS, "capacity": "P1", "contender": "codec", "seed": 0}, run)]
+    silent, other = corpus.items("test")
+    for item in (silent, other):
+        scored = pd.DataFrame(CAPACITY.score(tiny_ijcnn, trained, (VOCALS, item)))
+        assert scored["l1"].notna().all()
+        assert ("sir_db" in scored) == (item is other)
+    assert separation.audible_items(tiny_ijcnn, VOCALS) == [other]
+
+
+@pytest.mark.parametrize(("task", "measure"), [(SPEECH, "estoi"), (VOCALS, "sir_db"), (VOCALS, "two_f")])
+def test_the_judges_measures_rise_with_snr_in_the_reference(tiny_ijcnn, task, measure):
+    table = separation.reference(tiny_ijcnn).query("task == @task")
+    assert table["snr_db"].unique().tolist() == [-3.0, 0.0, 3.0]
+    assert table.groupby("snr_db")[measure].mean().is_monotonic_increasing
+
+
+# Configurations
+
+
+def test_each_configuration_has_its_networks_and_l1_stands_beside_once(tiny_ijcnn, configurations):
+    networks = configurations[configurations["seed"].notna()]
+    assert set(networks["parameters"]) == {tables.parameter_count(tiny_ijcnn.configuration_network)}
+    baseline = networks[networks["contender"] == "l1"]
+    assert baseline["run"].nunique() == tiny_ijcnn.replicates and baseline["configuration"].isna().all()
+    for name in CONFIGURATIONS:
+        runs = networks.loc[networks["configuration"] == name, "run"].unique()
+        assert [load(run).record["config"]["loss"]["layers"] for run in runs] == [name] * tiny_ijcnn.replicates
+    assert set(CONFIGURATION.measures) <= set(configurations)
+    assert networks["loss_share"].between(0, 1).all() and (networks["training_seconds"] > 0).all()
+
+
+def test_configuration_f_is_stored_and_is_the_loss_that_trained(tiny_ijcnn):
+    stored = CodecLoss.load(tiny_ijcnn.results / separation.LOSS_FILE)
+    whole = CodecLoss(teachers.run(tiny_ijcnn, "ijcnn20").network(), "F")
+    assert stored.layers == whole.layers
+    estimate, target = torch.rand(2, 1, 1, 64, 16)
+    assert float(stored.eval()(estimate, target)) == pytest.approx(float(whole.eval()(estimate, target)), rel=1e-5)
+
+
+def test_the_table_of_costs_counts_what_each_loss_holds(tiny_ijcnn):
+    table = separation.costs_table(tiny_ijcnn)
+    assert list(table.index) == ["l1", *CONFIGURATIONS]
+    assert (table["batch"] == tiny_ijcnn.cost_batch).all() and (table["step_seconds"] > 0).all()
+    network: Any = tiny_ijcnn.cost_network.build()
+    for name in CONFIGURATIONS:
+        counted = sum(weight.numel() for weight in CodecLoss(network, name).parameters())
+        assert table.at[name, "layers_parameters"] == counted
+    total = (table["weights_mib"] + table["activations_mib"]).to_numpy()
+    assert table["peak_mib"].to_numpy() == pytest.approx(total, rel=1e-4)
+    assert table.at["F", "f_over_peak_mib"] == 1.0 and table.at["l1", "layers_parameters"] == 0
+    assert (table["paper_batch"] == 16).all() and (table["paper_batch_peak_mib"] > 2 * table["peak_mib"]).all()
+
+
+def test_peak_memory_is_what_is_held_at_once():
+    held = []
+
+    def step() -> None:
+        held.append(torch.zeros(2**18))
+        torch.zeros(2**19)  # freed at once
+        held.append(torch.zeros(2**18))
+
+    assert costs._peak_bytes(step, torch.device("cpu")) == pytest.approx(4 * (2**18 + 2**19), rel=0.01)
+
+
+def test_at_the_papers_size_f_holds_at_most_0_6_of_a_and_b():
+    """The claim in memory, which does not hang on the machine; notebook 09 shows time."""
+    network: Any = NetworkSpec(6, 28).build()
+    pair = torch.rand(2, 1, 1, 512, 128)
+    held = {}
+    for name in "ABF":
+        loss = CodecLoss(network, name)
+        weights = sum(value.nbytes for value in loss.state_dict().values())
+        held[name] = weights + costs._peak_bytes(lambda loss=loss: costs._loss_step(loss, *pair), torch.device("cpu"))  # type: ignore[misc]
+    assert held["F"] <= 0.6 * held["A"] and held["F"] <= 0.6 * held["B"]
