@@ -22,13 +22,13 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from nblib.networks.unet import glorot
 from nblib.patches import sample_patches
 
 from nblib.audio import Geometry
 from nblib.corpora import music
 from nblib.evaluation import frame_snr
 from nblib.networks import AutoEncoder
+from nblib.networks.unet import glorot
 from nblib.provenance import seed_everything
 
 LEARNING_RATE = 5e-4

@@ -22,7 +22,6 @@ SAMPLE_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88
 _BLOCK = 65_536
 # What libsndfile reads; libav reads all else. (libsndfile leaves the MP3 coder's delay of 1105 samples in.)
 _SOUNDFILE_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff")
-_CONTAINERS = {".wav": "WAV", ".flac": "FLAC"}
 
 
 def _check_format(path: Path, channels: int, sample_rate: int) -> None:
@@ -145,8 +144,8 @@ def write(path: str | Path, samples: np.ndarray, sample_rate: int) -> None:
     peak over 1, as for what is no signal. `ParameterError` for another suffix, `StorageError` where the disk is full.
     """
     path, samples = Path(path), np.asarray(samples)
-    container = _CONTAINERS.get(path.suffix.lower())
-    if container is None:
+    container = path.suffix[1:].upper()
+    if container not in ("WAV", "FLAC"):
         raise ParameterError(f"path={str(path)!r}: the suffix must be .wav or .flac")
     check_signal(samples, path, allow_silence=True)
     if samples.ndim != 1:

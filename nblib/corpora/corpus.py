@@ -1,12 +1,12 @@
 """One corpus type for music, noisy speech and songs, over those of a layout's rows that are in use."""
 
 import importlib.metadata
+import itertools
 import re
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def open_corpus(
         raise ParameterError(f"seconds={seconds!r}: at least 1 s is needed, or None for all")
     if not Path(root).is_dir():
         raise CorpusError(f"{root}: no such folder; give the one that holds the recordings (--data-root)")
-    problems: list[str] = []
+    problems = []
     for looks_for, find in LAYOUTS[kind].items():
         try:
             rows = find(Path(root))
@@ -118,9 +118,9 @@ def open_corpus(
         except CorpusError as error:
             problems.append(str(error))
             continue
-        if corpus and problems:
-            warnings.warn(f"{problems[-1]}\ntaking {looks_for} instead", stacklevel=2)
         if corpus:
+            if problems:
+                warnings.warn(f"{problems[-1]}\ntaking {looks_for} instead", stacklevel=2)
             return corpus
     looked_for = f"{root}: no {kind} that can be used; looked for {'; '.join(LAYOUTS[kind])}"
     raise CorpusError("\n".join([looked_for, *problems]))
@@ -184,10 +184,9 @@ def cut(row: Row) -> list[Row]:
         return [replace(row, problem=f"cannot be read as sound ({error})")]
     if seconds < 1:
         return [replace(row, problem=f"too short: {seconds:.2f} s, 1 s is needed")]
-    parts = int(np.ceil(seconds / LONGEST))
-    files = [f"{row.file} part {part}" if parts > 1 else row.file for part in range(parts)]
-    length = seconds / parts
-    return [replace(row, file=file, start=part * length, seconds=length) for part, file in enumerate(files)]
+    count = int(np.ceil(seconds / LONGEST))
+    parts = [replace(row, start=part * (seconds / count), seconds=seconds / count) for part in range(count)]
+    return [replace(part, file=f"{row.file} part {place}") for place, part in enumerate(parts)] if count > 1 else parts
 
 
 def dealt_anew(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:
@@ -196,8 +195,8 @@ def dealt_anew(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:
     if all(is_sung.values()) or not any(row.movable for row in rows):
         return list(rows)
     warnings.warn(f"too few songs with vocals to keep the list's split ({is_sung}): dealt out anew", stacklevel=5)
-    splits_of = {True: "train", False: None}
-    return [replace(row, split=splits_of[row.info["vocals"] == "silent"]) if row.movable else row for row in rows]
+    anew = [replace(row, split="train" if row.info["vocals"] == "silent" else None) for row in rows]
+    return [new if row.movable else row for row, new in zip(rows, anew, strict=True)]
 
 
 def deal(rows: Sequence[Row], survey: Survey) -> dict[str, list[Row]]:
@@ -205,10 +204,9 @@ def deal(rows: Sequence[Row], survey: Survey) -> dict[str, list[Row]]:
     given: dict[str, str] = {}
     for row in rows:
         if row.split and given.setdefault(row.group, row.split) != row.split:
-            raise CorpusError(
-                f"{row.file} is for {row.split} and shares its group {row.group!r} with a recording for "
-                f"{given[row.group]}; give both one split in items.csv, or each a group of its own"
-            )
+            text = f"{row.file} is for {row.split} and shares its group {row.group!r} with a recording for"
+            remedy = "give both one split in items.csv, or each a group of its own"
+            raise CorpusError(f"{text} {given[row.group]}; {remedy}")
     rest = [row.group for row in rows if row.group not in given]
     if rest or not given:
         what, fractions = DEALT[survey.kind]
@@ -220,7 +218,7 @@ def in_order(rows: Sequence[Row], seed: int, what: str) -> list[Row]:
     """`rows` in an order drawn from the seed, groups in turn."""
     drawn = [rows[int(place)] for place in random_generator(seed, "order", what).permutation(len(rows))]
     drawn.sort(key=lambda row: (row.info.get("vocals") == "silent", row.start if row.noise else 0.0))
-    turns: dict[str, count[int]] = defaultdict(count)
+    turns: dict[str, Iterator[int]] = defaultdict(itertools.count)
     return sorted(drawn, key=lambda row: next(turns[row.group]))
 
 
@@ -236,7 +234,7 @@ def with_noise(rows: list[Row], split: str, survey: Survey) -> list[Row]:
     if not heard:
         raise CorpusError(f"{pool}: no usable recording for {split}")
     mixed = []
-    for row, noise in zip(rows, cycle(heard), strict=False):
+    for row, noise in zip(rows, itertools.cycle(heard), strict=False):
         info, digest = {**row.info, "noise_source": noise.group, "noise": noise.file}, row.digest + noise.digest
         mixed.append(replace(row, noise=noise.sound, digest=digest, snr_db=survey.snr_db, info=info))
     return mixed

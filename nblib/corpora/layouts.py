@@ -144,7 +144,7 @@ def music_folder(root: Path) -> list[Row] | None:
 def piece_name(file: str) -> str:
     """The piece that a recording belongs to: its folder, and its name less a track number and a take's mark.
 
-    ``album/03 - Song.flac`` is ``album/song``; ``beat_a`` and ``beat_b`` are takes of ``beat``; a number is no name.
+    ``album/03 - Song.flac`` is ``album/song``; ``beat_a`` and ``beat_b`` are takes of ``beat``.
     """
     folder, _, name = file.rpartition("/")
     stem = re.sub(r"^\d+([ ._-]+\d+)*([ ._-]+|$)", "", name.rsplit(".", 1)[0].casefold())
@@ -159,28 +159,23 @@ def voicebank_demand(root: Path) -> list[Row] | None:
     if not folder.is_dir():
         return None
     sets = [each for each in ("trainset_56spk", "trainset_28spk") if (folder / f"clean_{each}_wav").is_dir()][:1]
-    if _has_splits(folder) and (folder / "clean_testset_wav").is_dir():
+    if any("split" in line for line in read_table(folder).values()) and (folder / "clean_testset_wav").is_dir():
         sets.append("testset")
     if not sets:
         raise CorpusError(f"{folder} has no training set (clean_trainset_56spk_wav): unpack doi 10.7488/ds/2117")
     return [row for each in sets for row in _pairs(folder, each)]
 
 
-def _has_splits(folder: Path) -> bool:
-    return any("split" in line for line in read_table(folder).values())
-
-
 def _pairs(folder: Path, which: str) -> list[Row]:
     sides = [folder / f"{kind}_{which}_wav" for kind in ("clean", "noisy")]
     clean, noisy = ({path.stem: path for path in sound_files(side)} for side in sides)
-    log = _log(folder, which)
-    rows = []
+    log, rows = _log(folder, which), []
     for name in sorted(clean.keys() | noisy.keys()):
         noise, snr_db = log.get(name, ("unknown", None))
         speaker, sound, mixture = name.split("_")[0], clean.get(name, folder), noisy.get(name)
         info = {"speaker": speaker, "noise_kind": noise} | ({"snr_from": "log"} if name in log else {})
-        absent = [side.name for side, there in zip(sides, (clean, noisy), strict=True) if name not in there]
-        problem = f"no {name} in {absent[0]}" if absent else ""
+        absent = sides[0] if name not in clean else sides[1] if name not in noisy else None
+        problem = f"no {name} in {absent.name}" if absent else ""
         rows.append(Row(folder, name, speaker, sound, mixture, snr_db=snr_db, info=info, problem=problem))
     return rows
 
@@ -216,10 +211,9 @@ def speech_and_noise(root: Path) -> list[Row] | None:
 def split_list() -> Mapping[str, Mapping[str, str]]:
     """MUSDB18's 150 tracks by their names' letters and digits: ``track``, MUSDB18's own ``set``, our ``split``.
 
-    IJCNN'20 Section IV has 100, 25 and 25 tracks and does not publish which. Here MUSDB18's training tracks are train;
-    its 50 test tracks, by name without regard to case, go alternately to validation and test. Some artists are in both
-    of MUSDB18's own sets (Hollow Ground, Skelpolu, The Long Wait, Triviul), five in validation and test (BKS, PR,
-    Secretariat, Speak Softly, The Easton Ellises). Names are as in sigsep/website, tracklist.csv.
+    IJCNN'20 Section IV does not publish which are its 100, 25 and 25. Here MUSDB18's training tracks are train; its
+    test tracks, by name without regard to case, go alternately to validation and test. Its own sets share four artists
+    (such as Triviul), validation and test five (such as BKS). Names are as in sigsep/website, tracklist.csv.
     """
     with Path(__file__).with_name("musdb18_split.csv").open(encoding="utf-8", newline="") as file:
         return {_spelt(line["track"]): line for line in csv.DictReader(file)}
@@ -234,9 +228,9 @@ def musdb18(root: Path) -> list[Row] | None:
     """Songs of MUSDB18 or MUSDB18-HQ, or of any part of it, in folders of stems and in stem files, also side by side.
 
     The accompaniment is mixture - vocals: the other stems sum up to it but for rounding in MUSDB18-HQ (66 to 78 dB
-    below the mixture in eight songs; not in "PR - Oh No", whose left channel does not add up) and for the coding error
-    in MUSDB18 (34 to 44 dB below). Listed tracks are split by `split_list`; others follow their folder, those in test/
-    alternately to validation and test. Of a song that is there twice, a folder comes before a stem file.
+    below the mixture; not in "PR - Oh No", whose left channel does not add up) and the coding error in MUSDB18 (34 to
+    44 dB below). Listed tracks are split by `split_list`; others follow their folder, those in test/ alternately to
+    validation and test. Of a song that is there twice, a folder comes before a stem file.
     """
     folder = next((root / name for name in ("musdb18hq", "musdb18") if (root / name).is_dir()), root)
     sets = [folder / each for each in ("train", "test") if (folder / each).is_dir()]
@@ -253,7 +247,7 @@ def musdb18(root: Path) -> list[Row] | None:
         problem = row.problem if twin == row.file else f"the same track as {twin}"
         rows.append(replace(row, problem=problem, split=row.split or (None if problem else next(turns))))
     missing = [line for spelt, line in split_list().items() if spelt not in first]
-    if sets and missing and not _has_splits(folder):
+    if sets and missing and not any("split" in line for line in read_table(folder).values()):
         counts = ", ".join(f"{split} {sum(line['split'] == split for line in missing)}" for split in SPLITS)
         names = "; ".join(line["track"] for line in missing[:10]) + " ..." * (len(missing) > 10)
         text = f"{len(missing)} of MUSDB18's {len(split_list())} tracks are not there ({counts}): {names}"
@@ -264,13 +258,12 @@ def musdb18(root: Path) -> list[Row] | None:
 def _song(folder: Path, path: Path) -> Row:
     """A folder of stems, WAV or FLAC, or a stem file; the list's split, else "train", or None in test/."""
     stems = {each.stem: each for each in sound_files(path)} if path.is_dir() else {"mixture": path, "vocals": path}
-    absent = [stem for stem in ("mixture", "vocals") if stem not in stems]
-    problem = f"neither {absent[0]}.wav nor {absent[0]}.flac is there; unpack the track again" if absent else ""
+    absent = next((stem for stem in ("mixture", "vocals") if stem not in stems), "")
+    problem = f"neither {absent}.wav nor {absent}.flac is there; unpack the track again" if absent else ""
     file = path.relative_to(folder).as_posix()
     name = path.name if path.is_dir() else path.name[: -len(STEM_FILE)]
     line = split_list().get(_spelt(name), {"track": name, "set": "", "split": "train" if file[:5] == "train" else ""})
     note = "" if file.startswith(line["set"]) else "in another folder than in MUSDB18; the list's split is used"
     note = note if line["set"] else "not in MUSDB18's list, so put where its folder says"
-    sound, split, info = stems.get("vocals", path), line["split"] or None, {"title": line["track"]}
-    mixture = stems.get("mixture")
-    return Row(folder, file, line["track"], sound, mixture, None, split, True, info=info, problem=problem, note=note)
+    row = Row(folder, file, line["track"], stems.get("vocals", path), stems.get("mixture"), problem=problem, note=note)
+    return replace(row, split=line["split"] or None, movable=True, info={"title": line["track"]})

@@ -123,10 +123,7 @@ class Survey:
 
 
 def sounds(row: Row) -> tuple[list[np.ndarray], int]:
-    """The part in use of a row's recording, or of target and mixture: mono float32 [shape=(n,)], and their rate in Hz.
-
-    Raises `AudioError` where a file cannot be read or is cut short, or lengths or sample rates differ.
-    """
+    """A row's recording, or target and mixture, as far as in use: mono float32 [shape=(n,)], and their rate in Hz."""
     end = None if row.seconds is None else row.start + row.seconds
     is_stem_file = row.sound.name.casefold().endswith(STEM_FILE)
     if is_stem_file:
@@ -146,8 +143,7 @@ def sounds(row: Row) -> tuple[list[np.ndarray], int]:
 def read_stem(path: Path, stem: str) -> tuple[np.ndarray, int]:
     """One of a stem file's `STREAMS`, down-mixed [shape=(n,)], and its sample rate in Hz.
 
-    AAC in MP4 comes back with lag 0, since the container says how many samples the coder put in front; behind, up to a
-    coder's frame of silence stays.
+    Its lag is 0, since MP4 says how many samples the coder put in front; a coder's frame of silence may stay behind.
     """
     try:
         with av.open(str(path)) as container:
@@ -196,20 +192,20 @@ def active_level_db(samples: np.ndarray, sample_rate: int) -> float:
     for _ in range(2):
         envelope = lfilter([1 - decay], [1, -decay], envelope)
     energy, place = np.sum(np.square(samples, dtype=np.float64)), np.arange(len(samples))
-    previous: tuple[float, float] | None = None
+    levels: list[float] = []
+    margins: list[float] = []
     for threshold in 2.0 ** np.arange(-15, 1):
         last = np.maximum.accumulate(np.where(envelope >= threshold, place, -sample_rate))
         active = np.count_nonzero(place - last <= 0.2 * sample_rate)
         if not active:
             break
-        level = 10 * float(np.log10(energy / active))
-        margin = level - 20 * float(np.log10(threshold))
-        if margin <= 15.9:
-            if previous is None:
-                return level
-            share = (previous[1] - 15.9) / (previous[1] - margin)
-            return previous[0] + share * (level - previous[0])
-        previous = level, margin
+        levels.append(10 * float(np.log10(energy / active)))
+        margins.append(levels[-1] - 20 * float(np.log10(threshold)))
+        if margins[-1] <= 15.9 and len(margins) > 1:
+            share = (margins[-2] - 15.9) / (margins[-2] - margins[-1])
+            return levels[-2] + share * (levels[-1] - levels[-2])
+        if margins[-1] <= 15.9:
+            return levels[-1]
     return 10 * float(np.log10(energy / len(samples)))
 
 

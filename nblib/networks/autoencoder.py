@@ -1,9 +1,9 @@
 """The autoencoder that MM'19 trains with each of its losses: Section 5, Table 2.
 
-The bottleneck has 50 % of the input's numbers: 128 channels at 1/256 of the rate. There are no skips, or something would
-go round it. "1D transpose convolutions" with "Stride=1" are read as zeros put between the samples and a convolution of
-stride 1 after it. From the default weights of Keras and torch l1 draws the output to silence first (0.00 dB of SNR after
-300 steps; from `projection` 9.84 dB: `benchmarks/autoencoder_start.py`), and the paper gives none.
+The bottleneck has 50 % of the input's numbers, 128 channels at 1/256 of the rate; there are no skips round it. "1D
+transpose convolutions" with "Stride=1" are read as zeros put between samples and a convolution of stride 1. The paper
+gives no first weights: from the defaults of Keras and torch l1 draws the output to silence first (0.00 dB of SNR after
+300 steps, from `projection` 9.84 dB: `benchmarks/autoencoder_start.py`).
 """
 
 from typing import cast
@@ -50,10 +50,9 @@ def projection(down: nn.ModuleList, up: nn.ModuleList) -> None:
 
     Channels come in pairs of opposite sign, so that what one ReLU cuts off the other passes and the next layer takes
     the difference: the network "looks linear" (Balduzzi et al. 2017, "The shattered gradients problem", Section 4). The
-    two middle taps of level k's kernel hold a matrix that turns two steps of the level above into one of this, so that
-    all levels down to it come to an orthogonal transform of 2 ** k samples, cut to as many rows as there are pairs;
-    all other taps and biases are 0. The decoder has the transposed matrices. Signals and gradients that the bottleneck
-    has room for so pass all layers unweakened.
+    two middle taps of level k's kernel turn two steps of the level above into one of this, so that the levels down to
+    it come to an orthogonal transform of 2 ** k samples, cut to as many rows as there are pairs; the decoder has the
+    transposed matrices, all else is 0. What the bottleneck has room for so passes all layers unweakened.
     """
     above = torch.ones(1, 1)
     for encoder, decoder in zip(cast(list[nn.Conv1d], down), cast(list[nn.Conv1d], reversed(up)), strict=True):

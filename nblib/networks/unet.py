@@ -173,9 +173,9 @@ class MaskUNet(UNet):
 class SampleNetwork(UNet):
     """Convolutions and decimation by 2 down, transposed convolutions of stride 2 up; ReLUs, the last layer's tanh.
 
-    There is neither batch norm nor dropout. Samples are [shape=(batch, 1, n), range [-1, 1]]. MM'19 gives no channel
-    counts; they grow linearly, F, 2F, ..., as in the Wave-U-Net of its second author (Stoller, Ewert and Dixon 2018).
-    "A 1D convolution with a stride of 1, followed by a decimation of 2" is computed as one with stride 2.
+    Neither batch norm nor dropout; samples are [shape=(batch, 1, n), range [-1, 1]]. MM'19 gives no channel counts: F,
+    2F, ..., as in its second author's Wave-U-Net (Stoller, Ewert and Dixon 2018). "A 1D convolution with a stride of 1,
+    followed by a decimation of 2" is computed as one with stride 2.
     """
 
     def __init__(self, size: tuple[int, int, int], kernels: tuple[int, int], bottleneck: int | None = None) -> None:
