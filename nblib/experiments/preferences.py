@@ -87,7 +87,9 @@ def votes(
     pairs = pairs.rename(columns={f"{measure}_a": "score_a", f"{measure}_b": "score_b"})
     pairs = pairs[[*by, "seed", "item", "score_a", "score_b"]].assign(system_b=BASELINE)
     parts = []
-    for (contender, seed), own in pairs.assign(system_a=pairs["contender"]).groupby(["contender", "seed"], sort=False):
+    # Each group by itself: what is chosen in it must not hang on which others there are, or which of them failed.
+    for _, own in pairs.assign(system_a=pairs["contender"]).groupby([*by, "seed"], sort=False):
+        contender, seed = own[["contender", "seed"]].iloc[0]
         chosen = listener.choose(own, participants, derive_seed(setup.seed, "votes", int(seed)))
         parts.append(chosen.assign(participant=f"{contender}-{seed}-" + chosen["participant"].astype(str)))
     return pd.concat(parts, ignore_index=True).assign(judge=judge(measure))
