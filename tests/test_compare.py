@@ -72,7 +72,9 @@ def test_a_cell_of_one_recorded_seed_has_no_spread_but_may_be_equal():
     assert table.loc[("speech P1 l1", "l1"), "verdict"] == compare.AGREES, "the same to all digits"
 
 
-@pytest.mark.parametrize(("own", "verdict"), [(0.5049, compare.AGREES), (0.4951, compare.AGREES), (0.506, compare.DIFFERS)])
+@pytest.mark.parametrize(
+    ("own", "verdict"), [(0.5049, compare.AGREES), (0.4951, compare.AGREES), (0.506, compare.DIFFERS)]
+)
 def test_what_needs_no_training_may_differ_by_1_percent(own, verdict):
     assert keep(made_rows(unprocessed=own), made_rows()).loc[("speech unprocessed", "estoi"), "verdict"] == verdict
 
@@ -91,7 +93,14 @@ def test_95_of_100_retrainings_agree():
 
     def drawn(seeds: int) -> pd.DataFrame:
         table = [
-            {"task": "speech", "capacity": f"P{cell}", "contender": "l1", "seed": seed, "item": "a", "status": "plateau"}
+            {
+                "task": "speech",
+                "capacity": f"P{cell}",
+                "contender": "l1",
+                "seed": seed,
+                "item": "a",
+                "status": "plateau",
+            }
             | {"estoi": generator.normal(cell, 0.2)}
             for cell in range(1000)
             for seed in range(seeds)

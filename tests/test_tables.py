@@ -24,7 +24,9 @@ def test_table_ii_is_counted_and_equals_the_paper() -> None:
 
 def test_table_ii_counts_what_was_trained_and_takes_a_capacity_of_ones_own() -> None:
     row = {"task": "speech", "capacity": "P1", "contender": "l1"}
-    rows = pd.DataFrame([row | {"parameters": 54}, row | {"parameters": None}, row | {"capacity": "P2", "parameters": 7}])
+    rows = pd.DataFrame(
+        [row | {"parameters": 54}, row | {"parameters": None}, row | {"capacity": "P2", "parameters": 7}]
+    )
     table = tables.parameter_table(QUICK, rows).set_index(["task", "capacity"])["trained"]
     assert table["speech", "P1"] == 54 and table["speech", "P2"] == 7
     assert table["vocals"].isna().all() and len(table) == 10
@@ -86,7 +88,9 @@ def test_figure5_data_holds_both_sources_and_leaves_out_what_collapsed() -> None
     data = tables.figure5_data(rows, rates)
     pooled = data[(data["source"] == "here") & data["seed"].isna()]
     l1 = pooled[pooled["quantity"] == "test_l1"].set_index("contender")
-    assert l1["value"].to_dict() == pytest.approx({"l1": 0.03, "codec": 0.03, "unprocessed": 0.05, "oracle_mask": 0.001})
+    assert l1["value"].to_dict() == pytest.approx(
+        {"l1": 0.03, "codec": 0.03, "unprocessed": 0.05, "oracle_mask": 0.001}
+    )
     assert l1.loc["l1", "high"] - 0.03 == pytest.approx(12.706 * 0.01, rel=1e-3) and np.isnan(l1.loc["codec", "high"])
     assert pooled.set_index("quantity")["value"][["preferred_rate", "dont_know_rate"]].tolist() == [0.7, 0.2]
     assert pooled.set_index("quantity").loc["preferred_rate", ["low", "high"]].tolist() == [0.6, 0.9]

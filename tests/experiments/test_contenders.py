@@ -167,4 +167,4 @@ def test_a_capacity_p6_flows_through(broken_ijcnn):
     told = claims.claims(broken_ijcnn).set_index("claim")
     assert told["published"]["speech P6: share of choices for the codec loss"] == "not given"
     assert told["here"]["parameter counts of the ten separation networks"] == "10 of 10 equal"
-    assert replace(broken_ijcnn, capacities=ijcnn.LEAST.capacities).name != broken_ijcnn.name
+    assert broken_ijcnn.name != replace(broken_ijcnn, only_capacities=()).name != ijcnn.LEAST.name
