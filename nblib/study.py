@@ -1,14 +1,9 @@
 """Studies: what is trained, what is scored, and the rows that come out; one way for all of them.
 
-A cell of a study is its labels (task, capacity, contender, seed, ...), its configuration and its data. Labels stay
-outside the configuration's hash: two studies that train the same network share it. `rows` trains, scores, saves and
-reads any study; with settings whose source is the record it only reads.
-
-Tables hold what a computation came to and no time of day, so that two runs from nothing give identical files; who
-computed it, when and how fast stands in ``runs.csv``, and how fast in the columns of `Trained.row` too.
+Labels of a cell (task, capacity, contender, seed) stay outside its configuration's hash: two studies that train the
+same network share it. Tables hold what a computation came to and no time of day, so that two runs from nothing give
+identical files; who computed it, when and how fast stands in ``runs.csv``, how fast in `Trained.row` too.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
@@ -85,64 +80,33 @@ def untrained(system: str, labels: Labels, name: str = "contender") -> Row:
 
 @dataclass(frozen=True)
 class Study:
-    """What is trained and how it is scored.
+    """What is trained and how it is scored."""
 
-    Attributes
-    ----------
-    name : str
-        Of its table, ``<name>.csv``.
-    cells : callable
-        The networks of some settings.
-    work : callable
-        Independent pieces of scoring (test items, as a rule), from settings and trained cells.
-    score : callable
-        Rows of one piece of work, from settings, trained cells and the piece. Picklable.
-    by : tuple of str
-        The labels that tell rows apart beside seed and item.
-    measures : tuple of str
-        The columns that hold what was measured.
-    keep : callable, optional
-        Saves what pictures need beside rows, from settings and trained cells.
-    kept : tuple of str
-        Patterns of the files that `keep` writes.
-    """
-
-    name: str
+    name: str  # of its table, ``<name>.csv``
     cells: Callable[[Settings], list[Cell]]
-    work: Callable[[Settings, list[Trained]], Sequence[Any]]
-    score: Callable[[Settings, list[Trained], Any], list[Row]]
-    by: tuple[str, ...]
-    measures: tuple[str, ...]
-    keep: Callable[[Settings, list[Trained]], None] | None = None
-    kept: tuple[str, ...] = ()
+    work: Callable[[Settings, list[Trained]], Sequence[Any]]  # independent pieces of scoring: test items, as a rule
+    score: Callable[[Settings, list[Trained], Any], list[Row]]  # rows of one piece of work; picklable
+    by: tuple[str, ...]  # the labels that tell rows apart beside seed and item
+    measures: tuple[str, ...]  # the columns that hold what was measured
+    keep: Callable[[Settings, list[Trained]], None] | None = None  # saves what pictures need beside rows
+    kept: tuple[str, ...] = ()  # patterns of the files that `keep` writes
 
 
 def rows(setup: Settings, study: Study) -> pd.DataFrame:
     """The study's table: trained or loaded, scored and saved first where the settings' source is not the record."""
     if setup.source == "run":
-        make(setup, study)
+        trained = train(setup, study.cells(setup))
+        save_runs(setup, study.name, trained)
+        made_from = [study.name, [[dict(each.labels), each.run.hash] for each in trained]]
+        once(setup, made_from, (f"{study.name}.csv", *study.kept), lambda: _write(setup, study, trained))
     return read(setup, f"{study.name}.csv")
-
-
-def make(setup: Settings, study: Study) -> None:
-    """Train or load the study's networks, score them, and save its table and what its pictures need."""
-    trained = train(setup, study.cells(setup))
-    save_runs(setup, study.name, trained)
-    files = (f"{study.name}.csv", *study.kept)
-    once(
-        setup,
-        [study.name, [[dict(each.labels), each.run.hash] for each in trained]],
-        files,
-        lambda: _write(setup, study, trained),
-    )
 
 
 def _write(setup: Settings, study: Study, trained: list[Trained]) -> None:
     parts = parallel_map(partial(study.score, setup, trained), study.work(setup, trained))
     table = pd.DataFrame([row for part in parts for row in part])
-    known = [name for name in (*study.by, "seed", "item") if name in table]
-    table = table[[*known, *(name for name in table if name not in known)]]
-    save(setup, f"{study.name}.csv", table)
+    first = [name for name in (*study.by, "seed", "item") if name in table]
+    save(setup, f"{study.name}.csv", table[[*first, *table.columns.difference(first, sort=False)]])
     if study.keep:
         study.keep(setup, trained)
 
@@ -187,13 +151,7 @@ def save(setup: Settings, name: str, table: pd.DataFrame) -> None:
 
 
 def read(setup: Settings, name: str) -> pd.DataFrame:
-    """A table written by `save`.
-
-    Raises
-    ------
-    ResultsMissing
-        There is none; the message names the command that makes it.
-    """
+    """A table written by `save`; `ResultsMissing`, where there is none, names the command that makes it."""
     table = pd.read_csv(_existing(setup, name), dtype=dict.fromkeys(TEXT, str))
     return table.astype({column: "Int64" for column in WHOLE if column in table})
 
@@ -206,19 +164,14 @@ def save_sound(setup: Settings, name: str, samples: np.ndarray, sample_rate: int
 
 def read_sound(setup: Settings, name: str) -> np.ndarray:
     """An excerpt written by `save_sound` [shape=(n,)]. Errors as for `read`."""
-    samples, _ = audio.read(_existing(setup, f"excerpts/{name}.flac"))
-    return samples
+    return audio.read(_existing(setup, f"excerpts/{name}.flac"))[0]
 
 
 def once(setup: Settings, made_from: object, files: Sequence[str], write: Callable[[], None]) -> None:
-    """Call `write`, unless an equal call was made before and its files lie there as it left them.
+    """Call `write`, unless an equal call was made before and its `files` lie there as it left them.
 
-    Parameters
-    ----------
-    made_from : configuration
-        What decides the outcome beside `setup`, the code and the packages: hashes of runs and corpora.
-    files : sequence of str
-        Patterns of what `write` writes, within the folder of results.
+    `made_from` is what decides the outcome beside `setup`, the code and the packages: hashes of runs and corpora.
+    `files` are patterns of what `write` writes, within the folder of results.
     """
     key = config_hash([setup, made_from, code_digest(), environment()])
     stamp = paths.runs() / f"made-{key}.json"

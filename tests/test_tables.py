@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nblib import claims, tables
+from nblib import tables
 from nblib.settings import settings
 from nblib.training import NetworkSpec
 
@@ -50,23 +50,6 @@ def test_table_i_reads_as_in_the_paper() -> None:
     assert set(table.loc["Decay"]) == {"5e-06"}
 
 
-def test_the_loss_networks_and_the_autoencoder_are_the_papers() -> None:
-    table = tables.loss_network_table(QUICK)
-    papers = table[[name for name in table if not name.startswith("here")]]
-    assert sorted(papers.loc["Trainable parameters"]) == ["30,076,397", "5,164,065", "9,786,017"]
-    assert sorted(papers.loc["Number of layers"]) == ["5", "6", "8"]
-    assert sorted(papers.loc["Sample rate (Hz)"]) == ["16000", "16000", "22050"]
-    assert len(papers.columns) == 3 and len(table.columns) == 6
-    paper = tables.autoencoder_table(QUICK)["MM'19 Table 2"]
-    assert paper["Bottleneck, channels x steps"] == "128 x 258"
-    assert paper["Variables in the bottleneck"] == "50.00% of the input"
-
-
-def test_published_numbers_are_found() -> None:
-    table3 = tables.published("mm19", "table3").set_index("system")["value"]
-    assert table3.to_dict() == {"model_a": 59.3, "model_b": 55.6, "model_c": 62.7, "model_d": 45.6}
-
-
 def test_figure5_data_holds_both_sources_and_leaves_out_what_collapsed() -> None:
     row = {"task": "speech", "status": "plateau", "item": "x"}
     rows = pd.DataFrame(
@@ -97,8 +80,3 @@ def test_figure5_data_holds_both_sources_and_leaves_out_what_collapsed() -> None
     paper = data[data["source"] == "paper"].set_index(["quantity", "contender"])["value"]
     assert paper["preferred_rate"].tolist() == [0.926]
     assert paper["test_l1", "codec"] == 0.046 and paper["test_l1", "l1"] == 0.046
-
-
-def test_markdown() -> None:
-    table = pd.DataFrame({"a": ["x"], "b": [1]})
-    assert claims.markdown(table) == "| a | b |\n| --- | --- |\n| x | 1 |"

@@ -4,18 +4,3 @@ from nblib.networks.spec import NetworkSpec
 from nblib.training.loop import Outcome, Training, train
 from nblib.training.runs import Run, RunConfig, load, train_all, train_or_load
 from nblib.training.store import PatchPairs, Source, View
-
-__all__ = [
-    "NetworkSpec",
-    "Outcome",
-    "PatchPairs",
-    "Run",
-    "RunConfig",
-    "Source",
-    "Training",
-    "View",
-    "load",
-    "train",
-    "train_all",
-    "train_or_load",
-]

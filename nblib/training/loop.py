@@ -5,8 +5,6 @@ Everything random in an epoch is seeded from (seed, epoch), so a run that was ki
 checkpoint ends bit-identical (CPU) to one that was not.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -44,30 +42,14 @@ class Training:
 
 @dataclass
 class Outcome:
-    """What a training came to. `status`: "plateau" (early stopping ended it) or "max_epochs".
+    """What a training came to; while it goes on, what it has come to."""
 
-    `loss_seconds` is what of `seconds` went into the loss of the training batches, forward and back to the estimate.
-    """
-
-    status: str
-    epochs: int
-    steps: int
-    best_epoch: int
-    seconds: float
-    loss_seconds: float
-    history: list[dict[str, float]]
-
-
-@dataclass
-class _State:
-    """Everything that a resumed run needs beside network, optimiser and loss."""
-
-    epoch: int = 0
-    step: int = 0
+    status: str = ""  # at the end "plateau" (early stopping ended it) or "max_epochs"
+    epochs: int = 0
+    steps: int = 0
     best_epoch: int = 0
-    best_loss: float = float("inf")
     seconds: float = 0.0
-    loss_seconds: float = 0.0
+    loss_seconds: float = 0.0  # of these, in the loss of the training batches, forward and back to the estimate
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -85,99 +67,116 @@ def train(
 ) -> Outcome:
     """Train `network` in place until its validation loss stops to improve; it ends with the best epoch's weights.
 
-    Parameters
-    ----------
-    network, loss : nn.Module
-        On the device to train on; the patches are moved there once.
-    training, validation : PatchPairs
-        Samples; the random gain comes first, then the `view`, which is what the network sees of them.
-    checkpoint : Path
-        Where the state is kept while training; a run resumes from it. The caller removes it.
-    log : callable
-        Gets a line now and then, five in all at most while nothing goes wrong.
-
-    Raises
-    ------
-    TrainingDiverged
-        The loss of a batch is not finite; the message names epoch, batch and items.
+    It stays on its device, and so must `loss`; patches are moved there once. The random gain comes first, then the
+    `view`, which is what the network sees of them. The state is kept in `checkpoint`, and a run resumes from it; the
+    caller removes it. `log` gets at most five lines while nothing goes wrong. `TrainingDiverged`, where the loss of a
+    batch is not finite, names epoch, batch and items.
     """
     device = next(network.parameters()).device
     training, validation = training.to(device), validation.every(round(1 / config.epoch_share)).to(device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    best = {name: value.clone() for name, value in network.state_dict().items()}
-    state = _resume(checkpoint, network, best, optimiser, loss)
-    saved = started = time.monotonic()
-    before = state.seconds
+    learning = _Learning(network, loss, config, view, checkpoint)
+    state = learning.state
+    saved = time.monotonic()
+    started = saved - state.seconds
 
     def on_plateau() -> bool:
-        return loss.settled and state.epoch - state.best_epoch >= config.patience
+        return loss.settled and state.epochs - state.best_epoch >= config.patience
 
-    while state.epoch < config.max_epochs and not on_plateau():
-        state.epoch += 1
-        seed_everything(seed, "epoch", state.epoch)
-        row = {"training_loss": _train_epoch(network, loss, optimiser, training, config, view, state)}
-        if loss.end_epoch():
-            state.best_loss = float("inf")
+    while state.epochs < config.max_epochs and not on_plateau():
+        state.epochs += 1
+        seed_everything(seed, "epoch", state.epochs)
+        training_loss = learning.epoch(training)
+        means_another = loss.end_epoch()
         found, l1 = evaluate(network, loss, validation, config.batch_size, view)
         if not math.isfinite(found):
             names = _suspects(validation, range(len(validation)))
-            raise TrainingDiverged(f"epoch {state.epoch}: the validation loss is {found}; items {names}")
-        state.history.append(row | {"validation_loss": found, "validation_l1": l1})
-        if found < state.best_loss * (1 - config.min_improvement):
-            state.best_loss, state.best_epoch = found, state.epoch
-            best = {name: value.clone() for name, value in network.state_dict().items()}
-        if state.epoch in LOGGED_EPOCHS:
-            log(f"epoch {state.epoch}: training {row['training_loss']:.5f}, validation {found:.5f}")
-        state.seconds = before + time.monotonic() - started
+            raise TrainingDiverged(f"epoch {state.epochs}: the validation loss is {found}; items {names}")
+        state.history.append({"training_loss": training_loss, "validation_loss": found, "validation_l1": l1})
+        best = state.history[state.best_epoch - 1]["validation_loss"]
+        if means_another or not state.best_epoch or found < best * (1 - config.min_improvement):
+            state.best_epoch = state.epochs
+            learning.best = learning.weights()
+        if state.epochs in LOGGED_EPOCHS:
+            log(f"epoch {state.epochs}: training {training_loss:.5f}, validation {found:.5f}")
+        state.seconds = time.monotonic() - started
         if time.monotonic() - saved >= config.checkpoint_seconds:
-            _save(checkpoint, network, best, optimiser, loss, state)
+            learning.save(checkpoint)
             saved = time.monotonic()
 
-    network.load_state_dict(best)
-    status = "plateau" if on_plateau() else "max_epochs"
-    seconds = (state.seconds, state.loss_seconds)
-    return Outcome(status, state.epoch, state.step, state.best_epoch, *seconds, state.history)
+    network.load_state_dict(learning.best)
+    state.status = "plateau" if on_plateau() else "max_epochs"
+    return state
 
 
-def _train_epoch(
-    network: nn.Module,
-    loss: WeightedLoss,
-    optimiser: torch.optim.Adam,
-    pairs: PatchPairs,
-    config: Training,
-    view: View,
-    state: _State,
-) -> float:
-    network.train()
-    loss.train()
-    drawn = max(1, round(config.epoch_share * len(pairs)))
-    order = torch.randperm(len(pairs))[:drawn].split(config.batch_size)
-    losses = torch.empty(len(order), device=pairs.inputs.device)
-    clock = _Clock(losses.device)
-    for number, indices in enumerate(order):
-        optimiser.param_groups[0]["lr"] = config.learning_rate / (1 + config.decay * state.step)
-        inputs, targets = _batch(pairs, indices, config.gain_db)
-        estimate = network(view(inputs))
-        heard = estimate.detach().requires_grad_()
-        began = clock.now()
-        value = loss(*_compared(loss, view, heard, inputs, targets))
-        value.backward()
-        clock.laps.append((began, clock.now()))
-        optimiser.zero_grad(set_to_none=True)
-        estimate.backward(heard.grad)
-        optimiser.step()
-        losses[number] = value.detach()
-        state.step += 1
-    state.loss_seconds += clock.seconds()
-    # One look per epoch: asking after every batch would make a GPU wait for the host.
-    wrong = torch.nonzero(~torch.isfinite(losses)).flatten().tolist()
-    if wrong:
-        raise TrainingDiverged(
-            f"epoch {state.epoch}, batch {wrong[0] + 1} of {len(order)}: the loss is {float(losses[wrong[0]])}; items "
-            f"{_suspects(pairs, order[wrong[0]].tolist())}; lower learning_rate (now {config.learning_rate}) or look "
-            "at these recordings"
-        )
-    return float(losses.mean())
+class _Learning:
+    """What an epoch works with and a checkpoint keeps."""
+
+    def __init__(self, network: nn.Module, loss: WeightedLoss, config: Training, view: View, checkpoint: Path) -> None:
+        self.network, self.loss, self.config, self.view = network, loss, config, view
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        self.best = self.weights()
+        self.state = Outcome()
+        if checkpoint.exists():
+            self.resume(checkpoint)
+
+    def weights(self) -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in self.network.state_dict().items()}
+
+    def epoch(self, pairs: PatchPairs) -> float:
+        """Mean loss of an epoch's batches, each of which is learnt from."""
+        self.network.train()
+        self.loss.train()
+        config = self.config
+        drawn = max(1, round(config.epoch_share * len(pairs)))
+        order = torch.randperm(len(pairs))[:drawn].split(config.batch_size)
+        losses = torch.empty(len(order), device=pairs.inputs.device)
+        laps = []
+        for number, indices in enumerate(order):
+            self.optimiser.param_groups[0]["lr"] = config.learning_rate / (1 + config.decay * self.state.steps)
+            inputs, targets = _batch(pairs, indices, config.gain_db)
+            estimate = self.network(self.view(inputs))
+            heard = estimate.detach().requires_grad_()
+            began = _now(losses.device)
+            value = self.loss(*_compared(self.loss, self.view, heard, inputs, targets))
+            value.backward()
+            laps.append((began, _now(losses.device)))
+            self.optimiser.zero_grad(set_to_none=True)
+            estimate.backward(heard.grad)
+            self.optimiser.step()
+            losses[number] = value.detach()
+            self.state.steps += 1
+        self.state.loss_seconds += _seconds(laps)
+        # One look per epoch: asking after every batch would make a GPU wait for the host.
+        wrong = torch.nonzero(~torch.isfinite(losses)).flatten().tolist()
+        if wrong:
+            raise TrainingDiverged(
+                f"epoch {self.state.epochs}, batch {wrong[0] + 1} of {len(order)}: the loss is "
+                f"{float(losses[wrong[0]])}; items {_suspects(pairs, order[wrong[0]].tolist())}; lower learning_rate "
+                f"(now {config.learning_rate}) or look at these recordings"
+            )
+        return float(losses.mean())
+
+    def kept(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps beside the optimiser's moments: the very tensors that are in use, by name."""
+        own = {name: value for name, value in self.loss.named_buffers() if not name.startswith("network.")}
+        parts = {"network": self.network.state_dict(), "best": self.best, "loss": own}
+        return {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
+
+    def save(self, path: Path) -> None:
+        states = self.optimiser.state_dict()["state"].items()
+        moments = {f"{number}/{name}": value for number, values in states for name, value in values.items()}
+        tensors.save(path, self.kept() | moments, vars(self.state))
+
+    def resume(self, path: Path) -> None:
+        found, header = tensors.load(path)
+        self.state = Outcome(**header)
+        for name, value in self.kept().items():
+            value.copy_(found.pop(name))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in found.items():
+            number, name = key.split("/")
+            moments.setdefault(int(number), {})[name] = value
+        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
 
 
 def _suspects(pairs: PatchPairs, indices: Sequence[int]) -> str:
@@ -207,25 +206,20 @@ def _compared(
     return view.sound(estimate, inputs), view.sound(target, targets)
 
 
-class _Clock:
-    """Laps of time, on a GPU by events that never make it wait for the host."""
+def _now(device: torch.device) -> Any:
+    """This moment; on a GPU an event, which does not make it wait for the host."""
+    if device.type != "cuda":
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)
+    event.record()
+    return event
 
-    def __init__(self, device: torch.device) -> None:
-        self.cuda = device.type == "cuda"
-        self.laps: list[tuple[Any, Any]] = []
 
-    def now(self) -> Any:
-        if not self.cuda:
-            return time.perf_counter()
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        return event
-
-    def seconds(self) -> float:
-        if self.cuda:
-            torch.cuda.synchronize()
-            return sum(start.elapsed_time(end) for start, end in self.laps) / 1000
-        return float(sum(end - start for start, end in self.laps))
+def _seconds(laps: Sequence[tuple[Any, Any]]) -> float:
+    if isinstance(laps[0][0], float):
+        return float(sum(end - start for start, end in laps))
+    torch.cuda.synchronize()
+    return sum(start.elapsed_time(end) for start, end in laps) / 1000
 
 
 @torch.no_grad()
@@ -243,40 +237,3 @@ def evaluate(
         total += len(indices) * torch.stack([loss(*_compared(loss, view, estimate, inputs, targets)), error]).double()
     mean_loss, mean_l1 = (total / len(pairs)).tolist()
     return mean_loss, mean_l1
-
-
-def _parts(network: nn.Module, best: dict[str, Tensor], loss: WeightedLoss) -> dict[str, dict[str, Tensor]]:
-    own = {name: value for name, value in loss.named_buffers() if not name.startswith("network.")}
-    return {"network": network.state_dict(), "best": best, "loss": own}
-
-
-def _save(
-    path: Path,
-    network: nn.Module,
-    best: dict[str, Tensor],
-    optimiser: torch.optim.Adam,
-    loss: WeightedLoss,
-    state: _State,
-) -> None:
-    parts = _parts(network, best, loss)
-    parts |= {f"optimiser {n}": values for n, values in optimiser.state_dict()["state"].items()}
-    everything = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
-    tensors.save(path, everything, vars(state) | {"best_loss": repr(state.best_loss)})
-
-
-def _resume(
-    path: Path, network: nn.Module, best: dict[str, Tensor], optimiser: torch.optim.Adam, loss: WeightedLoss
-) -> _State:
-    if not path.exists():
-        return _State()
-    everything, header = tensors.load(path)
-    for part, values in _parts(network, best, loss).items():
-        for name, value in values.items():  # these are the tensors themselves
-            value.copy_(everything[f"{part}/{name}"])
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in everything.items():
-        part, name = key.split("/", 1)
-        if part.startswith("optimiser"):
-            moments.setdefault(int(part.split()[1]), {})[name] = value
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
-    return _State(**(header | {"best_loss": float(header["best_loss"])}))

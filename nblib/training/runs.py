@@ -1,12 +1,8 @@
 """Train networks or load them, by the hash of their configuration.
 
 A run is a folder ``data/runs/<hash>``: ``checkpoint.safetensors`` while it trains, then ``network.safetensors`` and
-last ``run.json``, whose presence says that the run is complete. The hash covers the network, the loss (with the hash of
-its loss network's run), the training, the fingerprint of the patches and the seed; what a study calls the run does not
-count.
+last ``run.json``, whose presence says that the run is complete. What a study calls the run does not enter the hash.
 """
-
-from __future__ import annotations
 
 import dataclasses
 import json
@@ -24,7 +20,7 @@ from nblib.audio import Geometry
 from nblib.errors import StorageError, TrainingDiverged
 from nblib.losses import LossSpec
 from nblib.networks import count_parameters
-from nblib.networks.spec import Network, NetworkSpec
+from nblib.networks.spec import NetworkSpec
 from nblib.parallel import cores, parallel_map
 from nblib.training.loop import Training, train
 from nblib.training.store import PatchPairs, View
@@ -88,12 +84,7 @@ class Run:
     def network(self) -> Any:
         """The trained network, of the kind that its configuration names, in evaluation mode, on the CPU.
 
-        Raises
-        ------
-        TrainingDiverged
-            The run diverged: it has no network.
-        StorageError
-            The file of weights is missing or damaged.
+        `TrainingDiverged` where the run did and has none, `StorageError` where its file is missing or damaged.
         """
         if self.status == "diverged":
             raise TrainingDiverged(f"{self.record['title']}: {self.record['reason']}")
@@ -102,20 +93,13 @@ class Run:
         try:
             network.load_state_dict(tensors.load(weights)[0])
         except (OSError, RuntimeError) as error:  # missing, damaged, or of another network
-            raise StorageError(
-                f"{weights}: missing or damaged; remove the folder {self.path} and run again: it is made anew"
-            ) from error
+            remedy = f"remove the folder {self.path} and run again: it is made anew"
+            raise StorageError(f"{weights}: missing or damaged; {remedy}") from error
         return network.eval()
 
 
 def load(run_hash: str) -> Run:
-    """The complete run with this hash.
-
-    Raises
-    ------
-    StorageError
-        There is none, or its record is damaged.
-    """
+    """The complete run with this hash; `StorageError` where there is none, or its record is damaged."""
     path = paths.runs() / run_hash
     try:
         return Run(run_hash, path, json.loads((path / "run.json").read_text()))
@@ -130,14 +114,8 @@ def train_or_load(
 ) -> Run:
     """The run of `config`: loaded if it is complete, else trained, going on from its last checkpoint.
 
-    Parameters
-    ----------
-    data : callable
-        Gives the `PatchPairs` of a split ("train", "validation"); called only if there is something to train.
-    title : str
-        What messages call the run.
-    log : callable
-        Gets progress lines.
+    `data` gives the `PatchPairs` of a split ("train", "validation"), and is called only if there is something to train;
+    `title` is what messages call the run, `log` gets a line now and then.
     """
     if not config.complete:
         with provenance.torch_threads(config.threads):
@@ -176,19 +154,19 @@ def _train(config: RunConfig, data: Data, device: str, title: str, log: Callable
     teacher = load(config.loss.teacher).network() if config.loss.teacher else None
     loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
     training, validation = data("train"), data("validation")
+    record: dict[str, Any] = {
+        "title": title,
+        "config": provenance.canonical(config),
+        "parameters": count_parameters(network),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
+        "commit": provenance.commit(),
+        "environment": provenance.environment(),
+    }
     checkpoint = config.path / "checkpoint.safetensors"
-    record = _header(config, device, title, network)
+    options: dict[str, Any] = {"view": config.view, "seed": config.seed, "checkpoint": checkpoint}
     try:
         outcome = train(
-            network,
-            loss,
-            training,
-            validation,
-            config.training,
-            view=config.view,
-            seed=config.seed,
-            checkpoint=checkpoint,
-            log=lambda line: log(f"{title}: {line}"),
+            *(network, loss, training, validation, config.training), log=lambda line: log(f"{title}: {line}"), **options
         )
     except TrainingDiverged as error:
         record |= {"status": "diverged", "reason": str(error)}
@@ -204,23 +182,12 @@ def _train(config: RunConfig, data: Data, device: str, title: str, log: Callable
     checkpoint.unlink(missing_ok=True)
 
 
-def _header(config: RunConfig, device: str, title: str, network: Network) -> dict[str, Any]:
-    return {
-        "title": title,
-        "config": provenance.canonical(config),
-        "parameters": count_parameters(network),
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
-        "commit": provenance.commit(),
-        "environment": provenance.environment(),
-    }
-
-
 @torch.no_grad()
 def spread(network: Any, pairs: PatchPairs, view: View, batch_size: int = 16) -> float:
     """How much of what goes in still shows: under `COLLAPSED_SPREAD` the network came to nothing.
 
-    Of a network on magnitudes the standard deviation of its mask over all of `pairs`, zero for a constant mask; of one
-    on samples the rms of what it puts out over that of the targets, zero for silence.
+    On magnitudes the standard deviation of the mask over all of `pairs`, on samples the rms of what it puts out over
+    that of the targets: zero for a constant mask, or for silence.
     """
     network.eval()
     device = next(network.parameters()).device

@@ -4,10 +4,9 @@ The papers' geometry: patches of 66,048 samples, which are spectrograms of 512 b
 Tables 1 and I). Gain, magnitudes and domain are computed by the training loop, on its device: see `View`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import numpy as np
 import torch
@@ -25,31 +24,23 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class PatchPairs:
-    """Inputs and targets of one split.
-
-    Attributes
-    ----------
-    inputs, targets : Tensor [shape=(n, 1, samples)], float32
-        Samples in [-1, 1].
-    names : tuple of str
-        Per patch ``item:number``, to name a batch by.
-    """
+    """Inputs and targets of one split: samples in [-1, 1] [shape=(n, 1, samples), float32]."""
 
     inputs: Tensor
     targets: Tensor
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # per patch ``item:number``, to name a batch by
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def every(self, step: int) -> PatchPairs:
+    def every(self, step: int) -> Self:
         """One patch in `step`, spread evenly; with 1 the same pairs."""
-        return PatchPairs(self.inputs[::step], self.targets[::step], self.names[::step])
+        return type(self)(self.inputs[::step], self.targets[::step], self.names[::step])
 
-    def to(self, device: str | torch.device) -> PatchPairs:
+    def to(self, device: str | torch.device) -> Self:
         """The same pairs on another device."""
         inputs = self.inputs.to(device)
-        return PatchPairs(inputs, inputs if self.targets is self.inputs else self.targets.to(device), self.names)
+        return type(self)(inputs, inputs if self.targets is self.inputs else self.targets.to(device), self.names)
 
 
 @dataclass(frozen=True)
@@ -83,23 +74,14 @@ class View:
 class Source:
     """Where a network's patches come from; called with a split it gives its `PatchPairs`.
 
-    Parameters
-    ----------
-    corpus : Corpus
-        Mixtures are paired with their targets (IJCNN'20 Section IV); recordings with what `becomes` of them.
-    geometry : Geometry
-        Its `patch_samples` is a patch's length.
-    becomes : Codec, int or None
-        A codec: lossless and coded (MM'19 Section 4). A band limit (Hz): the recording so limited, as its own target
-        (MM'19 Section 6.1). None for mixtures.
-    overlap : bool
-        Patches overlap by half (MM'19 Section 4.2) rather than lying end to end.
+    Mixtures are paired with their targets (IJCNN'20 Section IV), recordings with what `becomes` of them: by a codec
+    lossless with coded (MM'19 Section 4), by a band limit (Hz) the limited recording with itself (Section 6.1).
     """
 
     corpus: Corpus
-    geometry: Geometry
-    becomes: Codec | int | None = None
-    overlap: bool = False
+    geometry: Geometry  # its `patch_samples` is a patch's length
+    becomes: Codec | int | None = None  # None for mixtures
+    overlap: bool = False  # patches overlap by half (MM'19 Section 4.2) rather than lying end to end
 
     @property
     def fingerprint(self) -> str:

@@ -33,7 +33,7 @@ def tiny_mm19_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("NBLIB_DATA", str(folder))
         patch.setenv("NBLIB_CORES", "1")
         for each in (LOSS_NETWORKS, SNR, BROADBAND, listening.LISTENING):
-            study.make(setup, each)
+            study.rows(setup, each)
         overview.tables(setup)
         codecs.tables(setup)
     return folder
