@@ -4,8 +4,6 @@ A measure that cannot be taken of a pair (too little speech, a package that is n
 keeps its row; a pair that is wrong in itself (lengths, silence in the reference, NaN) is an error.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -151,16 +149,10 @@ def score(
     of that name; ``sdr_db``, ``sir_db`` and ``sar_db`` (-100 to 100 dB) are `bss_eval`'s, with 512 taps allowed;
     ``two_f`` (0 to 100), ``odg`` (-3.98 to 0.22) and ``nmr_db`` (lower is better) are `peaq_basic`'s.
 
-    Parameters
-    ----------
-    reference, estimate : np.ndarray [shape=(n,)]
-        Full scale 1, at `sample_rate` (Hz). `AudioError` where lengths differ, samples are not finite, or the reference
-        or the interference is silent.
-    measures : sequence of str
-        Of those names; `ParameterError` for another, or one that needs an `interference` that is not given.
-    interference : np.ndarray [shape=(n,) or (others, n)], optional
-        The other true sources of the mixture, which ``sir_db`` and ``sar_db`` need: the noise where speech is denoised,
-        the accompaniment where vocals are separated. Estimates of them are not needed.
+    Of signals [shape=(n,), full scale 1]. `interference` [shape=(n,) or (others, n)] is the other true sources of the
+    mixture, which ``sir_db`` and ``sar_db`` need (`ParameterError` without): the noise where speech is denoised, the
+    accompaniment where vocals are separated. `AudioError` where lengths differ, samples are not finite, or the
+    reference or the interference is silent.
     """
     for name in measures:
         check_choice("measure", name, MEASURES)
