@@ -1,11 +1,9 @@
 """The FFT-based ear model of PEAQ's basic version (ITU-R BS.1387-1, Annex 2, Section 2.1), batched.
 
-Followed where the standard is ambiguous: P. Kabal, "An Examination and Interpretation of ITU-R BS.1387: Perceptual
-Evaluation of Audio Quality", McGill University, 2002; numbers of equations are his.
-
-Everything over time stands as [frames, batch, bins or bands]; 10 log10 of a band's power is its level in dB SPL, with a
-full-scale sine at 92 dB. DFTs are float32, whose rounding lies 40 dB under that of 16-bit samples; all from the
-critical bands on is float64.
+Numbers of equations are those of P. Kabal, "An Examination and Interpretation of ITU-R BS.1387: Perceptual Evaluation
+of Audio Quality", McGill University, 2002, followed where the standard is ambiguous. Everything over time stands as
+[frames, batch, bins or bands]; 10 log10 of a band's power is its level in dB SPL. DFTs are float32, whose rounding lies
+40 dB under that of 16-bit samples; all from the critical bands on is float64.
 """
 
 from dataclasses import dataclass

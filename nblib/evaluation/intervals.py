@@ -1,8 +1,8 @@
 """Intervals that hold under retraining: training seeds are a random effect.
 
-A mean over one seed's test items says how that network did; another training of the same configuration moves all items
-together. So the unit of every interval is the seed: means per seed, and Student's t over them. It assumes that what the
-seeds come to is roughly normal, and that the test items stay the same; with two seeds it is honest and very wide.
+Another training of the same configuration moves all test items together. So the unit of every interval is the seed:
+means per seed, and Student's t over them. It assumes that what the seeds come to is roughly normal, and that the test
+items stay the same; with two seeds it is honest and very wide.
 """
 
 from collections.abc import Sequence

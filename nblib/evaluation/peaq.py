@@ -44,7 +44,7 @@ LEVEL_TOLERANCE_DB = 1.0  # about the just-noticeable difference of level (Jeste
 
 # The network of the basic version (BS.1387-1, Annex 2, Tables 18 and 19): a row per model output variable, by the
 # standard's name and in its order, the biases of the three hidden nodes, and what each gives to the output.
-_NETWORK = pd.read_csv(Path(__file__).with_name("peaq_network.csv"), index_col=0, float_precision="round_trip")
+_NETWORK = pd.read_csv(Path(__file__).with_name("peaq_network.csv"), index_col=0, dtype=str).astype(float)
 VARIABLES = tuple(_NETWORK.index[:-2])
 _LEAST, _MOST = (_NETWORK[name].to_numpy()[:-2] for name in ("least", "most"))
 _WEIGHTS = np.ascontiguousarray(_NETWORK.filter(like="hidden"))
