@@ -22,7 +22,7 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from nblib.networks.initial import glorot
+from nblib.networks.waveunet import glorot
 from nblib.patches import sample_patches
 
 from nblib.audio import Geometry

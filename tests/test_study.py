@@ -83,6 +83,15 @@ def test_a_study_is_trained_scored_saved_and_read_and_two_labels_share_one_run()
     assert runs["title"].tolist() == ["again 0", "large 0", "again 0", "again 1", "large 1", "again 1"]
 
 
+def test_processes_score_to_the_bytes_of_one(monkeypatch):
+    study.make(SETUP, TINY)
+    table = (SETUP.results / "tiny.csv").read_bytes()
+    (SETUP.results / "tiny.csv").unlink()
+    monkeypatch.setenv("NBLIB_CORES", "2")
+    study.make(SETUP, TINY)
+    assert (SETUP.results / "tiny.csv").read_bytes() == table
+
+
 def test_what_lies_there_is_neither_trained_nor_scored_again_and_the_record_only_read(monkeypatch):
     first = study.rows(SETUP, TINY)
     table = (SETUP.results / "tiny.csv").read_bytes()

@@ -143,7 +143,7 @@ class Codec:
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         buffer.seek(0)
-        with av.open(buffer, "r") as container:
+        with av.open(buffer, "r", format=form.container) as container:  # named, since bytes of a short MP3 do not tell
             planar = av.AudioResampler(format="fltp")
             parts = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in planar.resample(frame)]
         coded = np.concatenate([np.zeros(0, np.float32), *parts])

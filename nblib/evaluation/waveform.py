@@ -8,6 +8,7 @@ import torch
 
 from nblib.audio import SILENCE, check_signal
 from nblib.errors import AudioError
+from nblib.provenance import torch_threads
 
 FILTER_TAPS = 512
 LIMIT_DB = 100.0
@@ -65,13 +66,12 @@ def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray,
     if references.shape[1] < FILTER_TAPS * len(references):
         return (np.full(len(references), math.nan),) * 3
     # As tensors, because with numpy 2 the array version of fast_bss_eval 0.1.4 fails unless it permutes.
-    ratios = fast_bss_eval.bss_eval_sources(
-        *(torch.from_numpy(np.array(samples, dtype=np.float64, order="C")) for samples in (references, estimates)),
-        filter_length=FILTER_TAPS,
-        clamp_db=LIMIT_DB,
-        compute_permutation=False,
-        load_diag=FLOOR,
-    )
+    pair = [torch.from_numpy(np.array(samples, dtype=np.float64, order="C")) for samples in (references, estimates)]
+    # On one thread: where the number of torch's threads was changed before, its MKL fails to solve on several.
+    with torch_threads(1):
+        ratios = fast_bss_eval.bss_eval_sources(
+            *pair, filter_length=FILTER_TAPS, clamp_db=LIMIT_DB, compute_permutation=False, load_diag=FLOOR
+        )
     sdr_db, sir_db, sar_db = (np.where(unmeasured, math.nan, ratio.numpy()) for ratio in ratios)
     return sdr_db, sir_db, sar_db
 

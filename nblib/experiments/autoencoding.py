@@ -97,10 +97,9 @@ def limited(music: Corpus, item: Item, limit_hz: int) -> np.ndarray:
 
 
 def restored(trained: Sequence[Trained], original: np.ndarray) -> list[tuple[Row, np.ndarray]]:
-    """First columns and sound of `original` [shape=(n,)] through every network that there is, also a collapsed one."""
-    kept = [each for each in trained if each.run.status != "diverged"]
+    """First columns and sound of `original` [shape=(n,)] through every usable network: silence cannot be judged."""
     with torch_threads(1):
-        return [(each.row, through(each.run.network(), original)) for each in kept]
+        return [(each.row, through(each.run.network(), original)) for each in trained if each.usable]
 
 
 def pieces(setup: Settings, trained: Sequence[Trained]) -> list[tuple[Corpus, Item]]:
@@ -144,9 +143,8 @@ SNR = Study(
 
 
 def first_of_each(trained: Sequence[Trained]) -> list[Trained]:
-    """Of each model the first seed's network that there is, to look at and to listen to."""
-    kept = [each for each in trained if each.run.status != "diverged"]
-    firsts = {each.labels["system"]: each for each in reversed(kept)}
+    """Of each model the first usable network, to look at and to listen to."""
+    firsts = {each.labels["system"]: each for each in reversed(trained) if each.usable}
     return [firsts[model] for model in MODELS if model in firsts]
 
 

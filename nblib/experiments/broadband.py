@@ -78,7 +78,7 @@ def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
     network: Any = setup.mm19.autoencoder.build()
     status = "none"
     if isinstance(what, Trained):
-        if what.run.status == "diverged":
+        if not what.usable:
             return []
         labels, status, network = what.labels, what.run.status, what.run.network()
     tones = np.arange(SWEEP_STEP_HZ / 2, labels["limit_hz"], SWEEP_STEP_HZ).tolist()

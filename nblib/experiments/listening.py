@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,10 +76,9 @@ def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -
     sounds = np.stack([samples for _, samples in heard]).astype(np.float32)
     with torch_threads(1):
         found = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, setup.mm19.geometry.sample_rate)
-    values = [
-        dict(zip(MEASURES, own)) for own in zip(*(found[name].tolist() for name in ("two_f", "odg", "TotalNMRB")))
-    ]
-    return [row | {"item": piece[1].name} | own for (row, _), own in zip(heard, values, strict=True)]
+    values = pd.DataFrame({"two_f": found["two_f"], "odg": found["odg"], "nmr_db": found["TotalNMRB"]})
+    measured: list[Any] = values.to_dict("records")
+    return [row | {"item": piece[1].name} | own for (row, _), own in zip(heard, measured, strict=True)]
 
 
 def keep(setup: Settings, trained: list[Trained]) -> None:
@@ -159,7 +159,7 @@ def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) 
         table = own.assign(score=_quality(own, measure)).set_index(["item", "system"])["score"]
         pairs = all_pairs(list(own["system"].unique()), list(own["item"].unique()))
         for side in ("a", "b"):
-            pairs[f"score_{side}"] = table.loc[list(zip(pairs["item"], pairs[f"system_{side}"]))].to_numpy()
+            pairs[f"score_{side}"] = table.loc[pd.MultiIndex.from_frame(pairs[["item", f"system_{side}"]])].to_numpy()
         chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
         tables.append(chosen.drop(columns=["score_a", "score_b"]).assign(seed=seed))
     return pd.concat(tables, ignore_index=True).assign(judge=f"{JUDGES[measure]} ({LABEL})")

@@ -88,7 +88,7 @@ def test_coded_files_are_read_in_line_with_the_original(tmp_path, name, encoder)
 
 
 def test_a_file_says_what_it_holds(tmp_path):
-    soundfile.write(tmp_path / "x.flac", noise(8000), 16_000)
+    write(tmp_path / "x.flac", noise(8000), 16_000)
     assert facts(tmp_path / "x.flac") == (16_000, 1, 0.5)
     about = facts(encode(tmp_path / "x.mp3", noise(44_100, channels=2), 44_100, "libmp3lame"))
     assert about[:2] == (44_100, 2) and about.seconds == pytest.approx(1, abs=0.06)
@@ -189,15 +189,16 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> None:
     soundfile.write(path, samples, rate, subtype="FLOAT", format="WAV")
 
 
+def half_a_flac(path: Path) -> None:
+    soundfile.write(path, noise(100_000), RATE)
+    path.write_bytes(path.read_bytes()[:30_000])
+
+
 HOSTILE = {
     "nofile.wav": (lambda path: None, "no such file"),
     "folder.wav": (lambda path: path.mkdir(), "no such file"),
-    "zerobytes.mp3": (lambda path: path.write_bytes(b""), "cannot be read"),
     "text.flac": (lambda path: path.write_text("no sound\n" * 500), "cannot be read"),
-    "half.flac": (
-        lambda path: (soundfile.write(path, noise(100_000), RATE), path.write_bytes(path.read_bytes()[:30_000])),
-        "cut short|cannot be read",
-    ),
+    "half.flac": (half_a_flac, "cut short|cannot be read"),
     "nosamples.wav": (lambda path: write_wav(path, np.zeros(0, np.float32)), "empty"),
     "nan.wav": (lambda path: write_wav(path, np.repeat([0.1, np.nan], 70_001)), "sample 70001 is not finite"),
     "rate72.wav": (lambda path: write_wav(path, noise(100), 72_000), "72000 Hz.*resample"),
@@ -218,7 +219,6 @@ def test_an_unusable_file_is_an_error_that_names_it(tmp_path, name):
     ("samples", "message"),
     [
         (np.zeros(0), "x: empty"),
-        (np.float64(3), "x: empty"),
         (np.zeros(1000), "x: silent"),
         (np.ones(99), "x: 99 samples are too short, 100"),
         (np.array([[0.1] * 150, [0.1] * 7 + [np.inf] * 143]), "x: sample 7 is not finite"),

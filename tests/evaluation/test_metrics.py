@@ -100,9 +100,8 @@ def test_bss_eval_in_a_row_is_that_of_all_sources_together():
     estimate = np.float32(0.7) * VOICE + np.float32(0.2) * NOISE
     estimates = np.stack([estimate, VOICE + NOISE - estimate])
     expected = [ratio[0] for ratio in bss_eval(np.stack([VOICE, NOISE]), estimates)]
-    for interference in (NOISE, NOISE[np.newaxis]):
-        found = score(VOICE, estimate, RATE, ["sdr_db", "sir_db", "sar_db"], interference)
-        assert list(found.values()) == pytest.approx(expected, abs=1e-5)
+    found = score(VOICE, estimate, RATE, ["sdr_db", "sir_db", "sar_db"], NOISE[np.newaxis])
+    assert list(found.values()) == pytest.approx(expected, abs=1e-5)
     assert score(VOICE, estimate, RATE, ["sdr_db"])["sdr_db"] == pytest.approx(expected[0], abs=1e-5)
 
 
@@ -161,7 +160,6 @@ def test_a_silent_or_almost_silent_estimate_has_a_row(level):
     [
         (VOICE, VOICE[:-1], r"reference \(48000,\) and estimate \(47999,\): two mono signals of one length"),
         (np.stack([VOICE, VOICE]), np.stack([VOICE, VOICE]), "two mono signals of one length"),
-        (VOICE[:0], VOICE[:0], "reference: empty"),
         (np.zeros_like(VOICE), VOICE, "reference: silent"),
         (np.where(np.arange(48_000) == 7, np.nan, VOICE), VOICE, "reference: sample 7 is not finite"),
         (VOICE, np.where(np.arange(48_000) == 9, np.inf, VOICE), "estimate: sample 9 is not finite"),

@@ -106,8 +106,7 @@ def test_other_rates_are_resampled_inside():
 
 def test_a_gain_is_taken_out_before_measuring():
     plain, softer = (peaq_basic(TONES, gain * noisy(TONES, 25), RATE) for gain in (1, 0.5))
-    assert plain["gain_db"] == 0
-    assert softer["gain_db"] == pytest.approx(6.02, abs=0.05)
+    assert (plain["gain_db"], softer["gain_db"]) == (0, pytest.approx(6.02, abs=0.05))
     assert softer["odg"] == pytest.approx(plain["odg"], abs=0.02)
 
 
@@ -138,18 +137,15 @@ def test_silence_around_or_inside_changes_little():
     assert np.isfinite([inside[name] for name in (*peaq.VARIABLES, *GRADES)]).all()
 
 
-@pytest.mark.parametrize(
-    ("reference", "estimate", "message"),
-    [
+def test_wrong_pairs_are_refused():
+    for reference, estimate, message in (
         (0 * TONES, TONES, "reference 0: silent"),
         (tones(1), TONES, r"reference \(48000,\) and estimate \(96000,\)"),
         (TONES, np.inf * TONES, "estimate: sample 0 is not finite"),
         (TONES[None, None], TONES[None, None], "mono signals of equal shape"),
-    ],
-)
-def test_wrong_pairs_are_refused(reference, estimate, message):
-    with pytest.raises(AudioError, match=message):
-        peaq_basic(reference, estimate, RATE)
+    ):
+        with pytest.raises(AudioError, match=message):
+            peaq_basic(reference, estimate, RATE)
 
 
 def test_a_full_scale_sine_sounds_at_92_db_and_the_bands_are_the_standards():

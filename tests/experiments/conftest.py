@@ -10,7 +10,7 @@ import pytest
 from helpers import ijcnn
 
 from nblib import study
-from nblib.experiments import BROADBAND, LOSS_NETWORKS, SNR, codecs, listening, overview
+from nblib.experiments import BROADBAND, CONFIGURATION, LOSS_NETWORKS, REDISTRIBUTION, SNR, codecs, listening, overview
 from nblib.settings import Settings, settings
 
 LEAST = """
@@ -52,7 +52,7 @@ def made_ijcnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with all tables of `ijcnn.LEAST`, made in this process."""
     folder = tmp_path_factory.mktemp("ijcnn")
     with ijcnn.contenders(folder, sound=ijcnn.Sound):
-        ijcnn.make(ijcnn.LEAST)
+        ijcnn.make(ijcnn.LEAST, CONFIGURATION, REDISTRIBUTION)
     return folder
 
 
@@ -70,7 +70,9 @@ def made_broken(made_ijcnn: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     for name in ("cache", "runs"):
         shutil.copytree(made_ijcnn / name, folder / name)
     with ijcnn.contenders(folder, broken=ijcnn.Broken):
-        ijcnn.make(ijcnn.WITH_P6)
+        ijcnn.make(ijcnn.WITH_P6, REDISTRIBUTION)
+        for name in ("configurations.csv", "configuration_costs.csv", "separation_against_snr.csv"):
+            shutil.copy(made_ijcnn / "results" / ijcnn.LEAST.name / name, ijcnn.WITH_P6.results / name)
     return folder
 
 

@@ -109,15 +109,6 @@ def over_sound(values: torch.Tensor, length: int) -> float:
     return float(np.concatenate(list(values.squeeze(1).numpy()), axis=-1)[:, : length // 512 + 1].mean())
 
 
-def test_scored_again_in_processes_the_same_bytes_come_out(tiny_ijcnn, monkeypatch):
-    path = tiny_ijcnn.results / "capacity.csv"
-    before = path.read_bytes()
-    path.unlink()
-    monkeypatch.setenv("NBLIB_CORES", "2")
-    study.make(tiny_ijcnn, dataclasses.replace(CAPACITY, keep=None))
-    assert path.read_bytes() == before
-
-
 @pytest.mark.parametrize("task", TASKS)
 def test_excerpts_of_the_smallest_networks_are_kept(tiny_ijcnn, task):
     mixture = mixtures(tiny_ijcnn, task).load(separation.audible_items(tiny_ijcnn, task)[0])

@@ -12,15 +12,16 @@ import torch
 from torch.nn.functional import l1_loss
 
 from nblib import study
-from nblib.experiments import CAPACITY, CONFIGURATION, REDISTRIBUTION, preferences
+from nblib.experiments import CAPACITY, preferences
 from nblib.losses import LOSSES, L1Loss, WeightedLoss
 from nblib.settings import Settings, settings
+from nblib.study import Study
 from nblib.training import NetworkSpec
 
 CHANGES = """
 geometry.frames=16 loss_networks.ijcnn20.geometry.frames=16 loss_networks.ijcnn20.network.num_layers=2
 loss_networks.ijcnn20.training.batch_size=2 music.train=1 music.seconds=4
-speech.train=3 speech.validation=2 speech.test=3 songs.train=2 songs.validation=1 songs.test=2 songs.seconds=3
+speech.train=3 speech.validation=2 speech.test=2 songs.train=2 songs.validation=1 songs.test=2 songs.seconds=3
 only_capacities=('P1','P2') separation_training.learning_rate=0.03 separation_training.batch_size=4
 separation_training.max_epochs=2 replicates=2 cost_network.num_layers=3 cost_batch=1
 """
@@ -69,8 +70,8 @@ def contenders(folder: Path, **further: type[WeightedLoss]) -> Iterator[pytest.M
         yield patch
 
 
-def make(setup: Settings) -> None:
-    """All tables of IJCNN'20."""
+def make(setup: Settings, *studies: Study) -> None:
+    """The tables of the capacity study, and of further ones."""
     preferences.preferences(setup, study.rows(setup, CAPACITY))
-    for each in (CONFIGURATION, REDISTRIBUTION):
+    for each in studies:
         study.make(setup, each)

@@ -27,6 +27,16 @@ from nblib.listening.tallies import sign_flip_test
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_statistics.json").read_text())
 BY_HAND = votes({"ann": "aab-", "bob": "a---", "cid": "aaaa"}, capacity="P1")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_garbage_collection():
+    """statsmodels' adjustment of p-values collects garbage at every call, which takes long in a test run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gc.collect", lambda *_: 0)
+        yield
+
+
 BOOTSTRAP = ["preferred_low", "preferred_high", "dont_know_low", "dont_know_high"]
 
 
@@ -74,24 +84,6 @@ def test_wilson_agrees_with_scipy():
         assert 0 <= ends[0] <= k / n + 1e-15 and k / n - 1e-15 <= ends[1] <= 1
 
 
-def test_table_4_by_hand():
-    """Three systems, each pair twice: four presentations each, as MM'19 has 20 of each of five."""
-    parts = [
-        votes({"ann": "aa", "bob": "a-"}, "original", "model_a"),
-        votes({"ann": "bb", "bob": "bb"}, "model_a", "model_c"),
-        votes({"ann": "--", "bob": "ab"}, "model_c", "original"),
-    ]
-    rates = preference_rates(pd.concat(parts)).set_index("system")
-    shares = {"model_a": [0.0, 0.0], "model_c": [0.5, 0.75], "original": [0.5, 0.5]}
-    ties = {"model_a": [0.0, 0.25], "model_c": [0.5, 0.0], "original": [0.5, 0.25]}
-    for system, own in shares.items():
-        assert rates.at[system, "preferred_rate"] == np.mean(own)
-        assert rates.at[system, "preferred_std"] == np.std(own)
-        assert rates.at[system, "dont_know_rate"] == np.mean(ties[system])
-        assert rates.at[system, "dont_know_std"] == np.std(ties[system])
-    assert rates["comparisons"].tolist() == [4, 4, 4] and rates["votes"].tolist() == [8, 8, 8]
-
-
 # How often each of five people would have to say don't know, of five times each: one such set for every pair, and what
 # MM'19 Table 5 prints. It prints 0.2 for original against C, where 0.16 is the largest that five people can come to.
 TABLE_5 = {
@@ -125,8 +117,6 @@ def test_a_triangle_says_who_never_met_and_takes_one_group_only():
     assert printed.to_numpy().tolist() == [["1.00 ± 0.00", "not compared"], ["", "0.50 ± 0.00"]]
     with pytest.raises(ParameterError, match="a pair stands there twice; pick the rows of one group"):
         dont_know_triangle(pd.concat([matrix, matrix]), ["x", "y", "z"])
-    with pytest.raises(ParameterError, match="system='z' is not known: choose one of x, y"):
-        dont_know_triangle(matrix, ["x", "y"])
 
 
 def test_a_participant_with_more_votes_weighs_no_more():
@@ -154,9 +144,6 @@ def test_the_interval_is_that_of_the_mean_over_participants():
         assert row[f"{name}_high"] - row[f"{name}_low"] == pytest.approx(width, rel=0.1)
     alone = codec_rates(votes({"ann": "ab"})).iloc[0]
     assert alone[BOOTSTRAP].isna().all() and (alone["preferred_rate"], alone["preferred_std"]) == (0.5, 0.0)
-
-
-# Exact tests
 
 
 @given(st.lists(st.integers(-6, 6), min_size=1, max_size=10))
@@ -209,26 +196,13 @@ def test_side_bias_sees_sides_and_no_systems():
     assert undecided["sign_p"] == undecided["flip_p"] == 1 and np.isnan(undecided["share"])
 
 
-# Properties
-
-
 @settings(max_examples=30, deadline=None)
 @given(drawn_votes(), st.integers(0, 2**32))
 def test_sides_and_the_order_of_rows_change_nothing(table: pd.DataFrame, seed: int):
     generator = np.random.default_rng(seed)
     other = swapped(table, generator.random(len(table)) < 0.5).iloc[generator.permutation(len(table))]
-    for count in (preference_rates, dont_know_matrix):
+    for count in (preference_rates, dont_know_matrix, exact_tests):
         pd.testing.assert_frame_equal(count(table, ["item"]), count(other, ["item"]))
-
-
-@settings(max_examples=8, deadline=None)  # statsmodels collects garbage at every call, which takes long in a test run
-@given(drawn_votes(), st.integers(0, 2**32))
-def test_tests_depend_neither_on_sides_nor_on_the_order_of_rows(table: pd.DataFrame, seed: int):
-    generator = np.random.default_rng(seed)
-    other = swapped(table, generator.random(len(table)) < 0.5).iloc[generator.permutation(len(table))]
-    pd.testing.assert_frame_equal(exact_tests(table), exact_tests(other))
-    p = exact_tests(table)[["sign_p", "flip_p", "sign_p_holm", "flip_p_holm"]].to_numpy()
-    assert ((p > 0) & (p <= 1)).all() and (p[:, 2:] >= p[:, :2]).all()
 
 
 @settings(max_examples=30, deadline=None)

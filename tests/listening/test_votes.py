@@ -32,7 +32,6 @@ def test_votes_come_back_from_a_file_and_formulas_as_text(tmp_path):
     ("change", "words"),
     [
         ({"choice": "left"}, "row 1: choice='left' is not known: a, b, dont_know"),
-        ({"kind": "tests"}, "row 1: kind='tests' is not known: test, catch, training"),
         ({"headphones": "pased"}, "row 1: headphones='pased' is not known: passed"),
         ({"item": None}, "row 1: item=nan is missing"),
         ({"system_b": ORIGINAL}, "row 1: system_b='original' stands on both sides"),
@@ -49,7 +48,6 @@ def test_a_wrong_vote_is_named_with_file_and_row(tmp_path, change, words):
     ("content", "words"),
     [
         (None, "not there; make it by python -m nblib listen export"),
-        (b"", "no CSV table of votes"),
         (b"\xff\xfe\x00", "no CSV table of votes"),
         (b"participant,item\nx,y\n", "column 'system_a' is missing"),
         (b"participant,item,system_a,system_b,choice\n", "there are no votes"),

@@ -1,6 +1,5 @@
-"""The small listening test, made once and copied for each test."""
+"""A small listening test, its page and a participant."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,17 +11,11 @@ from helpers.listening import make_test
 from nblib.listening.server import create_app
 
 
-@pytest.fixture(scope="session")
-def small_test(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("small") / "test"
-    make_test(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(small_test: Path, tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     """A listening test of one's own: 6 headphone trials, 1 training pair, 7 pairs of which 1 is a catch pair."""
-    return Path(shutil.copytree(small_test, tmp_path / "test"))
+    make_test(tmp_path / "test")
+    return tmp_path / "test"
 
 
 @pytest.fixture

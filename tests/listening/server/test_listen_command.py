@@ -35,20 +35,16 @@ def listen(*arguments: object) -> int:
     return options.command(options)
 
 
-def test_build_makes_a_test_and_says_what_comes_next(systems, tmp_path, capsys):
+def test_build_hands_every_option_on_and_says_what_comes_next(systems, tmp_path, capsys):
     assert listen("build", systems, "--out", tmp_path / "test") == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{tmp_path / 'test'}: 2 items at 16000 Hz; pairs: 12 test, 2 catch, 1 training",
         f"now: python -m nblib listen serve {tmp_path / 'test'}",
     ]
-    test = manifest.load(tmp_path / "test")
-    assert (test.name, test.question, test.reference, test.seed) == ("Listening test", "quality", "original", 0)
-
-
-def test_build_hands_every_option_on(systems, tmp_path):
     options = ["--question", "vocals", "--name", "Title", "--reference", "dull", "--baseline", "fine", "--seed", "7"]
-    assert listen("build", systems, "--out", tmp_path, *options, "--leave-out-reference") == 0
-    test = manifest.load(tmp_path)
+    assert listen("build", systems, "--out", tmp_path / "other", *options, "--leave-out-reference") == 0
+    plain, test = (manifest.load(tmp_path / name) for name in ("test", "other"))
+    assert (plain.name, plain.question, plain.reference, plain.seed) == ("Listening test", "quality", "original", 0)
     assert (test.name, test.question, test.reference, test.seed) == ("Title", "vocals", "dull", 7)
     assert {pair[1:3] for pair in test.pairs if pair[3] == "test"} == {("noisy", "fine"), ("original", "fine")}
 

@@ -23,10 +23,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def sound(folder: Path, name: str) -> np.ndarray:
-    return soundfile.read(folder / "sounds" / name)[0]
-
-
 def test_a_test_is_complete_and_tells_nothing_by_its_file_names(tmp_path):
     test = heard.built(tmp_path, seed=4)
     assert manifest.load(tmp_path) == test
@@ -46,18 +42,14 @@ def test_pairs_are_those_of_the_papers(tmp_path):
     mm19 = build_test(tmp_path / "mm", five, RATE, name="MM'19", question="quality")
     assert Counter(kind for *_, kind in mm19.pairs) == {"test": 50, "catch": 5, "training": 1}
     assert Counter(item for item, *_, kind in mm19.pairs if kind == "catch") == dict.fromkeys(five, 1)
-    ijcnn = heard.built(tmp_path / "ijcnn", question="intelligible", compare_reference=False, baseline="fine")
+    options = {"question": "intelligible", "compare_reference": False, "baseline": "fine", "catch_pairs": 7}
+    ijcnn = heard.built(tmp_path / "ijcnn", **options)
     tests = [pair for pair in ijcnn.pairs if pair[3] == "test"]
     assert tests == [(item, system, "fine", "test") for item in ijcnn.sounds for system in ("dull", "noisy")]
     catches = [pair for pair in ijcnn.pairs if pair[3] == "catch"]
     (training,) = (pair for pair in ijcnn.pairs if pair[3] == "training")
-    assert len(catches) == 2 and {pair[1:3] for pair in [*catches, training]} == {("original", SPOILT)}
-    assert training[0] != catches[0][0]
-
-
-def test_the_number_of_catch_pairs_can_be_set_and_items_take_turns(tmp_path):
-    found = Counter(item for item, *_, kind in heard.built(tmp_path, catch_pairs=7).pairs if kind == "catch")
-    assert sorted(found.values()) == [2, 2, 3]
+    assert sorted(Counter(item for item, *_ in catches).values()) == [2, 2, 3]
+    assert {pair[1:3] for pair in [*catches, training]} == {("original", SPOILT)} and training[0] != catches[0][0]
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -66,7 +58,7 @@ def test_all_systems_of_an_item_are_equally_loud(tmp_path, channels):
     sounds["beta"]["noisy"] *= 0.01
     test = build_test(tmp_path, sounds, RATE, name="Loud", question="quality")
     for files in test.sounds.values():
-        found = {system: sound(tmp_path, name) for system, name in files.items()}
+        found = {system: soundfile.read(tmp_path / "sounds" / name)[0] for system, name in files.items()}
         assert {samples.ndim for samples in found.values()} == {channels}
         loudness = [levels.loudness(samples, RATE) for samples in found.values()]
         assert max(loudness) - min(loudness) < 0.05
@@ -180,9 +172,7 @@ def test_another_test_or_its_votes_are_never_overwritten(tmp_path):
     [
         (np.where(np.arange(RATE) == 77, np.nan, heard.bursts(1.0, 0)), "sample 77 is not finite"),
         (np.zeros(RATE), "silent"),
-        (np.zeros(0), "empty"),
-        (heard.bursts(0.4, 0), "6400 samples are too short, 8000 are needed"),
-        (np.ones(RATE, np.int16), "samples of type int16"),
+        (heard.bursts(0.4, 0), "6400 samples are too short, 8000"),
         (2e-4 * heard.bursts(1.0, 0), "under -70 LUFS throughout"),
         (heard.bursts(1.0, 0, channels=2), "mono beside stereo|stereo"),
         (np.ones((RATE, 3)), r"samples of shape \(16000, 3\)"),
@@ -196,38 +186,28 @@ def test_a_sound_that_cannot_be_used_is_named(tmp_path, samples, words):
     assert contents(tmp_path) == {}
 
 
+def renamed(system: str) -> dict[str, dict[str, np.ndarray]]:
+    return {item: of | {system: of["dull"]} for item, of in heard.items(1).items()}
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"question": "qualty"}, "question='qualty' is not known.*did you mean 'quality'"),
         ({"catch_pairs": -1}, "catch_pairs=-1: a whole number from 0"),
         ({"name": " "}, "name ' '"),
+        ({"sounds": heard.items(1) | {"b": {"original": heard.bursts(1.0, 0)}}}, "item 'b': system 'fine' is missing"),
+        ({"sounds": renamed("../evil")}, r"system '\.\./evil': a name without path separators"),
+        ({"sounds": renamed("two\nlines")}, r"system 'two\\nlines': a name of printable characters"),
+        ({"sounds": renamed(SPOILT)}, "is taken by the catch pairs"),
+        ({"sounds": {}}, "there is no item"),
+        ({"sounds": {"alpha": {"original": heard.bursts(1.0, 0)}}}, "at least 2 different names"),
     ],
 )
-def test_a_wrong_option_is_named(tmp_path, options, words):
+def test_wrong_options_systems_and_items_are_named(tmp_path, options, words):
+    arguments = {"sounds": heard.items(1), "name": "Bad", "question": "quality"} | options
     with pytest.raises(ParameterError, match=words):
-        heard.built(tmp_path, **options)
-    assert contents(tmp_path) == {}
-
-
-def renamed(system: str) -> dict[str, dict[str, np.ndarray]]:
-    return {item: of | {system: of["dull"]} for item, of in heard.items(1).items()}
-
-
-@pytest.mark.parametrize(
-    ("sounds", "words"),
-    [
-        (heard.items(1) | {"beta": {"original": heard.bursts(1.0, 0)}}, "item 'beta': system 'fine' is missing"),
-        (renamed("../evil"), r"system '\.\./evil': a name without path separators"),
-        (renamed("two\nlines"), r"system 'two\\nlines': a name of printable characters"),
-        (renamed(SPOILT), "is taken by the catch pairs"),
-        ({}, "there is no item"),
-        ({"alpha": {"original": heard.bursts(1.0, 0)}}, "at least 2 different names"),
-    ],
-)
-def test_wrong_systems_and_items_are_named(tmp_path, sounds, words):
-    with pytest.raises(ParameterError, match=words):
-        build_test(tmp_path, sounds, RATE, name="Bad", question="quality")
+        build_test(tmp_path, arguments.pop("sounds"), RATE, **arguments)
     assert contents(tmp_path) == {}
 
 
@@ -237,28 +217,19 @@ def write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
     return path
 
 
-def test_systems_are_read_from_folders(tmp_path):
+def test_systems_are_read_from_folders_at_their_highest_rate(tmp_path):
     stereo = random_generator("stereo").uniform(-0.5, 0.5, (RATE, 2)).astype(np.float32)
-    for system in ("b", "a"):
+    for system, rate in (("b", RATE), ("a", RATE // 2)):
         write(tmp_path / system / "two.wav", stereo)
-        write(tmp_path / system / "one.flac", stereo[:, 0])
+        write(tmp_path / system / "one.flac", stereo[:, 0], rate)
         (tmp_path / system / "notes.txt").write_text("no sound")
     (tmp_path / ".hidden").mkdir()
     said: list[str] = []
     sounds, rate = read_systems(tmp_path, said.append)
-    assert (rate, said) == (RATE, [])
+    assert (rate, said) == (RATE, [f"{tmp_path}: 1 of 4 files at 8000 Hz are resampled to 16000 Hz"])
     assert [(item, list(of)) for item, of in sounds.items()] == [("one", ["a", "b"]), ("two", ["a", "b"])]
-    assert sounds["one"]["b"].shape == (RATE,)
+    assert sounds["one"]["a"].shape == (2 * RATE,) and sounds["one"]["b"].shape == (RATE,)
     np.testing.assert_array_equal(sounds["two"]["a"], stereo)
-
-
-def test_lower_sample_rates_are_raised_and_it_is_said(tmp_path):
-    write(tmp_path / "a" / "one.wav", heard.bursts(1.0, 0), 16_000)
-    write(tmp_path / "b" / "one.wav", heard.bursts(1.0, 0), 8000)
-    said: list[str] = []
-    sounds, rate = read_systems(tmp_path, said.append)
-    assert (rate, len(sounds["one"]["a"]), len(sounds["one"]["b"])) == (16_000, 16_000, 32_000)
-    assert said == [f"{tmp_path}: 1 of 2 files at 8000 Hz are resampled to 16000 Hz"]
 
 
 def test_what_is_missing_extra_or_twice_in_a_folder_is_named(tmp_path):
@@ -283,7 +254,6 @@ def test_what_is_missing_extra_or_twice_in_a_folder_is_named(tmp_path):
         ('"version": 1', '"version": 2', "no listening test of version 1"),
         ('"question": "quality"', '"question": "taste"', "question='taste' is not known"),
         ('"catch"', '"cought"', "kind='cought' is not known: choose one of test, catch"),
-        ('"seed": 0', '"sead": 0', "TypeError .*build the test again"),
         ('.flac"', '.wav"', "sound '.*wav' of test.json is not there"),
         ("{", "", "build the test again"),
     ],

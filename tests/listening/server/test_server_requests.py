@@ -27,31 +27,21 @@ def to_pairs(client: FlaskClient) -> None:
     assert client.post("/api/headphones/skip", json={}).status_code == 200
 
 
-def test_the_page_has_the_tests_name_no_inline_code_and_nothing_from_elsewhere(client: FlaskClient) -> None:
-    response = client.get("/")
-    assert "<title>Codecs &amp; &lt;b&gt;music&lt;/b&gt;</title>" in response.text
-    assert "style=" not in response.text and "onclick" not in response.text
-    assert response.text.count("<script") == 1
-    names = "page.css", "icon.svg", *(f"{name}.js" for name in "app headphones net pair player sounds view".split())
-    for name in names:
-        response = client.get(f"/static/{name}")
-        assert response.status_code == 200, name
-        assert "//" not in response.text.replace("http://www.w3.org/2000/svg", "").replace("// ", ""), name
-    assert client.get("/static/app.js").mimetype in ("text/javascript", "application/javascript")
-
-
-def test_every_response_has_the_security_headers(started: FlaskClient) -> None:
-    sound = f"/audio/{present(started)['id']}/tones"
-    for path in ("/", "/static/page.css", "/api/test", "/api/state", "/nowhere", sound):
+def test_the_page_has_no_inline_code_and_every_response_the_security_headers(started: FlaskClient) -> None:
+    page = started.get("/").text
+    assert "<title>Codecs &amp; &lt;b&gt;music&lt;/b&gt;</title>" in page
+    assert "style=" not in page and "onclick" not in page and page.count("<script") == 1
+    assert started.get("/static/app.js").mimetype in ("text/javascript", "application/javascript")
+    for path in ("/", "/static/page.css", "/api/state", "/nowhere", f"/audio/{present(started)['id']}/tones"):
         headers = started.get(path).headers
-        assert headers["X-Content-Type-Options"] == "nosniff", path
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Content-Type-Options"] == "nosniff" and headers["Referrer-Policy"] == "no-referrer", path
         policy = headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
 
 
 def test_the_token_is_kept_from_scripts_and_other_sites_and_not_stored(client: FlaskClient, folder: Path) -> None:
-    response = client.post("/api/start", json={"name": "Ada"})
+    response = client.post("/api/start", json={"name": "  Ada \n"})
+    assert response.json["name"] == "Ada"
     cookie = response.headers["Set-Cookie"]
     token = cookie.split("=", 1)[1].split(";")[0]
     assert len(token) == 43  # 256 bits in base64
@@ -61,14 +51,6 @@ def test_the_token_is_kept_from_scripts_and_other_sites_and_not_stored(client: F
     stored = b"".join(path.read_bytes() for path in folder.glob("votes.sqlite*"))
     assert token.encode() not in stored and b"Ada" in stored
     assert client.post("/api/start", json={"name": "Another"}).json == client.get("/api/state").json
-
-
-@pytest.mark.parametrize(
-    ("typed", "kept"), [("x" * 80, "x" * 80), ("  Ada \n", "Ada"), ("李 🎧", "李 🎧"), (2 * "<script>", 2 * "<script>")]
-)
-def test_names_are_trimmed_and_stay_text(client: FlaskClient, typed: str, kept: str) -> None:
-    response = client.post("/api/start", json={"name": typed})
-    assert response.mimetype == "application/json" and response.json["name"] == kept
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\nb", "a\x00b", "a\u2028b", "a\ud800b", 7, None, ["a"]])
@@ -105,11 +87,10 @@ def test_missing_or_unknown_token(app: Flask, started: FlaskClient, cookie: str)
     stranger = app.test_client()
     if cookie:
         stranger.set_cookie(next(iter(started._cookies.values())).key, cookie)
-    trial = present(started)["id"]
-    assert stranger.get("/api/state").status_code == 401
-    assert stranger.get(f"/audio/{trial}/tones").status_code == 401
-    assert stranger.post("/api/headphones/skip", json={}).status_code == 401
-    assert stranger.post(f"/api/trials/{trial}/answer", json=GOOD).status_code == 401
+    for path in ("/api/state", f"/audio/{present(started)['id']}/tones"):
+        assert stranger.get(path).status_code == 401
+    for path, content in (("/api/headphones/skip", {}), (place(started), GOOD)):
+        assert stranger.post(path, json=content).status_code == 401
 
 
 def test_another_participants_trial(app: Flask, started: FlaskClient) -> None:
@@ -140,10 +121,7 @@ def test_posts_from_other_sites(started: FlaskClient, headers: dict[str, str], s
 @pytest.mark.parametrize(
     ("host", "status"),
     [
-        *(
-            (name, 400)
-            for name in ("evil.example", "localhost.evil.example", "127.0.0.2", "", "[", "evil@localhost:x/")
-        ),
+        *((name, 400) for name in ("evil.example", "localhost.evil.example", "127.0.0.2", "", "[", "e@localhost:x/")),
         *((name, 200) for name in ("localhost", "localhost:8000", "127.0.0.1:81", "[::1]:8000", "LOCALHOST")),
     ],
 )
@@ -151,19 +129,6 @@ def test_a_strangers_name_for_this_machine(client: FlaskClient, folder: Path, ho
     assert client.get("/api/test", headers={"Host": host}).status_code == status
     open_to_all = create_app(folder, hosts=None).test_client()
     assert open_to_all.get("/api/test", headers={"Host": "lab.example:8000"}).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2f..%2f..%2ferrors.py", "/static//etc/passwd"),
-        *("/audio/../../test.json/a", "/audio/..%2f..%2fvotes.sqlite/reference", "/sounds/", "/votes.sqlite"),
-    ],
-)
-def test_no_way_out_of_what_is_served(started: FlaskClient, path: str) -> None:
-    response = started.get(path)
-    assert response.status_code in (308, 404)
-    assert not response.data.startswith((b"SQLite", b"root:", b'"""'))
 
 
 def test_sounds_are_those_of_the_trial(started: FlaskClient, folder: Path) -> None:

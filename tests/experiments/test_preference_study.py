@@ -1,0 +1,118 @@
+"""Who would prefer what: the model listener on the capacity and configuration studies' rows (see conftest.py)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+
+from nblib import study
+from nblib.entries import SPEECH, TASKS, VOCALS
+from nblib.errors import ParameterError
+from nblib.experiments import preferences, separation
+from nblib.settings import Settings
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_participant_hears_the_same_items_in_each_group_and_each_seed_has_its_own(tiny_ijcnn, task):
+    rows = study.read(tiny_ijcnn, "capacity.csv")
+    heard = separation.listening_items(tiny_ijcnn, rows, task)
+    votes = preferences.votes(tiny_ijcnn, rows, task, separation.JUDGES[task][0], tiny_ijcnn.participants)
+    assert set(votes["item"]) == set(heard)
+    per_cell = votes.groupby(["contender", "seed", "capacity"])
+    assert (per_cell["participant"].nunique() == tiny_ijcnn.participants).all()
+    assert (per_cell.size() == tiny_ijcnn.participants * len(heard)).all()
+    assert len(per_cell) == 2 * 2 * 2
+    assert votes.groupby("participant")["seed"].nunique().eq(1).all()
+    pairs = {frozenset(pair) for pair in votes[["contender", "system_a", "system_b"]].to_numpy().tolist()}
+    assert pairs == {frozenset(("codec", "l1")), frozenset(("sound", "l1"))}
+
+
+def test_configurations_are_each_heard_against_the_one_l1(tiny_ijcnn):
+    rows = study.read(tiny_ijcnn, "configurations.csv")
+    by = ("task", "configuration", "contender")
+    votes = preferences.votes(tiny_ijcnn, rows, SPEECH, "estoi", tiny_ijcnn.configuration_participants, by)
+    rates = preferences.rates(votes, 0, by)
+    assert sorted(rates.loc[rates["seed"].isna(), "configuration"]) == list("ABCDEF")
+    assert (votes.groupby("configuration")["participant"].nunique() == 2 * tiny_ijcnn.configuration_participants).all()
+
+
+def test_preferences_are_labelled_and_shown_at_half_and_double_the_constants(tiny_ijcnn):
+    table = preferences.preferences(tiny_ijcnn, study.read(tiny_ijcnn, "capacity.csv"))
+    assert table["judge"].str.contains("model-predicted, no listeners").all()
+    for task in TASKS:
+        main = separation.JUDGES[task][0]
+        own = table[(table["task"] == task) & (table["measure"] == main)]
+        scales = set(zip(own["noise_scale"], own["zone_scale"], strict=True))
+        assert scales == {(1, 1), (0.5, 1), (2, 1), (1, 0.5), (1, 2)}
+        groups = own[own["seed"].isna()].groupby(["capacity", "contender"]).size()
+        assert (groups == 5).all() and len(groups) == 2 * 2
+        expected = preferences.noticeable_difference(tiny_ijcnn, task, main)
+        assert own["noticeable_difference"].to_numpy() == pytest.approx(expected, rel=1e-5)
+        assert len(preferences.main_rates(table, task)) == 2 * 2 * (1 + 2)
+    assert (table["preferred_rate"] + table["dont_know_rate"] <= 1 + 1e-6).all()
+    shown = table[table["preferred_low"].notna()]
+    assert (shown["preferred_low"] <= shown["preferred_rate"] + 1e-6).all()
+    assert (shown["preferred_high"] >= shown["preferred_rate"] - 1e-6).all()
+
+
+def made_votes(shares: dict[int, float]) -> pd.DataFrame:
+    """Twenty participants a seed, so large a share of whom prefers the codec loss; the others l1."""
+    table = [
+        {
+            "task": SPEECH,
+            "capacity": "P1",
+            "contender": "codec",
+            "seed": seed,
+            "item": "one",
+            "participant": f"{seed}-{n}",
+        }
+        | {"system_a": "codec", "system_b": "l1", "choice": "a" if n < 20 * share else "b"}
+        | {"kind": "test", "judge": "made"}
+        for seed, share in shares.items()
+        for n in range(20)
+    ]
+    return pd.DataFrame(table)
+
+
+@pytest.mark.parametrize("shares", [{0: 0.4, 1: 0.6, 2: 0.55}, {0: 1.0, 1: 0.0}])
+def test_rates_over_seeds_have_students_interval_within_0_and_1(shares):
+    rates = preferences.rates(made_votes(shares), 0)
+    pooled = rates[rates["seed"].isna()].iloc[0]
+    means = np.array(list(shares.values()))
+    expected = scipy.stats.ttest_1samp(means, 0).confidence_interval(0.95)
+    assert pooled["preferred_rate"] == pytest.approx(means.mean())
+    assert pooled["preferred_low"] == pytest.approx(max(0, expected.low))
+    assert pooled["preferred_high"] == pytest.approx(min(1, expected.high))
+    assert rates[rates["seed"].notna()].set_index("seed")["preferred_rate"].to_dict() == pytest.approx(shares)
+
+
+def test_one_seed_has_a_rate_and_no_interval():
+    pooled = preferences.rates(made_votes({0: 0.5}), 0).query("seed.isna()").iloc[0]
+    assert pooled["preferred_rate"] == 0.5 and np.isnan(pooled["preferred_low"])
+
+
+def test_a_second_judge_that_cannot_judge_is_left_out_and_said_so(monkeypatch, tiny_ijcnn):
+    flat = separation.reference(tiny_ijcnn).assign(two_f=50.0)
+    saved = {}
+    monkeypatch.setattr(separation, "reference", lambda setup: flat)
+    monkeypatch.setattr(study, "save", lambda setup, name, table: saved.update({name: table}))
+    with pytest.warns(UserWarning, match="vocals: no 2f-model listener .*: the score changes by .* check sounds"):
+        preferences.preferences(tiny_ijcnn, study.read(tiny_ijcnn, "capacity.csv"))
+    table = saved[preferences.TABLE]
+    assert "two_f" not in set(table["measure"]) and {"estoi", "sir_db"} <= set(table["measure"])
+
+
+@pytest.mark.parametrize(
+    ("task", "measure", "least", "most"), [(SPEECH, "estoi", 0.01, 0.3), (VOCALS, "sir_db", 2.5, 3.5)]
+)
+def test_the_noticeable_difference_is_that_of_3_db(tiny_ijcnn: Settings, task, measure, least, most):
+    assert least < preferences.noticeable_difference(tiny_ijcnn, task, measure) < most
+
+
+def test_without_any_usable_pair_the_listener_says_why(tiny_ijcnn):
+    rows = study.read(tiny_ijcnn, "capacity.csv")
+    rows["status"] = rows["status"].where(rows["seed"].isna(), "collapsed")
+    with pytest.raises(ParameterError, match="speech: no usable network of l1 and another loss .*P1 codec seed 0: col"):
+        preferences.votes(tiny_ijcnn, rows, SPEECH, "estoi", 3)
