@@ -62,9 +62,8 @@ def figures(name: str, of_record: bool = False) -> Path:
     """Own figures, never committed; those of the record where it is being made (``NBLIB_RECORD`` is set)."""
     if of_record and os.environ.get("NBLIB_RECORD"):
         return home() / "figures" / name
-    return Path(os.environ.get("NBLIB_FIGURES") or home() / "figures" / "own") / (
-        f"record-{name}" if of_record else name
-    )
+    own = Path(os.environ.get("NBLIB_FIGURES") or home() / "figures" / "own")
+    return own / (f"record-{name}" if of_record else name)
 
 
 @contextmanager

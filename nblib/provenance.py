@@ -81,7 +81,6 @@ def code_digest() -> str:
 
 def commit() -> str:
     """The commit of the project's checkout, with ``+`` where files differ from it; ``unknown`` outside git."""
-
     command = ["git", "-C", str(paths.home())]
     try:
         head, changed = (

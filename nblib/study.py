@@ -125,12 +125,13 @@ def failed(setup: Settings, study: str) -> list[str]:
 
 def save_runs(setup: Settings, study: str, trained: Sequence[Trained]) -> None:
     """Who trained what, on what and how long: this study's rows of ``runs.csv`` are written anew."""
-    records = [each.run.record for each in trained]
-    columns = ("title", "status", "parameters", "epochs", "steps", "best_epoch", "seconds", "loss_seconds", "spread")
+    columns = (
+        "title status parameters epochs steps best_epoch seconds loss_seconds spread device commit finished reason"
+    )
     own = pd.DataFrame(
-        {"study": study, "run": each.run.hash, "seed": record["config"]["seed"]}
-        | {name: record.get(name) for name in (*columns, "device", "commit", "finished", "reason")}
-        for each, record in zip(trained, records, strict=True)
+        {"study": study, "run": each.run.hash, "seed": each.run.record["config"]["seed"]}
+        | {name: each.run.record.get(name) for name in columns.split()}
+        for each in trained
     )
     if (setup.results / RUNS).exists():
         others = read(setup, RUNS)
