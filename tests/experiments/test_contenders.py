@@ -1,4 +1,4 @@
-"""A third loss and a capacity P6 flow into every table, picture and claim; one that fails changes no number of others."""
+"""A third loss and a capacity P6 flow into every table, picture and claim; one that fails changes no other number."""
 
 from __future__ import annotations
 

@@ -100,25 +100,6 @@ def test_a_run_is_trained_once_and_then_loaded_without_data_whatever_it_is_calle
     assert not network.training
 
 
-def test_two_trainings_from_nothing_give_the_same_bytes():
-    contents = []
-    for _ in range(2):
-        run = trained(run_config())
-        contents.append((bits(run), run.record["history"]))
-        shutil.rmtree(run.path)
-        torch.rand(7)  # whatever was drawn before does not matter
-    assert contents[0] == contents[1]
-
-
-def test_a_codec_loss_is_built_from_its_networks_run():
-    teacher = trained(run_config(seed=9))
-    run = trained(run_config(loss=LossSpec("codec", teacher.hash, "A", prediction=True, unit_epochs=2)))
-    assert run.record["config"]["loss"]["teacher"] == teacher.hash
-    assert bits(run) != bits(trained(run_config()))
-    with pytest.raises(StorageError, match="0123: no complete run lies here; run the notebook that trains it"):
-        trained(run_config(loss=LossSpec("codec", "0123")))
-
-
 # Many of them
 
 
