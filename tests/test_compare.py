@@ -1,7 +1,5 @@
 """Own results against the record: what agrees, what differs, and what cannot be told."""
 
-from __future__ import annotations
-
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Work on several processes: order, errors, and an end with the parent."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Seeds, configuration hashes and the environment stamp."""
 
-from __future__ import annotations
-
 import random
 import subprocess
 from dataclasses import dataclass

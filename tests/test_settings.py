@@ -1,7 +1,5 @@
 """The papers' configuration, profiles as differences from it, and any setting by its path."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

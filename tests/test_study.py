@@ -1,7 +1,5 @@
 """Studies: cells trained and scored once, tables written whole and read as they were, missed by name."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,11 +78,11 @@ def test_a_study_is_trained_scored_saved_and_read_and_two_labels_share_one_run()
 
 
 def test_processes_score_to_the_bytes_of_one(monkeypatch):
-    study.make(SETUP, TINY)
+    study.rows(SETUP, TINY)
     table = (SETUP.results / "tiny.csv").read_bytes()
     (SETUP.results / "tiny.csv").unlink()
     monkeypatch.setenv("NBLIB_CORES", "2")
-    study.make(SETUP, TINY)
+    study.rows(SETUP, TINY)
     assert (SETUP.results / "tiny.csv").read_bytes() == table
 
 

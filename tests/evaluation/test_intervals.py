@@ -1,7 +1,5 @@
 """Intervals over seeds and contrasts between contenders, against second routes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A third loss and a capacity P6 flow into every table, picture and claim; one that fails changes no other number."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

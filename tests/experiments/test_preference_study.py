@@ -1,7 +1,5 @@
 """Who would prefer what: the model listener on the capacity and configuration studies' rows (see conftest.py)."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

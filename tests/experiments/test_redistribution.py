@@ -1,7 +1,5 @@
 """Where the residual lies: the study, made once at the least size (see conftest.py), and its sums."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

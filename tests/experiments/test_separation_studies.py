@@ -1,7 +1,5 @@
 """The capacity and the configuration study, made once at the least size (see conftest.py), looked at and worked out."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The losses: each equation recomputed by hand, frozen networks, the weight schedule, and the codec loss in a file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

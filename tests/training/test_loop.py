@@ -1,7 +1,5 @@
 """The training loop: it learns, decays, stops, resumes bit for bit, and says what went wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path

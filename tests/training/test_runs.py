@@ -1,7 +1,5 @@
 """Runs: trained once and then loaded, by a hash of everything that decides them; killed, damaged, out of disk."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

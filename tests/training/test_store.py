@@ -1,7 +1,5 @@
 """The store of patches: cut as the papers cut, kept in the cache; and what a network sees of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
