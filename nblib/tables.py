@@ -13,7 +13,7 @@ from nblib import paths
 from nblib.audio import Geometry
 from nblib.entries import BASELINE, CODEC, SPEECH, VOCALS
 from nblib.evaluation.intervals import USABLE, summary
-from nblib.experiments import autoencoding, codecs, preferences
+from nblib.experiments import autoencoding, overview, preferences
 from nblib.listening import LABEL, dont_know_matrix, dont_know_triangle, preference_rates
 from nblib.networks import count_parameters
 from nblib.networks.autoencoder import KERNEL as AUTOENCODER_KERNEL
@@ -71,7 +71,7 @@ def loss_network_table(setup: Settings) -> pd.DataFrame:
             network = own.loss_networks[teacher.loss_network]
             column = _network_column(network.network, network.training, network.geometry)
             if where or teacher.codec == own.codec:  # the papers' is one codec
-                columns[where + teacher.title] = {"Codec": codecs.title(teacher.codec)} | column
+                columns[where + teacher.title] = {"Codec": overview.codec_title(teacher.codec)} | column
     return pd.DataFrame(columns).rename_axis("parameter")
 
 

@@ -1,7 +1,5 @@
 """Both papers' studies at the least size, made once for all files that look at their results."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +8,7 @@ import pytest
 from helpers import ijcnn
 
 from nblib import study
-from nblib.experiments import BROADBAND, CONFIGURATION, LOSS_NETWORKS, REDISTRIBUTION, SNR, codecs, listening, overview
+from nblib.experiments import BROADBAND, CONFIGURATION, LOSS_NETWORKS, REDISTRIBUTION, SNR, listening, overview
 from nblib.settings import Settings, settings
 
 LEAST = """
@@ -35,7 +33,7 @@ def tiny_mm19_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for each in (LOSS_NETWORKS, SNR, BROADBAND, listening.LISTENING):
             study.rows(setup, each)
         overview.tables(setup)
-        codecs.tables(setup)
+        overview.codec_tables(setup)
     return folder
 
 
