@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from nblib import study
@@ -68,7 +67,7 @@ def votes(
     pairs = pairs.assign(system_b=BASELINE, system_a=pairs["contender"])
     parts = []
     for (contender, seed), own in pairs.groupby(["contender", "seed"], sort=False):
-        chosen = listener.choose(own, participants, derive_seed(setup.seed, "votes", int(seed)))
+        chosen = listener.choose(own, participants, derive_seed(setup.seed, "votes", int(str(seed))))
         parts.append(chosen.assign(participant=f"{contender}-{seed}-" + chosen["participant"].astype(str)))
     return pd.concat(parts, ignore_index=True).assign(judge=judge(measure))
 
@@ -115,9 +114,8 @@ def _make(setup: Settings, rows: pd.DataFrame) -> None:
 
 def _scaled(setup: Settings, rows: pd.DataFrame, task: str, measure: str, noise: float, zone: float) -> pd.DataFrame:
     chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
-    known = {"judge": judge(measure), "measure": measure, "noise_scale": noise, "zone_scale": zone}
-    difference = noticeable_difference(setup, task, measure)
-    return rates(chosen, setup.seed).assign(**known, noticeable_difference=difference)
+    table = rates(chosen, setup.seed).assign(judge=judge(measure), measure=measure, noise_scale=noise, zone_scale=zone)
+    return table.assign(noticeable_difference=noticeable_difference(setup, task, measure))
 
 
 _COLUMNS = [
