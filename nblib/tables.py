@@ -16,7 +16,7 @@ from nblib.experiments.overview import codec_title
 from nblib.listening import LABEL, dont_know_matrix, dont_know_triangle, preference_rates
 from nblib.networks import count_parameters
 from nblib.networks.autoencoder import KERNEL as AUTOENCODER_KERNEL
-from nblib.networks.waveunet import DOWN_KERNEL, UP_KERNEL
+from nblib.networks.unet import DOWN_KERNEL, UP_KERNEL
 from nblib.settings import Settings
 from nblib.training import NetworkSpec, Training
 

@@ -15,7 +15,7 @@ import torch
 
 from nblib import paths
 from nblib.errors import NblibError, StorageError
-from nblib.parallel import cores, parallel_map
+from nblib.parallel import parallel_map
 
 SLEEPERS = """
 import os, sys, time
@@ -65,16 +65,6 @@ def test_an_error_is_raised_here_and_waiting_work_is_dropped(tmp_path):
     with pytest.raises(StorageError, match="number 1: the message survives"):
         list(results)
     assert len(list(tmp_path.iterdir())) < 30
-
-
-def test_the_environment_lowers_the_number_of_cores_only(monkeypatch):
-    monkeypatch.delenv("NBLIB_CORES", raising=False)
-    every = cores()
-    assert 1 <= every <= (os.cpu_count() or 1)
-    monkeypatch.setenv("NBLIB_CORES", "1")
-    assert cores() == 1
-    monkeypatch.setenv("NBLIB_CORES", "100000")
-    assert cores() == every
 
 
 def kill_own_process(number: int) -> None:

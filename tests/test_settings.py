@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nblib import paths
 from nblib.audio import Codec, Geometry
-from nblib.entries import CODEC, PROFILES, SPEECH_CAPACITIES, VOCAL_CAPACITIES, Size, Teacher
+from nblib.entries import CODEC, SPEECH_CAPACITIES, VOCAL_CAPACITIES, Size, Teacher
 from nblib.errors import ParameterError
 from nblib.losses import LOSSES, L1Loss
-from nblib.settings import OWN_OPTIONS, Settings, settings, values
+from nblib.settings import OWN_OPTIONS, PROFILES, Settings, settings, values
 from nblib.training import NetworkSpec
 
 
@@ -30,14 +31,20 @@ def test_the_paper_profile_is_the_papers_tables():
     assert len(paper.seeds()) >= 3 and paper.changed == {}
 
 
-@pytest.mark.parametrize("profile", [name for name in PROFILES if name != "paper"])
+def written(table: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """What a profile says, by path."""
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        found |= written(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+    return found
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_is_the_paper_with_its_overrides_and_nothing_else(profile):
     paper, made = values(settings("paper")), values(settings(profile))
-    differing = {path for path in made if made[path] != paper[path]}
-    overridden = {path: [each for each in made if f"{each}.".startswith(f"{path}.")] for path in PROFILES[profile]}
-    assert differing <= {each for below in overridden.values() for each in below}
-    idle = [path for path, below in overridden.items() if not differing & set(below)]
-    assert idle == [], "an override that repeats the paper is none"
+    differing = {path: value for path, value in made.items() if value != paper[path]}
+    said = {path: tuple(each) if isinstance(each, list) else each for path, each in written(PROFILES[profile]).items()}
+    assert differing == said, "an override that repeats the paper is none"
     assert made.keys() == paper.keys() and not set(OWN_OPTIONS) & set(made)
 
 
@@ -87,8 +94,8 @@ def test_every_setting_takes_its_own_value_as_text():
         ("replicates=True", "must be of type int, like 1, not bool"),
         ("separation_training.learning_rate=fast", "must be of type float, like 0.005, not str"),
         ("only_capacities=P1", r"must be of type tuple, like \('P1', 'P5'\), not str"),
-        ("replicates=0", "setting replicates=0: must be at least 1, like 1"),
-        ("separation_training.learning_rate=1e999", "must be at least 0 and finite, like 0.005"),
+        ("replicates=0", "setting replicates=0: must be at least 1 and finite"),
+        ("separation_training.learning_rate=1e999", "must be at least 0 and finite"),
         ("separation_training.gain_db=(1,)", "must be of type tuple, like .*, not tuple"),
         ("only_capacities=('P9',)", "setting only_capacities=.*only_capacities='P9' is not known"),
         ("domain=sqr", "setting domain='sqr': domain='sqr' is not known.*did you mean 'sqrt'"),

@@ -5,8 +5,6 @@ sine of amplitude 1, whatever the window. Networks, targets, masks and errors li
 range [0, 1]; `scale` leads into it, `unscale` out of it.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -33,26 +31,17 @@ class Geometry:
 
     ``Geometry(frames=31).patch_samples`` is 16,384, the patch of MM'19's time-domain networks.
 
-    Parameters
-    ----------
-    sample_rate : int > 0
-        Samples per second (Hz).
-    window : int
-        Hann window and FFT size (samples), even and a multiple (2, 3, ...) of `hop`; otherwise `ParameterError`.
-    hop : int > 0
-        Step between frames (samples).
-    frames : int > 0
-        Frames of one patch.
+    A `window` that is odd or no multiple of the hop is a `ParameterError`.
     """
 
-    sample_rate: int = 22050
-    window: int = 1024
-    hop: int = 512
-    frames: int = 128
+    sample_rate: int = 22050  # Hz
+    window: int = 1024  # Hann window and FFT size in samples, even and a multiple (2, 3, ...) of `hop`
+    hop: int = 512  # samples between frames
+    frames: int = 128  # of one patch
 
     def __post_init__(self) -> None:
-        for name in ("sample_rate", "window", "hop", "frames"):
-            check_whole(name, getattr(self, name), least=1)
+        for name, value in vars(self).items():
+            check_whole(name, value, least=1)
         if self.window % 2 or self.window % self.hop or self.window < 2 * self.hop:
             raise ParameterError(
                 f"window={self.window} with hop={self.hop}: the window must be even and a multiple (2, 3, ...) of the "
@@ -76,18 +65,11 @@ class Geometry:
 
 
 def scale(magnitude: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor:
-    """Linear magnitude in the scaled domain.
+    """Linear magnitude (1 for a full-scale sine) in [0, 1]: ``sqrt(m)``, ``m`` or ``log1p(k m) / log1p(k)``.
 
-    Differentiable with finite slopes everywhere, also at silence, since MM'19's Models B and C (Section 6) send
-    gradients from a magnitude error back to samples: a plain square root has an infinite slope at 0, so below
-    `SQRT_FLOOR` it is replaced by the line from 0 that meets it there. Above magnitude 1 the value is 1, the slope 0.
-
-    Parameters
-    ----------
-    magnitude : torch.Tensor [shape=(...)]
-        Linear, >= 0, 1 for a full-scale sine; what comes back has the same shape and lies in [0, 1].
-    domain : {"sqrt", "linear", "log1p"}
-        ``sqrt(m)``, ``m`` or ``log1p(k m) / log1p(k)`` with k = `LOG_SLOPE`.
+    Slopes are finite everywhere, also at silence, since MM'19's Models B and C (Section 6) send gradients from a
+    magnitude error back to samples: below `SQRT_FLOOR` the square root is replaced by the line from 0 that meets it
+    there. Above magnitude 1 the value is 1, the slope 0. k is `LOG_SLOPE`.
     """
     check_choice("domain", domain, DOMAINS)
     magnitude = magnitude.clamp(max=1.0)

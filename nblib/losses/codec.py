@@ -84,7 +84,11 @@ class CodecLoss(WeightedLoss):
 
     def save(self, path: Path) -> None:
         """Write the layers that the loss needs, and its weights, for training elsewhere: see `load`."""
-        header = {"kind": type(self.network).__name__, "settings": self.network.settings, "layers": self.layers}
+        header: dict[str, Any] = {
+            "kind": type(self.network).__name__,
+            "settings": self.network.settings,
+            "layers": self.layers,
+        }
         header |= {"prediction": self.prediction, "unit_epochs": self.unit_epochs}
         tensors.save(path, self.state_dict(), header)
 

@@ -10,8 +10,7 @@ import soundfile
 from helpers.corpora import BENCH, RATE, burst, groups, on_real, opened, put, sizes_of
 
 from nblib.corpora import SPLITS, measured_snr_db, open_corpus
-from nblib.corpora.choosing import source_of
-from nblib.corpora.corpus import noise_segment
+from nblib.corpora.corpus import noise_segment, source_of
 from nblib.errors import CorpusError
 
 

@@ -9,7 +9,7 @@ from helpers.corpora import BENCH, RATE, burst, on_real
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nblib.corpora.speechlevel import active_level_db, labelled_snr_db
+from nblib.corpora.survey import active_level_db, labelled_snr_db
 
 TONE = 0.1 * np.sin(2 * np.pi * 200 * np.arange(4 * RATE) / RATE)
 

@@ -44,7 +44,7 @@ def bits(run: Run) -> bytes:
 def changed(value: Any) -> Any:
     """Another value of the same kind."""
     if isinstance(value, str):
-        return value + "x"
+        return {"mask": "direct", "mask_unet": "wave_unet"}.get(value, value + "x")
     if isinstance(value, tuple):
         return (*value[:-1], changed(value[-1]))
     if isinstance(value, bool):
