@@ -237,5 +237,5 @@ def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
 def sweep_means(tones: pd.DataFrame) -> pd.DataFrame:
     """Per band limit and model the mean power of all tones and seeds in each column of `ALIASING`, in dB."""
     columns = ["gain_db", "aliasing_db", "distortion_db", "aliasing_over_output_db"]
-    powers = 10 ** (tones.set_index(["limit_hz", "system"])[columns] / 10)
-    return 10 * np.log10(powers.groupby(level=["limit_hz", "system"]).mean())
+    powers = (tones.set_index(["limit_hz", "system"])[columns] / 10).rpow(10)
+    return powers.groupby(level=["limit_hz", "system"]).mean().apply(np.log10) * 10

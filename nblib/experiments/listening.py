@@ -167,7 +167,7 @@ def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
-    """Share of one model listener's votes on a pair for `one` less that for `other`: `seed_interval` and ``verdict``."""
+    """Share of a model listener's votes on a pair for `one` less that for `other`: `seed_interval`, ``verdict``."""
     first, second = sorted((one, other))
     table = outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
     net = table.groupby("seed")["outcome"].mean() * (1 if one == first else -1)

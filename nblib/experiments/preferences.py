@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from nblib import study
@@ -117,9 +116,8 @@ def _make(setup: Settings, rows: pd.DataFrame) -> None:
 
 def _scaled(setup: Settings, rows: pd.DataFrame, task: str, measure: str, noise: float, zone: float) -> pd.DataFrame:
     chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
-    known = {"judge": judge(measure), "measure": measure, "noise_scale": noise, "zone_scale": zone}
-    difference = noticeable_difference(setup, task, measure)
-    return rates(chosen, setup.seed).assign(**known, noticeable_difference=difference)
+    table = rates(chosen, setup.seed).assign(judge=judge(measure), measure=measure, noise_scale=noise, zone_scale=zone)
+    return table.assign(noticeable_difference=noticeable_difference(setup, task, measure))
 
 
 _COLUMNS = [

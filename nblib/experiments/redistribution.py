@@ -81,7 +81,7 @@ def by_band(rows: pd.DataFrame) -> pd.DataFrame:
     for side, sums in _sides(networks).items():
         energy = sums.clip(lower=LEAST)
         own = networks.assign(energy=energy, energy_db=_decibels(energy))
-        levels = 10 * np.log10(own.groupby([*by, "contender"])["energy"].mean().unstack())
+        levels = own.groupby([*by, "contender"])["energy"].mean().unstack().apply(_decibels)
         for contender in own["contender"].unique():
             if contender != BASELINE:
                 found = contrast(own, contender, BASELINE, "energy_db", by).assign(contender=contender, side=side)

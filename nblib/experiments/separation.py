@@ -78,7 +78,7 @@ def _capacity_cells(setup: Settings) -> list[Cell]:
 
 def _configuration_cells(setup: Settings) -> list[Cell]:
     """l1 once, the codec loss in each configuration."""
-    losses = [(BASELINE, None, LossSpec(BASELINE, unit_epochs=setup.unit_epochs))]
+    losses: list[tuple[str, str | None, LossSpec]] = [(BASELINE, None, LossSpec(unit_epochs=setup.unit_epochs))]
     losses += [(CODEC, name, codec_loss(setup, layers=name)) for name in CONFIGURATIONS]
     return [
         cell(setup, setup.configuration_network, loss, task=SPEECH, configuration=name, contender=contender, seed=seed)

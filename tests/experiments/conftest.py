@@ -1,5 +1,7 @@
 """Both papers' studies at the least size, made once for all files that look at their results."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +34,7 @@ def tiny_mm19_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("NBLIB_CORES", "1")
         for each in (LOSS_NETWORKS, SNR, BROADBAND, listening.LISTENING):
             study.rows(setup, each)
-        overview.tables(setup)
+        overview.corpus_tables(setup)
         overview.codec_tables(setup)
     return folder
 
