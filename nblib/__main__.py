@@ -81,8 +81,8 @@ def _list(options: argparse.Namespace) -> int:
         return suite.OK
     code = suite.OK
     for each in suite.SUITE:
-        needs = f" (needs {', '.join(f'{number:02}' for number in each.needs)})" if each.needs else ""
-        print(f"{each.number:02}  {each.name}: {each.title}{needs}")
+        needs = f" (needs {', '.join(each.needs)})" if each.needs else ""
+        print(f"{each.number}  {each.name}: {each.title}{needs}")
         try:
             for name, entry in suite.parameters(each).items():
                 print(f"      {name} = {entry['default']!r}  {entry['help']}".rstrip())
