@@ -35,11 +35,10 @@ def whiskers(table: pd.DataFrame, value: str = "mean") -> np.ndarray:
 
 def use_style() -> None:
     """Set matplotlib's and seaborn's defaults for every figure of the suite."""
-    sns.set_theme(context="notebook", style="ticks", palette=list(COLOURS.values()))
-    sizes = {"savefig.dpi": 110, "font.size": 11, "axes.titlesize": 11}
+    sizes = {"savefig.dpi": 110, "font.size": 11, "axes.titlesize": 11, "figure.constrained_layout.use": True}
     frames = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
     files = {"svg.hashsalt": "nblib", "svg.fonttype": "none"}  # equal figures give equal files
-    plt.rcParams.update(sizes | frames | files | {"figure.constrained_layout.use": True})
+    sns.set_theme("notebook", "ticks", list(COLOURS.values()), rc=sizes | frames | files)
 
 
 def save(folder: Path, name: str, figure: Figure, data: pd.DataFrame) -> Image:

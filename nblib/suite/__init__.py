@@ -185,7 +185,7 @@ def status(job: Job, jobs: Sequence[Job]) -> str:
     return f"{job.notebook.name}: {', '.join(filter(None, said))}"[:200]
 
 
-@contextmanager
+@contextlib.contextmanager
 def display(jobs: Sequence[Job], every: float = 30.0) -> Iterator[None]:
     """A line when a notebook starts and one when it ends; between them one that changes in place.
 
