@@ -1,7 +1,5 @@
 """The command line: ``python -m nblib run``, ``list``, ``compare``, ``separate`` and ``listen``."""
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import os
@@ -76,8 +74,11 @@ def _list(options: argparse.Namespace) -> int:
     if options.settings:
         from nblib.settings import values  # it takes seconds to import
 
-        for path, value in values(checked(*_own(options), "run", options.set)).items():
-            print(f"{path} = {value!r}")
+        print(
+            "\n".join(
+                f"{path} = {value!r}" for path, value in values(checked(*_own(options), "run", options.set)).items()
+            )
+        )
         return suite.OK
     code = suite.OK
     for each in suite.SUITE:
