@@ -1,7 +1,5 @@
 """The embedded corpus at the least size, made once, in this process."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

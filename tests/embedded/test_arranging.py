@@ -1,21 +1,14 @@
 """Arrangements: harmony, no gaps, no key out of reach, nothing that the generator did not draw."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nblib.embedded.arranging import arrange, harmony
-from nblib.embedded.ensembles import ENSEMBLES, Ensemble
+from nblib.embedded.arranging import ENSEMBLES, Ensemble, arrange, harmony
 from nblib.embedded.melodies import RANGES
 from nblib.embedded.scores import Score, Work, read_score
 from nblib.provenance import random_generator
-
-
-def tune(pitches: list[int]) -> np.ndarray:
-    return np.asarray([[index, 1, pitch] for index, pitch in enumerate(pitches)], dtype=float)
 
 
 @given(st.integers(0, 11), st.booleans())
@@ -31,17 +24,14 @@ def test_harmony_names_the_triad_that_sounds(root: int, minor: bool) -> None:
 def test_every_ensemble_plays_every_score_without_gaps(
     ensemble: Ensemble, voices: int, beat: float, beats: int
 ) -> None:
-    pitches = [60, 62, 64, 65, 67, 69, 71, 72] * 2
-    parts = tuple(tune([pitch - 6 * voice for pitch in pitches]) for voice in range(voices))
-    score = Score(parts, 16.0, beat, beats, 0)
-    performance = arrange(score, ensemble, 20.0, random_generator("arrange", ensemble.name, voices))
-    starts = np.asarray([note.start for note in performance.notes])
-    ends = np.asarray([note.end for note in performance.notes])
-    order = np.argsort(starts)
-    sounding_until = np.maximum.accumulate(ends[order])
-    assert starts.min() >= 0 and starts.min() < 0.5
-    assert sounding_until[-1] > 20.0
-    assert np.max(starts[order][1:] - sounding_until[:-1]) < 1.0
+    scale = np.array([60, 62, 64, 65, 67, 69, 71, 72] * 2)
+    parts = tuple(np.column_stack([np.arange(16.0), np.ones(16), scale - 6 * voice]) for voice in range(voices))
+    performance = arrange(
+        Score(parts, 16.0, beat, beats, 0), ensemble, 20.0, random_generator("arrange", ensemble.name, voices)
+    )
+    starts, ends = np.sort([(note.start, note.end) for note in performance.notes], axis=0).T
+    gaps = np.append(starts[1:], 20.0) - np.maximum.accumulate(ends)
+    assert 0 <= starts[0] < 0.5 and gaps[:-1].max() < 1.0 and gaps[-1] < 0
     assert len(performance.channels) <= 16
     assert all(0 <= note.key <= 127 and 1 <= note.velocity <= 127 for note in performance.notes)
     assert {note.channel for note in performance.notes} <= set(range(len(performance.channels)))

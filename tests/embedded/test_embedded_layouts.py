@@ -1,7 +1,5 @@
 """What is written: the published layouts, the same bits for any number of items, processes and interruptions."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -53,10 +51,11 @@ def test_files_lie_as_the_data_sets_are_published(written: Path) -> None:
 
 
 def test_each_folder_has_its_table_licence_and_citation(written: Path) -> None:
-    for layout, (licence, citation) in LICENCES.items():
+    for layout, texts in LICENCES.items():
         folder = written / layout
-        assert (folder / "LICENCE.txt").read_text().strip() == licence
-        assert (folder / "CITATION.bib").read_text() == citation and citation.count("{") == citation.count("}")
+        citation = (folder / "CITATION.bib").read_text()
+        assert texts == {"licence": (folder / "LICENCE.txt").read_text().strip(), "citation": citation}
+        assert citation.count("{") == citation.count("}") > 0
         rows = pd.read_csv(folder / "items.csv")
         assert list(rows.columns[:4]) == ["file", "split", "group", "title"] and rows["file"].is_unique
         assert set(rows["split"]) == {"train", "validation", "test"} and not rows.isna().any(axis=None)
@@ -81,11 +80,17 @@ def test_another_process_and_another_size_make_the_same_bits(written: Path, tmp_
 
 
 @pytest.mark.parametrize("layout", SMALL)
-def test_a_killed_run_goes_on_where_it_stopped(layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_goes_on_where_it_stopped(
+    layout: str, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NBLIB_CORES", "1")
-    settings = {} if layout == "voicebank_demand" else {"seconds": 3.0}
+    settings = {"seed": 6, "sample_rate": 16_000} | ({} if layout == "voicebank_demand" else {"seconds": 3.01})
     write(layout, tmp_path, **settings)
     whole = digests(tmp_path)
+    for path, digest in sounds(tmp_path).items():
+        facts = soundfile.info(tmp_path / path)
+        assert facts.samplerate == 16_000 and facts.frames == round(settings.get("seconds", facts.duration) * 16_000)
+        assert digest != sounds(written / layout).get(path), "neither seed nor rate changed a sample"
     *kept, first, last = sounds(tmp_path)
     times = {path: (tmp_path / path).stat().st_mtime_ns for path in kept}
     for path in ("items.csv", first, last):
@@ -98,28 +103,14 @@ def test_a_killed_run_goes_on_where_it_stopped(layout: str, tmp_path: Path, monk
     assert not (tmp_path / last).exists(), "a folder with items.csv is complete"
 
 
-@pytest.mark.parametrize("layout", SMALL)
-def test_seed_and_rate_change_every_sample(layout: str, written: Path, tmp_path: Path) -> None:
-    sizes = {"pieces": 3, "seconds": 1.01} if layout == "lossless_music" else {"train": 1, "test": 0}
-    write(layout, tmp_path, **sizes, seed=6, sample_rate=16_000)
-    for path, digest in sounds(tmp_path).items():
-        assert digest != sounds(written / layout).get(path)
-        facts = soundfile.info(tmp_path / path)
-        assert facts.samplerate == 16_000
-        if layout != "voicebank_demand":
-            assert facts.frames == round((1.01 if layout == "lossless_music" else 12.0) * 16_000)
-
-
 @pytest.mark.parametrize(
     ("layout", "wrong", "message"),
     [
         ("lossless_music", {"pieces": 2}, "pieces=2"),
-        ("lossless_music", {"seconds": float("inf")}, "seconds=inf"),
         ("lossless_music", {"sample_rate": 4_000}, "sample_rate=4000"),
-        ("voicebank_demand", {"test": 1.5}, "test=1.5"),
         ("voicebank_demand", {"train": 0, "validation": 0, "test": 0}, "nothing to make"),
         ("voicebank_demand", {"snr_db": float("nan")}, "snr_db=nan"),
-        ("musdb18hq", {"seconds": 2.0}, "seconds=2.0"),
+        ("musdb18hq", {"seconds": float("inf")}, "seconds=inf"),
     ],
 )
 def test_settings_out_of_range_are_refused(layout: str, wrong: dict[str, Any], message: str, tmp_path: Path) -> None:

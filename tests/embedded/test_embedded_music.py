@@ -1,15 +1,13 @@
 """Music: whole pieces of every character, filled bands, splits by work."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
-from helpers.embedded import Made
+from helpers.embedded import Made, apart
 
 from nblib.corpora.items import SPLITS
-from nblib.embedded.ensembles import ENSEMBLES
+from nblib.embedded.arranging import ENSEMBLES
+from nblib.embedded.layouts import reverberated
 from nblib.embedded.music import plan_music
-from nblib.embedded.rooms import reverberated
 from nblib.embedded.scores import SHELVES
 from nblib.provenance import random_generator
 
@@ -20,14 +18,14 @@ def test_pieces_are_planned_by_work_without_opening_a_score(monkeypatch: pytest.
     assert len({piece.file for piece in pieces}) == 1500
     assert {piece.info["kind"] for piece in pieces} == set(SHELVES)
     assert {piece.info["ensemble"] for piece in pieces[: len(ENSEMBLES)]} == {each.name for each in ENSEMBLES}
-    works = {split: {piece.group for piece in pieces if piece.split == split} for split in SPLITS}
-    everything = set.union(*works.values())
-    assert sum(map(len, works.values())) == len(everything)
+    works = apart(pieces, "group")
     for split, fraction in zip(SPLITS, (0.7, 0.2, 0.1), strict=True):
-        assert len(works[split]) / len(everything) == pytest.approx(fraction, abs=0.01)
+        found = {piece.group for piece in pieces if piece.split == split}
+        assert len(found) / len(works) == pytest.approx(fraction, abs=0.01)
 
 
-def test_pieces_are_whole_music(music: dict[str, Made]) -> None:
+def test_pieces_are_whole_music_and_fill_the_band(music: dict[str, Made]) -> None:
+    shares = []
     for file, (_, sounds) in music.items():
         samples = sounds["piece"]
         assert samples.shape == (5 * 22_050,)
@@ -37,14 +35,8 @@ def test_pieces_are_whole_music(music: dict[str, Made]) -> None:
         loudness = np.sqrt(np.mean(samples.reshape(10, -1) ** 2, axis=1))
         assert loudness.min() > 1e-3, f"{file}: half a second of silence"
         assert 8 < peak - 20 * np.log10(np.sqrt(np.mean(samples**2))) < 30
-
-
-def test_the_band_is_filled(music: dict[str, Made]) -> None:
-    shares = []
-    for _, sounds in music.values():
-        power = np.abs(np.fft.rfft(sounds["piece"])) ** 2
-        above = np.fft.rfftfreq(5 * 22_050, 1 / 22_050) > 5_500
-        shares.append(10 * np.log10(power[above].sum() / power.sum()))
+        power = np.abs(np.fft.rfft(samples)) ** 2
+        shares.append(10 * np.log10(power[5 * 5_500 :].sum() / power.sum()))
     assert np.median(shares) > -30, "less above 5.5 kHz than recordings have"
     assert max(shares) - min(shares) > 15, "every piece has the same tone"
 

@@ -1,7 +1,5 @@
 """Six kinds of noise: repeatable, of unit power, different from source to source, over the range of speech."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -23,7 +21,7 @@ def band_share(samples: np.ndarray, low: float, high: float) -> float:
     return float(power[(frequency >= low) & (frequency < high)].sum() / power.sum())
 
 
-@pytest.mark.parametrize("kind", noise.KINDS)
+@pytest.mark.parametrize("kind", noise.MAKERS)
 def test_repeats_itself_has_unit_power_and_overlaps_speech(kind: str) -> None:
     shares = []
     for source in noise.sources(kind, 0)[::5]:
@@ -38,7 +36,7 @@ def test_repeats_itself_has_unit_power_and_overlaps_speech(kind: str) -> None:
     assert np.mean(shares) > 0.35
 
 
-@pytest.mark.parametrize("kind", noise.KINDS)
+@pytest.mark.parametrize("kind", noise.MAKERS)
 @pytest.mark.parametrize("samples", [2, 3, 331, 22_051])
 def test_any_length(kind: str, samples: int) -> None:
     source = noise.sources(kind, 1)[3]
@@ -46,7 +44,7 @@ def test_any_length(kind: str, samples: int) -> None:
     assert made.shape == (samples,) and np.isfinite(made).all() and made.std() == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.parametrize("kind", noise.KINDS)
+@pytest.mark.parametrize("kind", noise.MAKERS)
 def test_sources_lie_in_strata_of_their_own(kind: str) -> None:
     _, low, high = noise.MAKERS[kind]
     found = noise.sources(kind, 4)

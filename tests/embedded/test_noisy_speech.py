@@ -1,20 +1,16 @@
 """Noisy speech adds up, stands at its SNR and level, and shares no voice, no noise source and no sentence."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.embedded import RATE, Made, made
+from helpers.embedded import RATE, Made, apart, made
 
 from nblib.corpora.items import PEAK, SPLITS, measured_snr_db
 from nblib.embedded import noise, noisy_speech, write_speech
 from nblib.embedded.noisy_speech import plan_speech
 from nblib.embedded.words import split_of
-
-SIZES = {"train": 6, "validation": 6, "test": 6}
 
 
 def test_every_mixture_stands_at_0_db_lasts_seconds_and_has_its_level(speech: dict[str, Made]) -> None:
@@ -27,7 +23,7 @@ def test_every_mixture_stands_at_0_db_lasts_seconds_and_has_its_level(speech: di
     assert min(levels) > -36 and max(levels) <= -17.9 and np.ptp(levels) > 4
 
 
-@pytest.mark.parametrize(("sample_rate", "snr_db"), [(8_000, -7.5), (16_000, 0.0), (44_100, 10.0)])
+@pytest.mark.parametrize(("sample_rate", "snr_db"), [(8_000, -7.5), (44_100, 10.0)])
 def test_other_rates_and_ratios(sample_rate: int, snr_db: float, speech: dict[str, Made], tmp_path: Path) -> None:
     write_speech(tmp_path, train=0, validation=0, test=1, sample_rate=sample_rate, seed=0, snr_db=snr_db)
     found = made(tmp_path, {"clean": "clean_*/{}.wav", "noisy": "noisy_*/{}.wav"})
@@ -42,11 +38,9 @@ def test_splits_share_no_voice_no_source_and_no_sentence() -> None:
     items = plan_speech({"train": 400, "validation": 150, "test": 100}, 0, 0.0)
     assert len({item.file for item in items}) == len(items) == 650
     assert all(re.fullmatch(r"p\d{3}_\d{5}", item.file) for item in items)
-    for key in ("voice", "noise_source", "text"):
-        heard = [{item.info[key] for item in items if item.split == split} for split in SPLITS]
-        assert not (heard[0] & heard[1] or heard[0] & heard[2] or heard[1] & heard[2])
+    heard = {key: apart(items, key) for key in ("voice", "noise_source", "text")}
     assert len({(item.file[:4], item.group, item.info["voice"]) for item in items}) == 48
-    assert len({item.info["noise_source"] for item in items}) == 6 * noise.SOURCES_PER_KIND
+    assert len(heard["noise_source"]) == 6 * noise.SOURCES_PER_KIND
 
 
 def test_babble_speaks_with_the_splits_own_voices_and_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,9 +51,9 @@ def test_babble_speaks_with_the_splits_own_voices_and_sentences(monkeypatch: pyt
         return np.sin(np.arange(60_000, dtype=np.float32))
 
     monkeypatch.setattr(noisy_speech, "speak", listen)
-    items = plan_speech(SIZES, 0, 0.0)
+    items = plan_speech({"train": 6, "validation": 6, "test": 6}, 0, 0.0)
     for split in SPLITS:
-        assert {item.info["noise_kind"] for item in items if item.split == split} == set(noise.KINDS)
+        assert {item.info["noise_kind"] for item in items if item.split == split} == set(noise.MAKERS)
         spoken.clear()
         crowded = [item for item in items if item.split == split and item.info["noise_kind"] in ("babble", "crowd")]
         for item in crowded:

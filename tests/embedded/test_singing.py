@@ -1,7 +1,5 @@
 """The voice: in tune, in time, with vibrato and consonants, without clicks, and the same anywhere."""
 
-from __future__ import annotations
-
 from itertools import pairwise, product
 
 import numpy as np
@@ -12,9 +10,8 @@ from hypothesis import strategies as st
 
 from nblib.embedded import espeak, words
 from nblib.embedded.espeak import SAMPLE_RATE, Phoneme
-from nblib.embedded.intonation import Manner, contour
 from nblib.embedded.melodies import RANGES, Range, into_range, phrases, regrouped, split_melody, syllables, top_line
-from nblib.embedded.singing import VOWELS, align, sing
+from nblib.embedded.singing import VOWELS, Manner, align, contour, sing
 from nblib.embedded.soundfont import Note
 from nblib.embedded.words import Words
 from nblib.evaluation import clicks_per_second
@@ -118,7 +115,7 @@ def test_the_contour_reaches_its_notes_without_jumps() -> None:
 
 
 def test_words_have_the_syllables_that_are_stated() -> None:
-    stated = [(count, text) for table in words.SLOTS for count, texts in table.items() for text in texts]
+    stated = [(count, text) for table in words.VERSES for count, texts in table.items() for text in texts]
     for name, (count, text) in product(("f1-en", "f2-en-us"), stated):
         _, phonemes = espeak.intone(VOICES[name], text, 1, 60, 95)
         assert sum(phoneme.name[0] in VOWELS for phoneme in phonemes) == count, text
@@ -159,19 +156,12 @@ def test_phrases_follow_one_another_with_room_to_breathe(drawn: list[tuple[float
 
 
 def test_the_melody_leaves_the_band() -> None:
-    melody = np.array([[0.0, 1, 72], [1, 1, 74], [2, 2, 76]])
-    chord = np.array([[0.0, 1, 64], [2, 2, 67]])
-    doubling = melody - [0, 0, 12]
-    bass = np.array([[0.0, 2, 48], [2, 2, 43]])
-    found, others = split_melody([np.concatenate([melody, chord]), doubling, bass])
-    assert np.array_equal(found, melody)
-    assert len(others) == 2 and np.array_equal(others[0], chord) and np.array_equal(others[1], bass)
-
-
-def test_the_line_is_the_top_one_note_at_a_time() -> None:
     line, under = top_line(np.array([[0.0, 4, 60], [0, 4, 67], [1, 1, 64], [2, 1, 72], [3, 1, 71]]))
-    assert line.tolist() == [[0, 2, 67], [2, 1, 72], [3, 1, 71]]
-    assert under.tolist() == [[0, 4, 60], [1, 1, 64]]
+    assert line.tolist() == [[0, 2, 67], [2, 1, 72], [3, 1, 71]] and under.tolist() == [[0, 4, 60], [1, 1, 64]]
+    melody, chord = np.array([[0.0, 1, 72], [1, 1, 74], [2, 2, 76]]), np.array([[0.0, 1, 64], [2, 2, 67]])
+    bass, doubling = np.array([[0.0, 2, 48], [2, 2, 43]]), melody - [0, 0, 12]
+    found, others = split_melody([np.concatenate([melody, chord]), doubling, bass])
+    assert [part.tolist() for part in (found, *others)] == [part.tolist() for part in (melody, chord, bass)]
 
 
 @settings(deadline=None)

@@ -1,7 +1,5 @@
 """Recordings of the embedded corpus as a test looks at them."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from nblib.audio import read
+from nblib.corpora.items import SPLITS
+from nblib.embedded.layouts import Recording
 
 RATE = 22_050
 
@@ -33,6 +33,15 @@ def made(folder: Path, sounds: dict[str, str]) -> dict[str, Made]:
 def digest(samples: np.ndarray) -> str:
     """Changes with any bit."""
     return hashlib.sha256(samples.tobytes()).hexdigest()
+
+
+def apart(recordings: list[Recording], key: str) -> set[str]:
+    """All values of `key` in the recordings' rows, none of which is heard in two splits."""
+    heard = [
+        {{**each.info, "group": each.group}[key] for each in recordings if each.split == split} for split in SPLITS
+    ]
+    assert sum(map(len, heard)) == len(set.union(*heard))
+    return set.union(*heard)
 
 
 def digests(folder: Path) -> dict[str, str]:
