@@ -242,9 +242,9 @@ def _play_comp(
 
 
 def _play_drums(pattern: dict[str, str], beats: int, quarters: float, channel: int, clock: _Clock) -> Iterator[Note]:
-    for key, rhythm in pattern.items():
+    for sound, rhythm in pattern.items():
         for onset, strength in _struck(rhythm, beats, quarters, clock.beat):
-            yield clock.note(onset, clock.beat / 2, channel, int(key), 100 * strength, looseness=0.6)
+            yield clock.note(onset, clock.beat / 2, channel, int(sound), 100 * strength, looseness=0.6)
     bar = (3 if beats == 3 else 4) * clock.beat
     for index in range(int(quarters // bar) + 1):
         if index % 4 == 0:

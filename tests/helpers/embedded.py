@@ -37,9 +37,8 @@ def digest(samples: np.ndarray) -> str:
 
 def apart(recordings: list[Recording], key: str) -> set[str]:
     """All values of `key` in the recordings' rows, none of which is heard in two splits."""
-    heard = [
-        {{**each.info, "group": each.group}[key] for each in recordings if each.split == split} for split in SPLITS
-    ]
+    rows = [{"split": each.split, "group": each.group, **each.info} for each in recordings]
+    heard = [{row[key] for row in rows if row["split"] == split} for split in SPLITS]
     assert sum(map(len, heard)) == len(set.union(*heard))
     return set.union(*heard)
 
