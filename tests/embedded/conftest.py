@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from helpers.embedded import RATE, Made, made
+from helpers.embedded import RATE, SOUNDS, Made, made
 
 from nblib.embedded import write_music, write_songs, write_speech
 
@@ -21,15 +21,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def music(written: Path) -> dict[str, Made]:
-    return made(written / "lossless_music", {"piece": "{}.wav"})
-
-
-@pytest.fixture(scope="session")
-def speech(written: Path) -> dict[str, Made]:
-    return made(written / "voicebank_demand", {"clean": "clean_*/{}.wav", "noisy": "noisy_*/{}.wav"})
-
-
-@pytest.fixture(scope="session")
-def songs(written: Path) -> dict[str, Made]:
-    return made(written / "musdb18hq", {stem: f"{{}}/{stem}.wav" for stem in ("mixture", "vocals", "other")})
+def recordings(written: Path) -> dict[str, dict[str, Made]]:
+    """Layout: its recordings by file."""
+    return {layout: made(written / layout, layout) for layout in SOUNDS}

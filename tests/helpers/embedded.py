@@ -12,6 +12,11 @@ from nblib.corpora.items import SPLITS
 from nblib.embedded.layouts import Recording
 
 RATE = 22_050
+SOUNDS = {
+    "lossless_music": {"piece": "{}.wav"},
+    "voicebank_demand": {"clean": "clean_*/{}.wav", "noisy": "noisy_*/{}.wav"},
+    "musdb18hq": {stem: f"{{}}/{stem}.wav" for stem in ("mixture", "vocals", "other")},
+}
 
 
 class Made(NamedTuple):
@@ -21,11 +26,11 @@ class Made(NamedTuple):
     sounds: dict[str, np.ndarray]
 
 
-def made(folder: Path, sounds: dict[str, str]) -> dict[str, Made]:
-    """All recordings of a layout by file; `sounds` are patterns of their paths."""
+def made(folder: Path, layout: str) -> dict[str, Made]:
+    """All recordings in a layout's folder by file."""
     rows = pd.read_csv(folder / "items.csv", index_col="file")
     return {
-        str(file): Made(row, {name: read(next(folder.glob(path.format(file))))[0] for name, path in sounds.items()})
+        str(file): Made(row, {name: read(next(folder.glob(p.format(file))))[0] for name, p in SOUNDS[layout].items()})
         for file, row in rows.iterrows()
     }
 
