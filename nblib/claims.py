@@ -53,9 +53,10 @@ def _loss_networks(setup: Settings) -> Iterator[Claim]:
 def _models(setup: Settings) -> Iterator[Claim]:
     table3, table4 = (published("mm19", table).set_index("system")["value"] for table in ("table3", "table4"))
     snr = summary(study.read(setup, "snr.csv"), "snr_db", ("system",)).set_index("system")
+    found = snr.to_dict("index")
     for model in MODELS:
-        if model in snr.index:
-            yield f"{MODELS[model]}: SNR (dB)", f"{table3[model]:.1f}", interval(snr.loc[model], 1), ""
+        if model in found:
+            yield f"{MODELS[model]}: SNR (dB)", f"{table3[model]:.1f}", interval(found[model], 1), ""
     rates = preference_rates(listening.all_votes(setup), ["judge"])
     main = f"{next(iter(listening.JUDGES.values()))} (model-predicted, no listeners)"
     preferred = rates[rates["judge"] == main].set_index("system")["preferred_rate"]
@@ -67,12 +68,12 @@ def _models(setup: Settings) -> Iterator[Claim]:
 
 def _broadband(setup: Settings) -> Iterator[Claim]:
     means = study.read(setup, "broadband.csv").groupby("system").mean(numeric_only=True)
-    models = means.reindex(list(MODELS)).rename(index=lambda model: model[-1].upper())
+    models = means.reindex(list(MODELS))
     clicks, width = (
-        ", ".join(f"{letter} {value:.1f}" for letter, value in values.items())
+        ", ".join(f"{letter} {value:.1f}" for letter, value in zip("ABCD", values, strict=True))
         for values in (models["clicks_per_second"], models["level_bandwidth_hz"] * 1e-3)
     )
-    here = f"{clicks} (original {means.loc[autoencoding.LOSSLESS, 'clicks_per_second']:.1f})"
+    here = f"{clicks} (original {means['clicks_per_second'][autoencoding.LOSSLESS]:.1f})"
     yield "5 kHz material: clicks per second", "B and C click, A and D do not", here, "one training"
     paper = "A a fraction, B and C all, D more than A"
     yield "5 kHz material: width recovered in level (kHz)", paper, width, "one training"
