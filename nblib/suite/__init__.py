@@ -270,8 +270,6 @@ def _report(jobs: Sequence[Job]) -> None:
         where = f"in cell {job.cell} of {job.cells}: {job.source}" if job.cell else "while its kernel started"
         if job.state == "failed":
             print(f"\n{job.notebook.name} failed {where}\n{job.failure}\n  executed copy up to there: {job.copy}")
-        elif job.state == "skipped":
-            print(f"\n{job.notebook.name} skipped: it {job.line}")
         elif job.state == "stopped":
             print(f"\n{job.notebook.name} stopped {where}\n  what it made stays, run again to go on")
     seconds, ended = sum(job.seconds for job in jobs), sum(job.state == "ok" for job in jobs)
