@@ -22,13 +22,13 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from nblib.networks.waveunet import glorot
 from nblib.patches import sample_patches
 
 from nblib.audio import Geometry
 from nblib.corpora import music
 from nblib.evaluation import frame_snr
 from nblib.networks import AutoEncoder
+from nblib.networks.unet import glorot
 from nblib.provenance import seed_everything
 
 LEARNING_RATE = 5e-4
@@ -37,15 +37,14 @@ LEARNING_RATE = 5e-4
 class Repeating(AutoEncoder):
     """Each up layer repeats every sample and convolves, instead of putting a zero behind it."""
 
-    def decode(self, bottleneck: Tensor) -> Tensor:
-        """As `AutoEncoder.decode`."""
-        hidden = bottleneck
-        for level, layer in enumerate(self.up):
-            kernel = layer.weight.transpose(0, 1).flip(2)
-            repeated = functional.interpolate(hidden, scale_factor=2.0)
-            hidden = functional.conv1d(repeated, kernel, layer.bias, padding=kernel.shape[2] // 2)
-            hidden = torch.tanh(hidden) if level == self.num_layers - 1 else functional.relu(hidden)
-        return hidden
+    def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
+        if side == "down":
+            return super()._layer(side, level, hidden)
+        layer = self.up[level - 1]
+        kernel = layer.weight.transpose(0, 1).flip(2)
+        repeated = functional.interpolate(hidden, scale_factor=2.0)
+        hidden = functional.conv1d(repeated, kernel, layer.bias, padding=kernel.shape[2] // 2)
+        return torch.tanh(hidden) if level == self.num_layers else functional.relu(hidden)
 
 
 def with_glorot(network: AutoEncoder) -> AutoEncoder:

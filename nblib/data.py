@@ -1,7 +1,5 @@
 """The corpora of some settings: embedded, made on the spot, or real, from folders in the datasets' layouts."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,39 +16,29 @@ SONG_SECONDS = 180.0  # of an embedded song: IJCNN'20 Section IV has tracks of s
 
 def music(setup: Settings, sample_rate: int | None = None) -> Corpus:
     """Lossless music for codec pairs at `sample_rate` (Hz): IJCNN'20's without, MM'19's is 16,000."""
-    return _open("music", setup.corpus, setup.data_root, setup.seed, setup.music, sample_rate or _rate(setup))
+    rate = sample_rate or setup.geometry.sample_rate
+    return _open("music", setup.corpus, setup.data_root, setup.seed, setup.music, rate)
 
 
 def mixtures(setup: Settings, task: str) -> Corpus:
-    """Speech in noise at 0 dB, or songs with their vocals as target.
-
-    Raises
-    ------
-    ParameterError
-        The task is unknown.
-    """
+    """Speech in noise at 0 dB, or songs with their vocals as target; `ParameterError` for another task."""
     check_choice("task", task, TASKS)
     size = setup.speech if task == SPEECH else setup.songs
-    return _open(task, setup.corpus, setup.data_root, setup.seed, size, _rate(setup))
-
-
-def _rate(setup: Settings) -> int:
-    return setup.geometry.sample_rate
+    return _open(task, setup.corpus, setup.data_root, setup.seed, size, setup.geometry.sample_rate)
 
 
 @lru_cache(maxsize=8)  # a real corpus is surveyed, and its unusable files are named, once
 def _open(kind: str, corpus: str, data_root: str, seed: int, size: Size, sample_rate: int) -> Corpus:
     if corpus == "real" and not data_root:
         raise ParameterError("corpus='real' needs data_root: the folder of the datasets, e.g. data_root='/data'")
-    root = Path(data_root).expanduser() if corpus == "real" else _make(kind, seed, size)
     sizes = {"train": size.train, "validation": size.validation, "test": size.test}
+    root = Path(data_root).expanduser() if corpus == "real" else _make(kind, seed, size, sizes)
     return open_corpus(kind, root, sample_rate=sample_rate, seed=seed, sizes=sizes, seconds=size.seconds)
 
 
-def _make(kind: str, seed: int, size: Size) -> Path:
+def _make(kind: str, seed: int, size: Size, sizes: dict[str, int]) -> Path:
     """The folder of an embedded corpus, made where it is not there yet."""
     root = paths.cache() / f"{kind}-{config_hash([embedded.recipe(), seed, size])}"
-    sizes = {"train": size.train, "validation": size.validation, "test": size.test}
     common = {"sample_rate": EMBEDDED_RATE, "seed": seed}
     if kind == VOCALS:
         embedded.write_songs(root / "musdb18hq", **sizes, seconds=size.seconds or SONG_SECONDS, **common)

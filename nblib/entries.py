@@ -4,8 +4,6 @@ A further teacher (a codec and who learns it) or capacity is one entry here; a f
 `nblib.losses.contenders`, a further folder layout a function in `nblib.corpora.layouts`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from nblib.audio import Codec, Geometry
@@ -36,15 +34,12 @@ class LossNetwork:
 
 @dataclass(frozen=True)
 class Teacher:
-    """A codec, and the loss network (of `Settings.loss_networks`) that learns it.
-
-    `contender` is the name under which its codec loss competes in the capacity study; empty: it does not.
-    """
+    """A codec, and the loss network that learns it."""
 
     title: str
-    loss_network: str
+    loss_network: str  # of `Settings.loss_networks`
     codec: Codec = Codec("mp3", 16_000)
-    contender: str = ""
+    contender: str = ""  # the name under which its codec loss competes in the capacity study; empty: it does not
 
 
 TEACHERS = {
@@ -53,21 +48,14 @@ TEACHERS = {
     "mm19_time_domain": Teacher("MM'19, time domain", "mm19_time_domain"),
 }
 
+
+def _capacities(*sizes: tuple[int, int]) -> dict[str, NetworkSpec]:
+    return {f"P{number}": NetworkSpec(*each) for number, each in enumerate(sizes, start=1)}
+
+
 # IJCNN'20 Table I, rows "Number of Layers" and "F"; the counts of Table II follow (a test compares them).
-SPEECH_CAPACITIES = {
-    "P1": NetworkSpec(1, 1),
-    "P2": NetworkSpec(1, 2),
-    "P3": NetworkSpec(1, 4),
-    "P4": NetworkSpec(2, 2),
-    "P5": NetworkSpec(2, 4),
-}
-VOCAL_CAPACITIES = {
-    "P1": NetworkSpec(2, 1),
-    "P2": NetworkSpec(2, 4),
-    "P3": NetworkSpec(3, 2),
-    "P4": NetworkSpec(4, 2),
-    "P5": NetworkSpec(5, 4),
-}
+SPEECH_CAPACITIES = _capacities((1, 1), (1, 2), (1, 4), (2, 2), (2, 4))
+VOCAL_CAPACITIES = _capacities((2, 1), (2, 4), (3, 2), (4, 2), (5, 4))
 
 # Gain of a spectral loss network's training patches, not given: a codec hardly depends on level. The time-domain
 # network, without batch norm, treats all levels nearly alike, and gains cost it accuracy: after three epochs at "quick"

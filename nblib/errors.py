@@ -1,7 +1,5 @@
 """Errors that name the file or parameter, the value found and the remedy."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

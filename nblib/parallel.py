@@ -1,7 +1,5 @@
 """Independent work on all cores, in order, with progress."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import sys
@@ -20,10 +18,7 @@ Result = TypeVar("Result")
 
 def cores() -> int:
     """Processor cores this process may use; ``NBLIB_CORES`` lowers it."""
-    if hasattr(os, "sched_getaffinity"):
-        available = len(os.sched_getaffinity(0))
-    else:
-        available = os.cpu_count() or 1
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(available, int(os.environ.get("NBLIB_CORES") or available)))
 
 
@@ -39,16 +34,10 @@ def _context() -> multiprocessing.context.BaseContext:
     return context
 
 
-def _own_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith("NBLIB_")}
-
-
 def _prepare_worker(environment: dict[str, str]) -> None:
     import torch
 
-    # The server keeps the environment in which it started.
-    for name in _own_environment():
-        del os.environ[name]
+    os.environ.clear()  # the server keeps the environment in which it started
     os.environ.update(environment)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -67,10 +56,9 @@ def parallel_map(
 ) -> Iterator[Result]:
     """``map(function, items)`` over processes, results in the order of `items` as they come.
 
-    `function` and the items must be picklable (a module-level function, ``functools.partial`` of one). Each worker is
-    a process of its own with one torch thread. With one item or one worker nothing is started, and this process works
-    with one thread, so that the results are the same. An error in a worker is raised here, and work not yet begun is
-    cancelled.
+    `function` and the items must be picklable. Each worker is a process of its own with one torch thread. With one item
+    or one worker nothing is started, and this process works with one thread, so that the results are the same. An error
+    in a worker is raised here, and work not yet begun is cancelled.
     """
     work = list(items)
     workers = min(workers or cores(), len(work))
@@ -80,8 +68,7 @@ def parallel_map(
                 result = function(item)
             yield result
         return
-    arguments = (_own_environment(),)
-    with ProcessPoolExecutor(workers, _context(), _prepare_worker, arguments) as pool:
+    with ProcessPoolExecutor(workers, _context(), _prepare_worker, (dict(os.environ),)) as pool:
         try:
             yield from pool.map(function, work)
         except BrokenProcessPool as error:

@@ -4,8 +4,6 @@ Every place is found from the package, never from the working directory, and can
 ``NBLIB_HOME`` (the project), ``NBLIB_DATA`` (default HOME/data), ``NBLIB_FIGURES`` (default HOME/figures/own).
 """
 
-from __future__ import annotations
-
 import errno
 import glob
 import os
@@ -64,9 +62,8 @@ def figures(name: str, of_record: bool = False) -> Path:
     """Own figures, never committed; those of the record where it is being made (``NBLIB_RECORD`` is set)."""
     if of_record and os.environ.get("NBLIB_RECORD"):
         return home() / "figures" / name
-    return Path(os.environ.get("NBLIB_FIGURES") or home() / "figures" / "own") / (
-        f"record-{name}" if of_record else name
-    )
+    own = Path(os.environ.get("NBLIB_FIGURES") or home() / "figures" / "own")
+    return own / (f"record-{name}" if of_record else name)
 
 
 @contextmanager
@@ -74,12 +71,8 @@ def whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path of `path`'s own name beside it; rename it to `path` only if the block ends without error.
 
     It stands in a folder of its own: some writers put the name into the file (gzip) or further files beside it
-    (safetensors), and the one would make equal files differ, the other outlive a killed process.
-
-    Raises
-    ------
-    StorageError
-        The disk is full or the folder cannot be written; the temporary file is removed, the old one stays.
+    (safetensors), and the one would make equal files differ, the other outlive a killed process. `StorageError` where
+    the disk is full or the folder cannot be written; the old file stays.
     """
     folder = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -95,9 +88,8 @@ def whole(path: Path) -> Iterator[Path]:
             raise
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         remedy = "free some space and run again" if full else "check the folder's permissions, or move it by NBLIB_DATA"
-        raise StorageError(
-            f"{path}: could not be written ({error.strerror}); {remedy}; nothing else was lost"
-        ) from error
+        message = f"{path}: could not be written ({error.strerror}); {remedy}; nothing else was lost"
+        raise StorageError(message) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # no error of its own may hide the one above
 

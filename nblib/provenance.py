@@ -1,7 +1,5 @@
 """Seeds, determinism, configuration hashes and the environment stamp of a result."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -77,24 +75,21 @@ def deterministic() -> None:
 
 def code_digest() -> str:
     """Changes with any change to the package's code."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def commit() -> str:
     """The commit of the project's checkout, with ``+`` where files differ from it; ``unknown`` outside git."""
-
-    def git(*words: str) -> str:
-        command = ["git", "-C", str(paths.home()), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
-
+    command = ["git", "-C", str(paths.home())]
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "nblib", "notebooks")
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+        head, changed = (
+            subprocess.run([*command, *words.split()], capture_output=True, text=True, check=True, timeout=20).stdout
+            for words in ("rev-parse --short=12 HEAD", "status --porcelain --untracked-files=no -- nblib notebooks")
+        )
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+    return head.strip() + ("+" if changed else "")
 
 
 PACKAGES = ("torch", "torchaudio", "librosa", "av", "numpy", "scipy", "music21", "tinysoundfont", "espeakng-loader")

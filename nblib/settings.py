@@ -1,36 +1,20 @@
 """Everything that a study needs to know: the papers' configuration, changed by a profile and by what a user sets.
 
-`Settings` has IJCNN'20 Tables I and II, in its `mm19` MM'19 Tables 1 and 2, and, where the papers are silent, the
-choices that docs/decisions.md lists. A profile, and what a user changes, is a set of paths with values, such as
-``separation_training.max_epochs`` 3: one mechanism for both.
+Where the papers are silent, docs/decisions.md lists the choices. A profile, and what a user changes, is a set of paths
+with values, such as ``separation_training.max_epochs`` 3: one mechanism for both.
 """
-
-from __future__ import annotations
 
 import ast
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nblib import paths
+from nblib import entries, paths
 from nblib.audio import DOMAINS, Codec, Geometry
-from nblib.entries import (
-    BASELINE,
-    CODEC,
-    LOSS_NETWORKS,
-    SPEECH,
-    SPEECH_CAPACITIES,
-    TEACHERS,
-    VOCAL_CAPACITIES,
-    VOCALS,
-    Autoencoding,
-    LossNetwork,
-    Size,
-    Teacher,
-)
+from nblib.entries import BASELINE, CODEC, SPEECH, VOCALS, Autoencoding, LossNetwork, Size, Teacher
 from nblib.errors import ParameterError, check_choice, check_whole
 from nblib.listening import PUBLISHED_TESTS
 from nblib.losses import ALL, LOSSES
@@ -62,10 +46,10 @@ class Settings:
     music: Size = Size(1680, 480, 240, seconds=30.0)  # 20 hours; the paper's own 10,000 tracks are not public
     speech: Size = Size(4000, 1200, 600)  # "approximately 4000, 1200, and 600"
     songs: Size = Size(100, 25, 25)  # "100, 25, and 25 tracks respectively, ... several minutes in length"
-    loss_networks: Mapping[str, LossNetwork] = field(default_factory=lambda: dict(LOSS_NETWORKS))
-    teachers: Mapping[str, Teacher] = field(default_factory=lambda: dict(TEACHERS))
+    loss_networks: Mapping[str, LossNetwork] = field(default_factory=lambda: dict(entries.LOSS_NETWORKS))
+    teachers: Mapping[str, Teacher] = field(default_factory=lambda: dict(entries.TEACHERS))
     capacities: Mapping[str, Mapping[str, NetworkSpec]] = field(
-        default_factory=lambda: {SPEECH: dict(SPEECH_CAPACITIES), VOCALS: dict(VOCAL_CAPACITIES)}
+        default_factory=lambda: {SPEECH: dict(entries.SPEECH_CAPACITIES), VOCALS: dict(entries.VOCAL_CAPACITIES)}
     )
     only_capacities: tuple[str, ...] = ()  # those trained; all without
     separation_training: Training = Training()
@@ -104,11 +88,8 @@ class Settings:
     @property
     def contenders(self) -> dict[str, str]:
         """Title of every loss that competes in the capacity study: the baseline, the codec loss, then any other."""
-        learnt = {
-            teacher.contender: "codec loss" if teacher.contender == CODEC else f"codec loss, {teacher.title}"
-            for teacher in self.teachers.values()
-            if teacher.contender
-        }
+        teachers = {each.contender: f"codec loss, {each.title}" for each in self.teachers.values() if each.contender}
+        learnt = {name: "codec loss" if name == CODEC else title for name, title in teachers.items()}
         plain = {name: kind.title for name, kind in LOSSES.items() if kind.contender}
         return {BASELINE: plain.pop(BASELINE)} | learnt | plain
 
@@ -164,25 +145,11 @@ def settings(
     source: str = "run",
     device: str = "cpu",
 ) -> Settings:
-    """The settings of a profile on a corpus, with further changes.
+    """The settings of a profile (of `PROFILES`) on a corpus (of `CORPORA`), with further changes.
 
-    Parameters
-    ----------
-    profile, corpus : str
-        Of `PROFILES` and `CORPORA`.
-    data_root : path
-        The folder of the recordings, for the real corpus.
-    seed : int >= 0
-    changes : str or sequence of str
-        ``path=value`` each, in a text separated by spaces; paths as `values` gives them.
-    source : {"run", "record"}
-        Train or load, or redraw the committed results.
-    device : str
-
-    Raises
-    ------
-    ParameterError
-        A name, a type or a value is wrong; the near miss is named.
+    `data_root` is the folder of the recordings, for the real corpus. `changes` are ``path=value`` each, in a text
+    separated by spaces; paths as `values` gives them. A `source` "run" trains or loads, "record" redraws the committed
+    results. `ParameterError`, where a name, a type or a value is wrong, names the near miss.
     """
     check_choice("profile", profile, PROFILES)
     check_choice("corpus", corpus, CORPORA)
@@ -206,11 +173,8 @@ def values(made: Settings) -> dict[str, Any]:
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if is_dataclass(value):
-        below = {each.name: getattr(value, each.name) for each in fields(value)}
-    elif isinstance(value, Mapping):
-        below = dict(value)
-    else:
+    below = vars(value) if is_dataclass(value) else value
+    if not isinstance(below, Mapping):
         yield path, value
         return
     for name, each in below.items():

@@ -95,11 +95,16 @@ class Study:
 def rows(setup: Settings, study: Study) -> pd.DataFrame:
     """The study's table: trained or loaded, scored and saved first where the settings' source is not the record."""
     if setup.source == "run":
-        trained = train(setup, study.cells(setup))
-        save_runs(setup, study.name, trained)
-        made_from = [study.name, [[dict(each.labels), each.run.hash] for each in trained]]
-        once(setup, made_from, (f"{study.name}.csv", *study.kept), lambda: _write(setup, study, trained))
+        make(setup, study)
     return read(setup, f"{study.name}.csv")
+
+
+def make(setup: Settings, study: Study) -> None:
+    """Train or load the study's networks, score them, and save its table and what its pictures need."""
+    trained = train(setup, study.cells(setup))
+    save_runs(setup, study.name, trained)
+    made_from = [study.name, [[dict(each.labels), each.run.hash] for each in trained]]
+    once(setup, made_from, (f"{study.name}.csv", *study.kept), lambda: _write(setup, study, trained))
 
 
 def _write(setup: Settings, study: Study, trained: list[Trained]) -> None:
@@ -125,12 +130,11 @@ def failed(setup: Settings, study: str) -> list[str]:
 
 def save_runs(setup: Settings, study: str, trained: Sequence[Trained]) -> None:
     """Who trained what, on what and how long: this study's rows of ``runs.csv`` are written anew."""
-    records = [each.run.record for each in trained]
-    columns = ("title", "status", "parameters", "epochs", "steps", "best_epoch", "seconds", "loss_seconds", "spread")
+    columns = "title status parameters epochs steps best_epoch seconds loss_seconds spread device commit finished"
     own = pd.DataFrame(
-        {"study": study, "run": each.run.hash, "seed": record["config"]["seed"]}
-        | {name: record.get(name) for name in (*columns, "device", "commit", "finished", "reason")}
-        for each, record in zip(trained, records, strict=True)
+        {"study": study, "run": each.run.hash, "seed": each.run.record["config"]["seed"]}
+        | {name: each.run.record.get(name) for name in (*columns.split(), "reason")}
+        for each in trained
     )
     if (setup.results / RUNS).exists():
         others = read(setup, RUNS)
@@ -163,7 +167,7 @@ def save_sound(setup: Settings, name: str, samples: np.ndarray, sample_rate: int
 
 
 def read_sound(setup: Settings, name: str) -> np.ndarray:
-    """An excerpt written by `save_sound` [shape=(n,)]. Errors as for `read`."""
+    """An excerpt written by `save_sound` [shape=(n,)]; errors as for `read`."""
     return audio.read(_existing(setup, f"excerpts/{name}.flac"))[0]
 
 

@@ -1,7 +1,5 @@
 """The papers' tables, counted from the code's own configuration, and the tidy data behind figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,11 +11,12 @@ from nblib import paths
 from nblib.audio import Geometry
 from nblib.entries import BASELINE, CODEC, SPEECH, VOCALS
 from nblib.evaluation.intervals import USABLE, summary
-from nblib.experiments import autoencoding, codecs, preferences
+from nblib.experiments import autoencoding, preferences
+from nblib.experiments.overview import codec_title
 from nblib.listening import LABEL, dont_know_matrix, dont_know_triangle, preference_rates
 from nblib.networks import count_parameters
 from nblib.networks.autoencoder import KERNEL as AUTOENCODER_KERNEL
-from nblib.networks.waveunet import DOWN_KERNEL, UP_KERNEL
+from nblib.networks.unet import DOWN_KERNEL, UP_KERNEL
 from nblib.settings import Settings
 from nblib.training import NetworkSpec, Training
 
@@ -71,7 +70,7 @@ def loss_network_table(setup: Settings) -> pd.DataFrame:
             network = own.loss_networks[teacher.loss_network]
             column = _network_column(network.network, network.training, network.geometry)
             if where or teacher.codec == own.codec:  # the papers' is one codec
-                columns[where + teacher.title] = {"Codec": codecs.title(teacher.codec)} | column
+                columns[where + teacher.title] = {"Codec": codec_title(teacher.codec)} | column
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
@@ -95,60 +94,59 @@ def autoencoder_table(setup: Settings) -> pd.DataFrame:
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
+def interval(found: Mapping[str, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
+    """A mean with its interval over seeds as text: "+0.31 [+0.02, +0.60]"; of one seed the mean alone."""
+    mean, low, high = (f"{found[name]:{sign}.{digits}f}" for name in ("mean", "low", "high"))
+    return mean if np.isnan(found["low"]) else f"{mean} [{low}, {high}]"
+
+
 def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
     """MM'19 Table 3: per system the mean of each measure, its 95 % interval over seeds, and the paper's SNR.
 
     `rows` are the study's ("snr"); of one seed, or of a system without training, there is no interval.
     """
-    columns = {}
-    for measure in autoencoding.MEASURES:
-        found = summary(rows, measure, ["system"]).set_index("system")
-        columns[measure] = found.apply(interval, axis=1)
     names = autoencoding.MODELS | {autoencoding.HALF_RATE: "half the rate, no network"}
-    table = pd.DataFrame(columns).reindex(list(names))
-    table.insert(0, "paper's SNR (dB)", published("mm19", "table3").set_index("system")["value"])
-    return table.rename(index=names).rename_axis(index="system")
-
-
-def interval(found: Mapping[str, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
-    """A mean with its interval over seeds as text: "+0.31 [+0.02, +0.60]"; of one seed the mean alone."""
-    mean, *limits = (f"{found[name]:{sign}.{digits}f}" for name in ("mean", "low", "high"))
-    return mean if np.isnan(found["low"]) else f"{mean} [{', '.join(limits)}]"
+    columns = {"paper's SNR (dB)": published("mm19", "table3").set_index("system")["value"]}
+    for measure in autoencoding.MEASURES:
+        columns[measure] = summary(rows, measure, ["system"]).set_index("system").apply(interval, axis=1)
+    return pd.DataFrame(columns, list(names)).rename(index=names).rename_axis(index="system")
 
 
 def separation_network_table(setup: Settings) -> pd.DataFrame:
     """IJCNN'20 Table I, the columns of the separation networks: one row per hyperparameter."""
-    columns = {}
-    paper = Settings()
-    networks = {"speech denoising, loss configurations": {"": paper.configuration_network}}
-    names = {SPEECH: "speech denoising", VOCALS: "vocal separation"}
-    networks |= {f"{names[task]}, capacity": dict(own) for task, own in setup.capacities.items()}
-    for task, own in networks.items():
-        column = _network_column(next(iter(own.values())), paper.separation_training, paper.geometry)
-        column["Number of layers"] = ", ".join(str(network.num_layers) for network in own.values())
-        column["F (filters of the first layer)"] = ", ".join(str(network.base_filters) for network in own.values())
-        del column["Trainable parameters"]
-        columns[task] = column
-    return pd.DataFrame(columns).rename_axis("parameter")
+    paper, columns = Settings(), {}
+    networks = {"speech denoising, loss configurations": [paper.configuration_network]}
+    for task, name in ((SPEECH, "speech denoising"), (VOCALS, "vocal separation")):
+        networks[f"{name}, capacity"] = list(setup.capacities[task].values())
+    for title, own in networks.items():
+        columns[title] = _network_column(own[0], paper.separation_training, paper.geometry) | {
+            "Number of layers": ", ".join(str(network.num_layers) for network in own),
+            "F (filters of the first layer)": ", ".join(str(network.base_filters) for network in own),
+        }
+    return pd.DataFrame(columns).drop(index="Trainable parameters").rename_axis("parameter")
 
 
 def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.DataFrame:
     """IJCNN'20 Table II: parameters counted on the networks themselves beside the published numbers.
 
-    Parameters
-    ----------
-    rows : DataFrame, optional
-        Of the capacity study: adds a column ``trained``, the count of the networks that were trained, missing where
-        the profile trains none.
+    Of `rows` of the capacity study comes a column ``trained``, the count of the networks that were trained, missing
+    where the profile trains none.
     """
-    published_counts = published("ijcnn20", "table2").set_index("system")["value"]
-    table = []
-    for task, own in setup.capacities.items():
-        for name, network in own.items():
-            row = {"task": task, "capacity": name, "layers": network.num_layers, "F": network.base_filters}
-            paper = published_counts.get(f"{task}_{name.lower()}")
-            table.append(row | {"counted": parameter_count(network), "published": paper})
-    result = pd.DataFrame(table).astype({"published": "Int64"})
+    paper = published("ijcnn20", "table2").set_index("system")["value"]
+    table = [
+        (
+            task,
+            name,
+            network.num_layers,
+            network.base_filters,
+            parameter_count(network),
+            paper.get(f"{task}_{name.lower()}"),
+        )
+        for task, own in setup.capacities.items()
+        for name, network in own.items()
+    ]
+    columns = ["task", "capacity", "layers", "F", "counted", "published"]
+    result = pd.DataFrame(table, columns=columns).astype({"published": "Int64"})
     if rows is None:
         return result
     trained = rows.dropna(subset=["parameters"]).groupby(["task", "capacity"])["parameters"]
@@ -158,16 +156,10 @@ def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.Dat
 def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) -> pd.DataFrame:
     """Everything that IJCNN'20 Figure 5 shows of one task, ours and the paper's.
 
-    Columns: task, capacity, quantity ("preferred_rate", "dont_know_rate", "test_l1"), contender, source ("here",
-    "paper"), seed (missing for means over seeds), value, spread (standard deviation over participants), low and high
-    (95 % interval over seeds, ours alone).
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of the capacity study.
-    rates : DataFrame
-        As `experiments.preferences.preferences`; the main judge with unscaled constants is shown.
+    Of `rows` of the capacity study and `rates` as of `experiments.preferences.preferences`, whose main judge with
+    unscaled constants is shown. Columns: task, capacity, quantity ("preferred_rate", "dont_know_rate", "test_l1"),
+    contender, source ("here", "paper"), seed (missing for means over seeds), value, spread (standard deviation over
+    participants), low and high (95 % interval over seeds, ours alone).
     """
     shown = preferences.main_rates(rates, task)
     parts = []
@@ -178,12 +170,11 @@ def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) ->
     own = rows[rows["task"] == task]
     networks = own[own["seed"].notna() & own["status"].isin(USABLE)]
     means = networks.groupby(["capacity", "contender", "seed"])["l1"].mean().rename("value").reset_index()
-    over_seeds = summary(own, "l1", ("capacity", "contender")).rename(columns={"mean": "value"}).drop(columns="seeds")
+    over_seeds = summary(own, "l1", ("capacity", "contender")).rename(columns={"mean": "value"})
     parts += [part.assign(quantity="test_l1", source="here") for part in (means, over_seeds)]
     parts.append(_published_figure5(task, set(shown["capacity"])))
-    columns = ["capacity", "quantity", "contender", "source", "seed", "value", "spread", "low", "high"]
-    table = pd.concat([part.reindex(columns=columns) for part in parts], ignore_index=True)
-    return table.assign(task=task)[["task", *columns]]
+    columns = ["task", "capacity", "quantity", "contender", "source", "seed", "value", "spread", "low", "high"]
+    return pd.concat([part.assign(task=task).reindex(columns=columns) for part in parts], ignore_index=True)
 
 
 def figure3_published() -> pd.DataFrame:
@@ -194,31 +185,18 @@ def figure3_published() -> pd.DataFrame:
 
 def _published_figure5(task: str, capacities: set[str]) -> pd.DataFrame:
     table = published("ijcnn20", "figure5")
-    names = table["system"].str.extract(r"^(?P<task>\w+)_(?P<capacity>p\d)(?:\|(?P<loss>\w+))?$")
-    table = table.assign(
-        task=names["task"],
-        capacity=names["capacity"].str.upper(),
-        contender=names["loss"].replace({"codec_loss": CODEC, "baseline": BASELINE}).fillna(CODEC),
-        source="paper",
-    )
-    return table[(table["task"] == task) & table["capacity"].isin(capacities)]
+    names = table["system"].str.extract(rf"^{task}_(?P<capacity>p\d)(?:\|(?P<loss>\w+))?$")
+    contender = names["loss"].replace({"codec_loss": CODEC, "baseline": BASELINE}).fillna(CODEC)
+    table = table.assign(capacity=names["capacity"].str.upper(), contender=contender, source="paper")
+    return table[table["capacity"].isin(capacities)]
 
 
 def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """MM'19 Table 4: how often each system was preferred, mean ± standard deviation over participants, per judge.
 
-    Parameters
-    ----------
-    votes : DataFrame
-        As in `nblib.listening.votes`, with a column ``judge``.
-    names : dict
-        Label per system, in the order of the rows.
-
-    Returns
-    -------
-    DataFrame
-        A row per system; per judge a column of text, for people with the 95 % interval (bootstrap over participants);
-        of a model listener's that would say how many participants we chose.
+    `votes` are as in `nblib.listening.votes`, with a column ``judge``; `names` has the label of each system, in the
+    order of the rows. Text; for people with the 95 % interval (bootstrap over participants): of a model listener's that
+    would say how many participants we chose.
     """
     rates = preference_rates(votes, ["judge"])
     text = [
@@ -231,10 +209,7 @@ def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFr
 
 
 def dont_know_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """MM'19 Table 5: how often nobody could tell two systems apart, mean ± standard deviation over participants.
-
-    Parameters as for `preference_table`; the judges' triangles stand one above the other.
-    """
+    """MM'19 Table 5: how often nobody could tell two systems apart; as `preference_table`, a triangle per judge."""
     triangles = {
         judge: dont_know_triangle(dont_know_matrix(own), list(names)).rename(index=names, columns=names)
         for judge, own in votes.groupby("judge")

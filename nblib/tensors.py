@@ -1,7 +1,5 @@
 """Named tensors with a JSON header in one safetensors file, written whole and then renamed."""
 
-from __future__ import annotations
-
 import errno
 import json
 import re
@@ -17,13 +15,7 @@ from nblib.errors import StorageError
 
 
 def save(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
-    """Write `tensors` and the JSON value `header` to `path`; what stood there stays if anything fails.
-
-    Raises
-    ------
-    StorageError
-        The disk is full or the folder cannot be written.
-    """
+    """Write `tensors` and the JSON value `header` to `path`; errors as for `nblib.paths.whole`."""
     plain = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     with paths.whole(path) as temporary:
         try:
@@ -35,13 +27,7 @@ def save(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Any]:
-    """The tensors and the header of a file written by `save`.
-
-    Raises
-    ------
-    StorageError
-        The file is damaged; it is safe to remove, whatever it holds is made again.
-    """
+    """The tensors and the header of a file written by `save`; `StorageError` where it is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["json"])  # noqa: SIM118

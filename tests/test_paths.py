@@ -1,7 +1,5 @@
 """Where things lie, and writing a file whole or not at all."""
 
-from __future__ import annotations
-
 import errno
 import os
 import time
@@ -10,7 +8,7 @@ import pytest
 from helpers.full_disk import files
 
 from nblib import paths
-from nblib.errors import NblibError, ParameterError, StorageError, check_choice
+from nblib.errors import ParameterError, StorageError, check_choice
 
 
 def test_every_place_follows_the_environment_and_never_the_working_directory(monkeypatch, tmp_path):
@@ -103,8 +101,3 @@ def test_a_choice_names_the_nearest_and_all():
     with pytest.raises(ParameterError, match=r"choose one of item7, .*\.\.\.; did you mean 'item7'\?$") as caught:
         check_choice("item", "item7x", [f"item{n}" for n in range(500)])
     assert str(caught.value).count(",") == 20
-
-
-def test_errors_show_one_line_in_a_notebook():
-    assert NblibError("lower it")._render_traceback_() == ["NblibError: lower it"]
-    assert issubclass(StorageError, OSError) and issubclass(ParameterError, ValueError)

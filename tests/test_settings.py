@@ -1,18 +1,16 @@
 """The papers' configuration, profiles as differences from it, and any setting by its path."""
 
-from __future__ import annotations
-
 import dataclasses
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nblib import paths
 from nblib.audio import Codec, Geometry
-from nblib.entries import CODEC, PROFILES, SPEECH_CAPACITIES, VOCAL_CAPACITIES, Size, Teacher
+from nblib.entries import CODEC, SPEECH_CAPACITIES, VOCAL_CAPACITIES, Size, Teacher
 from nblib.errors import ParameterError
 from nblib.losses import LOSSES, L1Loss
-from nblib.settings import OWN_OPTIONS, Settings, settings, values
+from nblib.settings import OWN_OPTIONS, PROFILES, Settings, settings, values
 from nblib.training import NetworkSpec
 
 
@@ -30,24 +28,21 @@ def test_the_paper_profile_is_the_papers_tables():
     assert len(paper.seeds()) >= 3 and paper.changed == {}
 
 
-@pytest.mark.parametrize("profile", [name for name in PROFILES if name != "paper"])
+def written(table: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """What a profile says, by path."""
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        found |= written(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+    return found
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_is_the_paper_with_its_overrides_and_nothing_else(profile):
     paper, made = values(settings("paper")), values(settings(profile))
-    differing = {path for path in made if made[path] != paper[path]}
-    overridden = {path: [each for each in made if f"{each}.".startswith(f"{path}.")] for path in PROFILES[profile]}
-    assert differing <= {each for below in overridden.values() for each in below}
-    idle = [path for path, below in overridden.items() if not differing & set(below)]
-    assert idle == [], "an override that repeats the paper is none"
+    differing = {path: value for path, value in made.items() if value != paper[path]}
+    said = {path: tuple(each) if isinstance(each, list) else each for path, each in written(PROFILES[profile]).items()}
+    assert differing == said, "an override that repeats the paper is none"
     assert made.keys() == paper.keys() and not set(OWN_OPTIONS) & set(made)
-
-
-def test_the_default_keeps_the_published_networks_as_they_are():
-    assert settings() == settings("quick", "embedded")
-    assert settings().trained_capacities == {"speech": SPEECH_CAPACITIES, "vocals": VOCAL_CAPACITIES}
-    assert {task: list(own) for task, own in settings("smoke").trained_capacities.items()} == {
-        "speech": ["P1", "P5"],
-        "vocals": ["P1", "P5"],
-    }
 
 
 @pytest.mark.parametrize(
@@ -87,8 +82,8 @@ def test_every_setting_takes_its_own_value_as_text():
         ("replicates=True", "must be of type int, like 1, not bool"),
         ("separation_training.learning_rate=fast", "must be of type float, like 0.005, not str"),
         ("only_capacities=P1", r"must be of type tuple, like \('P1', 'P5'\), not str"),
-        ("replicates=0", "setting replicates=0: must be at least 1, like 1"),
-        ("separation_training.learning_rate=1e999", "must be at least 0 and finite, like 0.005"),
+        ("replicates=0", "setting replicates=0: must be at least 1 and finite"),
+        ("separation_training.learning_rate=1e999", "must be at least 0 and finite"),
         ("separation_training.gain_db=(1,)", "must be of type tuple, like .*, not tuple"),
         ("only_capacities=('P9',)", "setting only_capacities=.*only_capacities='P9' is not known"),
         ("domain=sqr", "setting domain='sqr': domain='sqr' is not known.*did you mean 'sqrt'"),
@@ -104,21 +99,6 @@ def test_wrong_paths_types_and_values_are_refused_with_the_near_miss(changes, me
     with pytest.raises(ParameterError, match=message) as caught:
         settings("smoke", changes=changes)
     assert len(str(caught.value)) < 1500
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"profile": "quik"}, "profile='quik' is not known: choose one of .*; did you mean 'quick'"),
-        ({"corpus": "reel"}, "corpus='reel' is not known: .*; did you mean 'real'"),
-        ({"source": "records"}, "source='records' is not known.*did you mean 'record'"),
-        ({"seed": -1}, "seed=-1: a whole number from 0 is needed"),
-        ({"seed": 1.0}, "seed=1.0: a whole number"),
-    ],
-)
-def test_wrong_options_are_refused(options, message):
-    with pytest.raises(ParameterError, match=message):
-        settings(**options)
 
 
 # Folders
@@ -188,10 +168,6 @@ def test_contenders_are_the_baseline_the_codec_losses_and_whatever_else_is_enter
     }
 
 
-def test_seeds_are_counted_from_the_settings_own():
-    assert list(settings("quick", seed=7).seeds()) == [7, 8] and list(settings(seed=7).seeds(1)) == [7]
-
-
 def test_every_network_of_every_profile_fits_its_patches():
     for profile in PROFILES:
         setup = settings(profile)
@@ -201,9 +177,3 @@ def test_every_network_of_every_profile_fits_its_patches():
         for spec, geometry in pairs:
             sizes = (geometry.patch_samples,) if spec.on_samples else (geometry.bins, geometry.frames)
             assert all(size % 2**spec.num_layers == 0 for size in sizes), (profile, spec)
-
-
-def test_settings_share_no_entries_and_cannot_be_changed(tmp_path: Path):
-    assert Settings().capacities["speech"] is not SPEECH_CAPACITIES
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        settings().seed = 3  # type: ignore[misc]

@@ -5,17 +5,16 @@ go back and write the header that tells the decoder how much of the coder's dela
 of MP3 delay stay in, and a network trained on such pairs learns the delay.
 """
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import av
 import numpy as np
 import torch
 
-from nblib.audio.io import check_rate, check_signal, resample
+from nblib.audio.io import decoded
+from nblib.audio.resampling import check_rate, resample
+from nblib.audio.signals import check_signal
 from nblib.audio.spectral import Geometry, stft
 from nblib.errors import AudioError, ParameterError, check_choice
 
@@ -31,18 +30,12 @@ CUTOFF_DROP_DB = 30.0  # a bin whose long-term power fell by more is gone: holes
 CUTOFF_RANGE_DB = 80.0  # bins this far under the loudest say nothing about a codec
 
 
-class _Format(NamedTuple):
-    encoder: str
-    container: str
-    padding: int
-
-
-_FORMATS = {
-    "mp3": _Format("libmp3lame", "mp3", 0),
+_FORMATS = {  # encoder, container, zeros to put behind
+    "mp3": ("libmp3lame", "mp3", 0),
     # MP4 counts time in its own units and may drop a last sample: one frame of zeros behind makes sure of it.
-    "aac": _Format("aac", "mp4", 1024),
-    "opus": _Format("libopus", "ogg", 0),
-    "flac": _Format("flac", "flac", 0),
+    "aac": ("aac", "mp4", 1024),
+    "opus": ("libopus", "ogg", 0),
+    "flac": ("flac", "flac", 0),
 }
 
 
@@ -50,13 +43,9 @@ _FORMATS = {
 class Codec:
     """A codec and its bitrate; picklable, and free of state, so that threads and processes may share it.
 
-    Parameters
-    ----------
-    name : {"mp3", "aac", "opus", "flac"}
-        FFmpeg's libmp3lame (the papers' codec), AAC-LC, Opus (48 kHz inside), or lossless 16-bit FLAC as a control.
-    bitrate : int
-        Bits per second; 0 for flac, which has none. `ParameterError` unless a whole number; `check_sample_rate`
-        refuses those that the codec has not.
+    `name` is "mp3" (FFmpeg's libmp3lame, the papers' codec), "aac" (AAC-LC), "opus" (48 kHz inside) or, as a lossless
+    control, "flac" (16 bits). `bitrate` is in bits per second, 0 for flac; `check_sample_rate` refuses those that the
+    codec has not.
     """
 
     name: str = "mp3"
@@ -73,8 +62,7 @@ class Codec:
     def identity(self) -> str:
         """Name, bitrate, encoder and library versions: what a cached pair depends on."""
         libav = ".".join(map(str, av.library_versions["libavcodec"]))
-        encoder = _FORMATS[self.name].encoder
-        return f"{self.name}-{self.bitrate} {encoder} libavcodec-{libav} PyAV-{av.__version__}"
+        return f"{self.name}-{self.bitrate} {_FORMATS[self.name][0]} libavcodec-{libav} PyAV-{av.__version__}"
 
     def check_sample_rate(self, sample_rate: int) -> None:
         """Raise `ParameterError` at a sample rate (Hz) where the codec would take another bitrate in silence."""
@@ -89,33 +77,22 @@ class Codec:
                     f"{', '.join(map(str, steps))} kbit/s; another would be taken in silence. Choose one of them, or "
                     "resample first: 16 kbit/s needs 24000 Hz or less"
                 )
-        elif self.name in ("aac", "opus"):
+        elif self.name != "flac":
             # AAC's were measured on broadband music: outside them the encoder does not keep to the bitrate.
             aac = (12_000 if sample_rate <= 24_000 else 16_000, 4 * sample_rate)
             lowest, highest = aac if self.name == "aac" else (6000, 256_000)
             if not lowest <= self.bitrate <= highest:
-                raise ParameterError(
-                    f"bitrate={self.bitrate} for {self.name} at {sample_rate} Hz: the lowest it keeps to is {lowest}, "
-                    f"the highest {highest}; choose one between, or resample first"
+                kept = (
+                    f"the lowest it keeps to is {lowest}, the highest {highest}; choose one between, or resample first"
                 )
+                raise ParameterError(f"bitrate={self.bitrate} for {self.name} at {sample_rate} Hz: {kept}")
 
     def roundtrip(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
-        """Encode and decode: lag 0, equal length, for any length from one sample.
+        """Encode and decode `samples` [shape=(n,), full scale 1, n >= 1]: lag 0, equal shape, float32.
 
         A peak over full scale is brought to 1 for the codec and back after it, so that none clips. Output may overshoot
-        the input's peak, as decoders do.
-
-        Parameters
-        ----------
-        samples : np.ndarray [shape=(n,)]
-            Floating point, mono, full scale 1, n >= 1; may be silent. What comes back has the same shape, float32.
-        sample_rate : int
-            Hz. Opus is resampled to 48 kHz and back.
-
-        Raises
-        ------
-        AudioError, ParameterError
-            No mono signal, or not finite; a bitrate that the codec has not at this rate, or PyAV lacks the encoder.
+        the input's peak, as decoders do. `AudioError` for no mono signal or one that is not finite, `ParameterError`
+        for a bitrate that the codec has not at this `sample_rate` (Hz), or where PyAV lacks the encoder.
         """
         self.check_sample_rate(sample_rate)
         samples = np.asarray(samples)
@@ -124,28 +101,25 @@ class Codec:
             raise AudioError(f"samples [shape={samples.shape}]: one channel is needed; down-mix first")
         peak = max(1.0, float(np.abs(samples).max()))
         level = (samples / peak).astype(np.float32)
-        if self.name == "opus":
-            coded = resample(self._code(resample(level, sample_rate, OPUS_RATE), OPUS_RATE), OPUS_RATE, sample_rate)
-        else:
-            coded = self._code(level, sample_rate)
+        rate = OPUS_RATE if self.name == "opus" else sample_rate
+        coded = resample(self._code(resample(level, sample_rate, rate), rate), rate, sample_rate)
         return (coded[: len(samples)] * peak).astype(np.float32)
 
     def _code(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
-        form, buffer = _FORMATS[self.name], io.BytesIO()
-        with av.open(buffer, "w", format=form.container) as container:
+        (encoder, form, padding), buffer = _FORMATS[self.name], io.BytesIO()
+        with av.open(buffer, "w", format=form) as container:
             try:
-                stream = container.add_stream(form.encoder, rate=sample_rate, layout="mono", bit_rate=self.bitrate)
+                stream = container.add_stream(encoder, rate=sample_rate, layout="mono", bit_rate=self.bitrate)
             except av.codec.codec.UnknownCodecError as error:
-                raise ParameterError(f"name={self.name!r}: PyAV lacks {form.encoder}; install PyAV's wheel") from error
+                raise ParameterError(f"name={self.name!r}: PyAV lacks {encoder}; install PyAV's wheel") from error
             assert isinstance(stream, av.AudioStream)
-            frame = av.AudioFrame.from_ndarray(np.pad(samples, (0, form.padding))[np.newaxis], "fltp", "mono")
+            frame = av.AudioFrame.from_ndarray(np.pad(samples, (0, padding))[np.newaxis], "fltp", "mono")
             frame.sample_rate, frame.pts = sample_rate, 0
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         buffer.seek(0)
-        with av.open(buffer, "r", format=form.container) as container:  # named, since bytes of a short MP3 do not tell
-            planar = av.AudioResampler(format="fltp")
-            parts = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in planar.resample(frame)]
+        with av.open(buffer, "r", format=form) as container:  # named, since bytes of a short MP3 do not tell
+            parts = [block[0] for block in decoded(container, container.streams.audio[0])]
         coded = np.concatenate([np.zeros(0, np.float32), *parts])
         if len(coded) < len(samples):
             raise AudioError(f"{self.identity}: {len(samples)} samples came back as {len(coded)}; use PyAV's own wheel")
@@ -153,14 +127,13 @@ class Codec:
 
 
 def cutoff_hz(lossless: np.ndarray, coded: np.ndarray, sample_rate: int) -> float:
-    """Cut-off frequency of coded material: above it the codec left nothing.
+    """Cut-off frequency of coded material, above which the codec left nothing: Hz, in steps of sample_rate / 1024.
 
-    It is the highest frequency at which the long-term power of `coded` (Hann 1024, hop 512, mean over time) lies within
-    `CUTOFF_DROP_DB` of that of `lossless`, among those where `lossless` is within `CUTOFF_RANGE_DB` of its loudest bin.
-    Material with nothing to cut gives its own upper limit, so take broadband material, or the median over several.
+    The highest frequency at which the long-term power of `coded` (Hann 1024, hop 512) lies within `CUTOFF_DROP_DB` of
+    that of `lossless`, among those where `lossless` is within `CUTOFF_RANGE_DB` of its loudest bin; 0 where there is
+    none. Material with nothing to cut gives its own upper limit: take broadband material, or the median over several.
 
-    Hz, in steps of sample_rate / 1024; 0 when nothing was left. `lossless` and `coded` [shape=(n,), n >= 1024] must be
-    sample-aligned; `AudioError` for what is no such pair, and where `lossless` is silent.
+    `lossless` and `coded` [shape=(n,), n >= 1024] must be sample-aligned; `AudioError` for no such pair, or silence.
     """
     geometry = Geometry(sample_rate=sample_rate)
     check_signal(lossless, "lossless", minimum_samples=geometry.window)

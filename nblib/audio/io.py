@@ -1,62 +1,28 @@
-"""Sound files in and out, whole or piece by piece in memory that does not grow; resampling; what passes as a signal."""
-
-from __future__ import annotations
+"""Sound files in and out, whole or piece by piece in memory that does not grow."""
 
 import io
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
 import av
 import numpy as np
 import soundfile
-import soxr
 
+from nblib.audio.resampling import check_rate, resample, resample_blocks
+from nblib.audio.signals import check_finite, check_signal
 from nblib.errors import AudioError, ParameterError
 from nblib.paths import whole
 
 # Sample rates (Hz) that files may have; anything else is more likely a broken header than a recording.
 SAMPLE_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
-SILENCE = 2.0**-16  # peak under which a signal is silent: half a step of 16-bit samples
 
 _BLOCK = 65_536
 # What libsndfile reads; libav reads all else. (libsndfile leaves the MP3 coder's delay of 1105 samples in.)
 _SOUNDFILE_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff")
-_CONTAINERS = {".wav": "WAV", ".flac": "FLAC"}
-
-
-def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1, allow_silence: bool = False) -> None:
-    """Raise `AudioError`, by the `name` of a file or parameter, unless `samples` [shape=(..., n)] can be used.
-
-    They must be floating point and finite (the first index that is not is named), n at least `minimum_samples`, and
-    the peak at least `SILENCE` unless `allow_silence`.
-    """
-    if samples.ndim == 0 or samples.size == 0:
-        raise AudioError(f"{name}: empty, 0 samples; leave it out")
-    if samples.dtype.kind != "f":
-        raise AudioError(f"{name}: samples of type {samples.dtype}; convert to float32 with full scale 1 first")
-    if samples.shape[-1] < minimum_samples:
-        raise AudioError(f"{name}: {samples.shape[-1]} samples are too short, {minimum_samples} needed; leave it out")
-    _check_finite(samples, name)
-    peak = float(np.abs(samples).max())
-    if not allow_silence and peak < SILENCE:
-        raise AudioError(f"{name}: silent (peak {peak:.2g}); leave it out")
-
-
-def _check_finite(samples: np.ndarray, name: str | Path, first: int = 0) -> None:
-    finite = np.isfinite(samples)
-    if not finite.all():
-        index = first + int(np.flatnonzero(~finite.reshape(-1, samples.shape[-1]).all(0))[0])
-        raise AudioError(f"{name}: sample {index} is not finite (NaN or infinite); repair it or leave it out")
-
-
-def check_rate(name: str, value: object) -> int:
-    """`value` as int; `ParameterError` naming the parameter unless it is a whole number of Hz from 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ParameterError(f"{name}={value!r}: a whole number of Hz from 1 is needed")
-    return int(value)
 
 
 def _check_format(path: Path, channels: int, sample_rate: int) -> None:
@@ -85,10 +51,14 @@ def _libav_blocks(path: Path) -> Iterator[tuple[np.ndarray, int]]:
             raise AudioError(f"{path}: holds no sound; leave it out")
         stream = container.streams.audio[0]
         _check_format(path, stream.codec_context.channels, stream.codec_context.sample_rate)
-        planar = av.AudioResampler(format="fltp")
-        for frame in container.decode(stream):
-            for part in planar.resample(frame):
-                yield part.to_ndarray(), part.sample_rate
+        for block in decoded(container, stream):
+            yield block, stream.codec_context.sample_rate
+
+
+def decoded(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[np.ndarray]:
+    """The frames of one of an open container's streams as float32 [shape=(channels, k)]."""
+    planar = av.AudioResampler(format="fltp")
+    return (part.to_ndarray() for frame in container.decode(stream) for part in planar.resample(frame))
 
 
 def read_blocks(path: str | Path) -> Iterator[tuple[np.ndarray, int]]:
@@ -100,7 +70,7 @@ def read_blocks(path: str | Path) -> Iterator[tuple[np.ndarray, int]]:
     done = 0
     try:
         for block, sample_rate in reader(path):
-            _check_finite(block, path, done)
+            check_finite(block, path, done)
             done += block.shape[-1]
             yield block, sample_rate
     except (soundfile.SoundFileError, av.FFmpegError, OSError) as error:
@@ -125,28 +95,23 @@ def facts(path: str | Path) -> SoundFacts:
         return SoundFacts(sample_rate, len(block), container.duration / av.time_base if container.duration else None)
 
 
-def read(path: str | Path, sample_rate: int | None = None, mono: bool = True) -> tuple[np.ndarray, int]:
-    """A whole sound file: WAV, FLAC, OGG, AIFF (libsndfile), MP3 or whatever else libav reads; mono or stereo.
+def read(
+    path: str | Path, sample_rate: int | None = None, mono: bool = True, end: float = inf
+) -> tuple[np.ndarray, int]:
+    """Samples [shape=(n,) or, unless `mono`, (channels, n)] of a sound file and their rate (Hz), given or its own.
 
-    Parameters
-    ----------
-    sample_rate : int, optional
-        Resample to this rate (Hz); the file's own by default.
-    mono : bool
-        Down-mix by the mean of the channels.
-
-    Returns
-    -------
-    samples, sample_rate : np.ndarray [shape=(n,) or (channels, n), float32], int
-        Full scale 1, peaks over it are kept; Hz.
-
-    Raises
-    ------
-    AudioError
-        Missing, unreadable, cut short, empty or not finite; more than 2 channels; a rate outside `SAMPLE_RATES`.
+    WAV, FLAC, OGG, AIFF (libsndfile), MP3 or what else libav reads; float32, full scale 1, peaks over it are kept; mono
+    is the channels' mean. What lies well after `end` (s) is not read. `AudioError` for what is missing, unreadable, cut
+    short, empty or not finite, has more than 2 channels, or a rate outside `SAMPLE_RATES`.
     """
-    blocks = [(block.mean(0) if mono else block, own_rate) for block, own_rate in read_blocks(path)]
-    samples, own_rate = np.concatenate([block for block, _ in blocks], axis=-1), blocks[0][1]
+    parts: list[np.ndarray] = []
+    done = 0
+    for block, own_rate in read_blocks(path):
+        parts.append(block.mean(0) if mono else block)
+        done += block.shape[-1]
+        if done >= end * own_rate:
+            break
+    samples = np.concatenate(parts, axis=-1)
     return (samples, own_rate) if sample_rate is None else (resample(samples, own_rate, sample_rate), sample_rate)
 
 
@@ -162,19 +127,15 @@ def read_chunks(path: str | Path, seconds: float, sample_rate: int | None = None
     size = round(seconds * rate)
     if size < 1:
         raise ParameterError(f"seconds={seconds!r}: a chunk needs at least one sample")
-    mono = (block.mean(0, keepdims=True) for block in itertools.chain([first], (block for block, _ in blocks)))
-    waiting: list[np.ndarray] = []
-    count = 0
+    mono = (block.mean(0, keepdims=True) for block in chain([first], (block for block, _ in blocks)))
+    waiting = np.zeros(0, np.float32)
     for part in resample_blocks(mono, own_rate, rate):
-        waiting.append(part[0])
-        count += part.shape[-1]
-        if count >= size:
-            joined = np.concatenate(waiting)
-            full = count // size * size
-            yield from joined[:full].reshape(-1, size)
-            waiting, count = [joined[full:]], count - full
-    if count:
-        yield np.concatenate(waiting)
+        waiting = np.concatenate([waiting, part[0]])
+        full = len(waiting) // size * size
+        yield from waiting[:full].reshape(-1, size)
+        waiting = waiting[full:]
+    if len(waiting):
+        yield waiting
 
 
 def write(path: str | Path, samples: np.ndarray, sample_rate: int) -> None:
@@ -184,8 +145,8 @@ def write(path: str | Path, samples: np.ndarray, sample_rate: int) -> None:
     peak over 1, as for what is no signal. `ParameterError` for another suffix, `StorageError` where the disk is full.
     """
     path, samples = Path(path), np.asarray(samples)
-    container = _CONTAINERS.get(path.suffix.lower())
-    if container is None:
+    container = path.suffix[1:].upper()
+    if container not in ("WAV", "FLAC"):
         raise ParameterError(f"path={str(path)!r}: the suffix must be .wav or .flac")
     check_signal(samples, path, allow_silence=True)
     if samples.ndim != 1:
@@ -221,46 +182,3 @@ def float_wav(path: str | Path, sample_rate: int, channels: int) -> Iterator[Cal
 
         yield append
         container.mux(stream.encode(None))
-
-
-def _zeros_behind(sample_rate: int, to: int) -> int:
-    """Zeros to append before resampling: soxr rounds its length, and ceil(n * to / sample_rate) is wanted."""
-    return -(-sample_rate // to) + 1
-
-
-def resample(samples: np.ndarray, sample_rate: int, to: int) -> np.ndarray:
-    """Band-limited, zero-phase resampling (soxr HQ: pass band to 0.91 of half the lower rate).
-
-    From `samples` [shape=(n,) or (channels, n)] to float32 of ``ceil(n * to / sample_rate)``, rates in Hz; overshoot
-    over full scale is kept. `AudioError` for what is no signal, `ParameterError` for what is no rate.
-    """
-    sample_rate, to = check_rate("sample_rate", sample_rate), check_rate("to", to)
-    samples = np.asarray(samples)
-    check_signal(samples, "samples", allow_silence=True)
-    single = samples.astype(np.float32)
-    if sample_rate == to:
-        return single
-    length = -(-samples.shape[-1] * to // sample_rate)
-    behind = [(0, 0)] * (samples.ndim - 1) + [(0, _zeros_behind(sample_rate, to))]
-    longer = soxr.resample(np.pad(single, behind).T, sample_rate, to, quality="HQ")
-    return np.ascontiguousarray(longer.T[..., :length])
-
-
-def resample_blocks(blocks: Iterable[np.ndarray], sample_rate: int, to: int) -> Iterator[np.ndarray]:
-    """`resample` of a stream of float32 blocks [shape=(channels, k)], each as late as it can be said; joined, to 1e-6.
-
-    The last block brings the length to ``ceil(n * to / sample_rate)``.
-    """
-    if sample_rate == to:
-        yield from blocks
-        return
-    stream, taken, given = None, 0, 0
-    for block in blocks:
-        if stream is None:
-            stream = soxr.ResampleStream(sample_rate, to, len(block), quality="HQ")
-        part = stream.resample_chunk(np.ascontiguousarray(block.T)).T
-        taken, given = taken + block.shape[-1], given + part.shape[-1]
-        yield part
-    if stream is not None:
-        zeros = np.zeros((_zeros_behind(sample_rate, to), len(block)), np.float32)
-        yield stream.resample_chunk(zeros, last=True).T[:, : -(-taken * to // sample_rate) - given]

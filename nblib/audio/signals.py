@@ -1,21 +1,45 @@
-"""Are two signals in line? The loudest stretch, a zero-phase band limit (MM'19 Section 6.1), noise of a spectrum."""
+"""What passes as a signal; are two signals in line; the loudest stretch; noise of a spectrum."""
 
-from __future__ import annotations
+from pathlib import Path
 
 import numpy as np
-import torch
 from scipy.fft import irfft, next_fast_len, rfft
-from torchaudio.functional import resample
 
-from nblib.errors import AudioError, ParameterError
+from nblib.errors import AudioError
 from nblib.provenance import random_generator
 
+SILENCE = 2.0**-16  # peak under which a signal is silent: half a step of 16-bit samples
 SEARCH_SECONDS = 1.0
 CLEAR = 2.0
 CORRELATED = 0.05  # what the same sound keeps of its correlation in noise 26 dB stronger
 _PEAK_SECONDS = 0.002  # how far around a peak its own flanks reach
 _FLOOR = 1e-8  # cross-power under which phases are rounding, relative to the strongest bin
-ZERO_CROSSINGS = 64  # of the band limit's sinc on each side; tones up to 93 % of the cut-off pass within 0.2 %
+
+
+def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1, allow_silence: bool = False) -> None:
+    """Raise `AudioError`, by the `name` of a file or parameter, unless `samples` [shape=(..., n)] can be used.
+
+    They must be floating point and finite (the first index that is not is named), n at least `minimum_samples`, and
+    the peak at least `SILENCE` unless `allow_silence`.
+    """
+    if samples.ndim == 0 or samples.size == 0:
+        raise AudioError(f"{name}: empty, 0 samples; leave it out")
+    if samples.dtype.kind != "f":
+        raise AudioError(f"{name}: samples of type {samples.dtype}; convert to float32 with full scale 1 first")
+    if samples.shape[-1] < minimum_samples:
+        raise AudioError(f"{name}: {samples.shape[-1]} samples are too short, {minimum_samples} needed; leave it out")
+    check_finite(samples, name)
+    peak = float(np.abs(samples).max())
+    if not allow_silence and peak < SILENCE:
+        raise AudioError(f"{name}: silent (peak {peak:.2g}); leave it out")
+
+
+def check_finite(samples: np.ndarray, name: str | Path, first: int = 0) -> None:
+    """Raise `AudioError`, by the first faulty index plus `first`, unless samples [shape=(..., n)] are finite."""
+    finite = np.isfinite(samples)
+    if not finite.all():
+        index = first + int(np.flatnonzero(~finite.reshape(-1, samples.shape[-1]).all(0))[0])
+        raise AudioError(f"{name}: sample {index} is not finite (NaN or infinite); repair it or leave it out")
 
 
 def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | None:
@@ -23,12 +47,11 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
 
     The highest value, of either sign, of the cross-correlation weighted to a flat cross-spectrum (the phase transform:
     Knapp and Carter 1976, "The generalized correlation method for estimation of time delay"), within +-1 s. It hangs on
-    phases alone, so that a system that is low-passed, denoised or separated has as sharp a peak as an equal one. It is
-    clear where it is `CLEAR` times as high as any value farther than 2 ms from it, which neither a periodic sound nor
-    unrelated ones attain, and the samples themselves are correlated there by at least `CORRELATED`. (A network that
-    learnt nothing and puts out a click and a hum has such a peak, at any lag, and no such correlation.)
+    phases alone, so that a low-passed or separated sound has as sharp a peak as an equal one. It is clear where it is
+    `CLEAR` times as high as any value farther than 2 ms from it, which neither a periodic sound nor unrelated ones
+    attain, and the samples are correlated there by at least `CORRELATED`, which a click and a hum are not.
 
-    `samples` and `reference` have equal shapes, (n,) or (n, 2); stereo is down-mixed by the mean.
+    `samples` and `reference` have equal shapes, (n,) or (n, 2).
     """
     late, early = (signal.mean(-1) if signal.ndim == 2 else signal for signal in (samples, reference))
     size = next_fast_len(2 * len(late), real=True)
@@ -63,9 +86,8 @@ def check_alignment(
     if found is None or abs(found) <= tolerance_seconds * sample_rate:
         return
     side, remedy = ("later", "cut them from its start") if found > 0 else ("earlier", "put so much silence before it")
-    raise AudioError(
-        f"{name}: {abs(found)} samples ({1000 * abs(found) / sample_rate:.1f} ms) {side} than the reference; {remedy}"
-    )
+    by = f"{abs(found)} samples ({1000 * abs(found) / sample_rate:.1f} ms) {side}"
+    raise AudioError(f"{name}: {by} than the reference; {remedy}")
 
 
 def loudest(samples: np.ndarray, length: int) -> slice:
@@ -74,20 +96,6 @@ def loudest(samples: np.ndarray, length: int) -> slice:
     energy = np.concatenate([[0.0], np.square(samples, dtype=np.float64).cumsum()])
     start = int(np.argmax(energy[length:] - energy[: len(energy) - length]))
     return slice(start, start + length)
-
-
-def band_limit(samples: np.ndarray, sample_rate: int, cutoff_hz: int) -> np.ndarray:
-    """`samples` [shape=(n,)] without what lies above `cutoff_hz`, same length, zero phase, float32.
-
-    Resampled to ``2 * cutoff_hz`` and back, a sinc low-pass; `ParameterError` unless 0 < cutoff_hz < sample_rate / 2.
-    """
-    if not 0 < cutoff_hz < sample_rate / 2:
-        raise ParameterError(f"cutoff_hz={cutoff_hz!r}: between 0 and {sample_rate / 2:g} Hz is needed")
-    limited = torch.from_numpy(np.array(samples, np.float32))
-    for rates in ((sample_rate, 2 * cutoff_hz), (2 * cutoff_hz, sample_rate)):
-        limited = resample(limited, *rates, lowpass_filter_width=ZERO_CROSSINGS)
-    # Both steps round the length up, so there are always enough samples to cut the original length from.
-    return limited[: len(samples)].numpy()
 
 
 def noise_like(samples: np.ndarray, *seed: str | int) -> np.ndarray:

@@ -5,8 +5,6 @@ sine of amplitude 1, whatever the window. Networks, targets, masks and errors li
 range [0, 1]; `scale` leads into it, `unscale` out of it.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -18,10 +16,9 @@ from nblib.errors import AudioError, ParameterError, check_choice, check_whole
 DOMAINS = ("sqrt", "linear", "log1p")
 DEFAULT_DOMAIN = "sqrt"
 
-# Linear magnitude (-120 dB) under which the sqrt domain runs straight to 0: about what the rounding of 16-bit samples
-# leaves in one bin (7e-7), so nothing audible changes, and the slope stays at or under 1 / sqrt(SQRT_FLOOR) = 1000.
+# Linear magnitude (-120 dB) under which the sqrt domain runs straight to 0: about the rounding of 16-bit samples in one
+# bin (7e-7), so nothing audible changes, and the slope stays at or under 1 / sqrt(SQRT_FLOOR) = 1000.
 SQRT_FLOOR = 1e-6
-
 # k of the log1p domain: logarithmic above 1 / k = -60 dB of a full-scale sine, linear below. That is near the median
 # bin of music under 5.5 kHz (-47 to -65 dB over five clips), so that the quiet half is neither lost nor blown up.
 LOG_SLOPE = 1000.0
@@ -31,32 +28,22 @@ LOG_SLOPE = 1000.0
 class Geometry:
     """Sizes of the spectrogram and of a patch; the defaults are IJCNN'20's, MM'19 has ``sample_rate=16000``.
 
-    ``Geometry(frames=31).patch_samples`` is 16,384, the patch of MM'19's time-domain networks.
-
-    Parameters
-    ----------
-    sample_rate : int > 0
-        Samples per second (Hz).
-    window : int
-        Hann window and FFT size (samples), even and a multiple (2, 3, ...) of `hop`; otherwise `ParameterError`.
-    hop : int > 0
-        Step between frames (samples).
-    frames : int > 0
-        Frames of one patch.
+    ``Geometry(frames=31).patch_samples`` is 16,384, the patch of MM'19's time-domain networks. A `window` that is odd
+    or no multiple of the hop is a `ParameterError`.
     """
 
-    sample_rate: int = 22050
-    window: int = 1024
-    hop: int = 512
-    frames: int = 128
+    sample_rate: int = 22050  # Hz
+    window: int = 1024  # Hann window and FFT size in samples, even and a multiple (2, 3, ...) of `hop`
+    hop: int = 512  # samples between frames
+    frames: int = 128  # of one patch
 
     def __post_init__(self) -> None:
-        for name in ("sample_rate", "window", "hop", "frames"):
-            check_whole(name, getattr(self, name), least=1)
+        for name, value in vars(self).items():
+            check_whole(name, value, least=1)
         if self.window % 2 or self.window % self.hop or self.window < 2 * self.hop:
+            needed = "even and a multiple (2, 3, ...) of the hop, or frames could not be added up to samples again"
             raise ParameterError(
-                f"window={self.window} with hop={self.hop}: the window must be even and a multiple (2, 3, ...) of the "
-                "hop, or frames could not be added up to samples again; use hop = window // 2"
+                f"window={self.window} with hop={self.hop}: it must be {needed}; use hop = window // 2"
             )
 
     @property
@@ -76,18 +63,11 @@ class Geometry:
 
 
 def scale(magnitude: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor:
-    """Linear magnitude in the scaled domain.
+    """Linear magnitude (1 for a full-scale sine) in [0, 1]: ``sqrt(m)``, ``m`` or ``log1p(k m) / log1p(k)``.
 
-    Differentiable with finite slopes everywhere, also at silence, since MM'19's Models B and C (Section 6) send
-    gradients from a magnitude error back to samples: a plain square root has an infinite slope at 0, so below
-    `SQRT_FLOOR` it is replaced by the line from 0 that meets it there. Above magnitude 1 the value is 1, the slope 0.
-
-    Parameters
-    ----------
-    magnitude : torch.Tensor [shape=(...)]
-        Linear, >= 0, 1 for a full-scale sine; what comes back has the same shape and lies in [0, 1].
-    domain : {"sqrt", "linear", "log1p"}
-        ``sqrt(m)``, ``m`` or ``log1p(k m) / log1p(k)`` with k = `LOG_SLOPE`.
+    Slopes are finite everywhere, also at silence, since MM'19's Models B and C (Section 6) send gradients from a
+    magnitude error back to samples: below `SQRT_FLOOR` the square root is replaced by the line from 0 that meets it
+    there. Above magnitude 1 the value is 1, the slope 0. k is `LOG_SLOPE`.
     """
     check_choice("domain", domain, DOMAINS)
     magnitude = magnitude.clamp(max=1.0)
@@ -142,10 +122,8 @@ def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Ten
     """Spectrum of a whole signal, cut along time into patches that lie end to end; `synthesise` inverts it.
 
     Zeros are put in front (window - hop of them) and behind, so that every sample is seen by the same number of windows
-    and the last patch is full. Frame j of patch i is frame ``i * frames + j`` of the signal: nothing overlaps.
-
-    Of `samples` [shape=(..., n), full scale 1] it is [shape=(..., patches, bins, frames), complex], with magnitude 1
-    for a full-scale sine. `AudioError` where n is 0.
+    and the last patch is full. Of `samples` [shape=(..., n), full scale 1] it is [shape=(..., patches, bins, frames),
+    complex], with magnitude 1 for a full-scale sine; nothing overlaps. `AudioError` where n is 0.
     """
     tensor = _as_tensor(samples)
     needed = math.ceil(tensor.shape[-1] / geometry.hop) + geometry.overlap - 1
@@ -164,13 +142,11 @@ def with_phase(magnitude: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
 
 
 def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch.Tensor:
-    """Samples of patches made by `analyse` (or changed since): least-squares overlap-add.
+    """Samples [shape=(..., length)] of `analyse`'s patches, or of some changed since: least-squares overlap-add.
 
-    Each frame is windowed again, and the sum divided by the sum of the squared windows. The round trip is exact to
-    1e-6 for signals without energy at half the sample rate (the dropped bin counts as zero).
-
-    From `spectrum` [shape=(..., patches, bins, frames), complex] to [shape=(..., length)]. `ParameterError` where the
-    shape is not the geometry's, or `length` is outside 1 to what the frames cover.
+    Each frame is windowed again, and the sum divided by the sum of the squared windows: exact to 1e-6 for signals
+    without energy at half the sample rate (the dropped bin counts as zero). `ParameterError` where `spectrum` [shape=
+    (..., patches, bins, frames), complex] is not the geometry's, or `length` is outside 1 to what the frames cover.
     """
     if spectrum.ndim < 3 or spectrum.shape[-2:] != (geometry.bins, geometry.frames) or not spectrum.is_complex():
         wanted = f"complex patches of {geometry.bins} bins x {geometry.frames} frames"

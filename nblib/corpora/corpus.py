@@ -1,36 +1,43 @@
-"""One corpus type for music, noisy speech and songs, over the rows that a layout finds."""
-
-from __future__ import annotations
+"""One corpus type for music, noisy speech and songs, over those of a layout's rows that are in use."""
 
 import importlib.metadata
+import itertools
+import re
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import soundfile
 
 from nblib.audio import read, resample
-from nblib.corpora.choosing import choose
-from nblib.corpora.items import SPLITS, Item, limited, mix
-from nblib.corpora.layouts import LAYOUTS
-from nblib.corpora.rows import Row
-from nblib.corpora.survey import Survey, Wanted, sounds
+from nblib.corpora.items import SPLITS, Item, limited, mix, split_groups
+from nblib.corpora.layouts import LAYOUTS, Row, joined, sound_files
+from nblib.corpora.survey import Survey, sounds
 from nblib.errors import CorpusError, ParameterError, check_choice, check_whole
 from nblib.provenance import config_hash, random_generator
 
 VERSION = 2  # raised with any change that changes a sample
 LICENCES = pd.read_csv(Path(__file__).with_name("licences.csv"), index_col="layout").T.to_dict()
+SPEECH_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)  # IJCNN'20, Section IV
+DEALT = {  # what the groups are, and into which fractions they are dealt out: MM'19 Section 3, IJCNN'20 Section IV
+    "music": ("music", (0.7, 0.2, 0.1)),
+    "speech": ("speakers", SPEECH_FRACTIONS),
+    "vocals": ("songs", (100 / 150, 25 / 150, 25 / 150)),
+}
+LONGEST = 4.0  # seconds: longer speech that is mixed here is cut into equal parts no longer than this
 
 
 @dataclass(frozen=True)
 class Corpus:
     """Recordings of one kind, split so that no group is in two splits; made by `open_corpus`.
 
-    `fingerprint` has twelve hexadecimal digits and changes with the settings and with any sample in use, not with the
-    place. `skipped` has what was met and cannot be used, with the reason. `sample_rate` is in Hz.
+    `fingerprint` (twelve hexadecimal digits) changes with the settings and with any sample in use, not with the place;
+    `skipped` has what was met and cannot be used, with the reason; `sample_rate` is in Hz.
     """
 
     name: str
@@ -86,22 +93,12 @@ def open_corpus(
 ) -> Corpus:
     """The recordings of a kind below `root`, by the first of `LAYOUTS` that is there and can be used.
 
-    Warnings name what is skipped, what to know of recordings in use, and a layout that could not be used; `CorpusError`
-    says what was looked for where none could.
-
-    Parameters
-    ----------
-    kind : {"music", "speech", "vocals"}
-        Lossless music; clean speech with noise; vocals with their accompaniment.
-    sample_rate, seed : int
-        Hz; the seed deals groups to splits, draws the order, and what is mixed with what.
-    sizes : mapping of str to int
-        Most items in a split; all of a split that it does not name.
-    seconds : float >= 1, optional
-        Of music the most that is used, from the start of each file; of songs the length of the part in which the vocals
-        (where silent: the accompaniment) have most energy. By default all.
-    snr_db : float
-        Of speech: mixed at this, or only pairs at this.
+    `kind` is "music" (lossless), "speech" (clean, with noise) or "vocals" (with their accompaniment). The seed deals
+    groups to splits, draws the order, and what is mixed with what. `sizes` has the most items of a split, all where it
+    does not name one. Of music the first `seconds` (from 1) of each file are used, of songs those in which the vocals
+    (where silent: the accompaniment) have most energy; by default all. Speech is mixed at `snr_db`, or only pairs at
+    that are taken. Warnings name what is skipped, what to know of recordings in use, and a layout that could not be
+    used; `CorpusError` says what was looked for where none could.
     """
     check_choice("kind", kind, LAYOUTS)
     check_whole("sample_rate", sample_rate, 1)
@@ -112,25 +109,24 @@ def open_corpus(
         raise ParameterError(f"seconds={seconds!r}: at least 1 s is needed, or None for all")
     if not Path(root).is_dir():
         raise CorpusError(f"{root}: no such folder; give the one that holds the recordings (--data-root)")
-    wanted = Wanted(kind, sample_rate, seed, sizes, seconds, snr_db)
-    problems: list[str] = []
+    problems = []
     for looks_for, find in LAYOUTS[kind].items():
         try:
             rows = find(Path(root))
-            corpus = None if rows is None else _corpus(find.__name__, rows, wanted)
+            survey = Survey(kind, sample_rate, seed, sizes, seconds, snr_db)
+            corpus = None if rows is None else _corpus(find.__name__, rows, survey)
         except CorpusError as error:
             problems.append(str(error))
             continue
-        if corpus and problems:
-            warnings.warn(f"{problems[-1]}\ntaking {looks_for} instead", stacklevel=2)
         if corpus:
+            if problems:
+                warnings.warn(f"{problems[-1]}\ntaking {looks_for} instead", stacklevel=2)
             return corpus
     looked_for = f"{root}: no {kind} that can be used; looked for {'; '.join(LAYOUTS[kind])}"
     raise CorpusError("\n".join([looked_for, *problems]))
 
 
-def _corpus(name: str, rows: list[Row], wanted: Wanted) -> Corpus:
-    survey = Survey(wanted)
+def _corpus(name: str, rows: list[Row], survey: Survey) -> Corpus:
     used = choose(rows, survey)
     notes = {row.file: row.note for row in used if row.note}
     for what, reasons in (("skipped", survey.skipped), ("used, but", notes)):
@@ -142,11 +138,109 @@ def _corpus(name: str, rows: list[Row], wanted: Wanted) -> Corpus:
     for text, file in (("licence", "LICENCE.txt"), ("citation", "CITATION.bib")):
         if (path := rows[0].folder / file).is_file():
             texts[text] = path.read_text(encoding="utf-8").strip()
-    settings = [VERSION, wanted.kind, wanted.sample_rate, wanted.seed, importlib.metadata.version("soxr")]
+    settings = [VERSION, survey.kind, survey.sample_rate, survey.seed, importlib.metadata.version("soxr")]
     content = [(row.name, row.group, row.split, row.digest, row.start, row.seconds, row.snr_db) for row in used]
-    fingerprint = config_hash([settings, content])
-    by_name = {row.name: row for row in used}
-    return Corpus(name, wanted.sample_rate, wanted.seed, fingerprint, survey.skipped, by_name, **texts)
+    fingerprint, by_name = config_hash([settings, content]), {row.name: row for row in used}
+    return Corpus(name, survey.sample_rate, survey.seed, fingerprint, survey.skipped, by_name, **texts)
+
+
+def choose(rows: Sequence[Row], survey: Survey) -> list[Row]:
+    """The rows in use, by split: a row's own, else its group is dealt out by the seed.
+
+    Within a split groups take turns in an order drawn from the seed, beginnings first and silent vocals last.
+    """
+    splits = [split for split in SPLITS if survey.sizes.get(split, 1)]
+    parts = [part for row in joined(rows, survey.skipped) for part in cut(row)]
+    survey([row for row in parts if row.problem])
+    found = [row for row in parts if not row.problem]
+    # Speech is read no further than needed; elsewhere no copy may lie in another split.
+    at_snr = [row for row in found if row.snr_db in (None, survey.snr_db)]
+    usable = at_snr if survey.kind == "speech" else survey(found)
+    try:
+        dealt, chosen = deal(dealt_anew(usable, splits), survey), []
+        for split in splits:
+            kept = survey(in_order(dealt[split], survey.seed, split), survey.sizes.get(split))
+            if not kept:
+                raise CorpusError(f"no usable recording for {split}")
+            chosen += with_noise([replace(row, split=split) for row in kept], split, survey)
+    except CorpusError as error:
+        known = [row.snr_db for row in found if row.snr_db is not None] + survey.passed
+        steps = sorted(Counter(round(snr_db / 2.5) * 2.5 for snr_db in known).items())
+        snrs = f" (wanted {survey.snr_db:g} dB, found {', '.join(f'{step:g} dB: {each}' for step, each in steps)})"
+        skipped = "".join(f"\n  {file}: {reason}" for file, reason in list(survey.skipped.items())[:10])
+        raise CorpusError(f"{error}{snrs * bool(steps)}; {len(survey.skipped)} skipped{skipped}") from error
+    return chosen
+
+
+def cut(row: Row) -> list[Row]:
+    """Equal parts of speech that is to be mixed here, none over `LONGEST`; other rows as they are."""
+    if row.noise is None or row.problem:
+        return [row]
+    try:
+        seconds = float(soundfile.info(row.sound).duration)
+    except (soundfile.SoundFileError, OSError) as error:
+        return [replace(row, problem=f"cannot be read as sound ({error})")]
+    if seconds < 1:
+        return [replace(row, problem=f"too short: {seconds:.2f} s, 1 s is needed")]
+    count = int(np.ceil(seconds / LONGEST))
+    parts = [replace(row, start=part * (seconds / count), seconds=seconds / count) for part in range(count)]
+    return [replace(part, file=f"{row.file} part {place}") for place, part in enumerate(parts)] if count > 1 else parts
+
+
+def dealt_anew(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:
+    """`rows`, movable ones without a split where a wanted split would have no song with vocals; silent ones train."""
+    is_sung = {split: any(row.info.get("vocals") != "silent" for row in rows if row.split == split) for split in splits}
+    if all(is_sung.values()) or not any(row.movable for row in rows):
+        return list(rows)
+    warnings.warn(f"too few songs with vocals to keep the list's split ({is_sung}): dealt out anew", stacklevel=5)
+    anew = [replace(row, split="train" if row.info["vocals"] == "silent" else None) for row in rows]
+    return [new if row.movable else row for row, new in zip(rows, anew, strict=True)]
+
+
+def deal(rows: Sequence[Row], survey: Survey) -> dict[str, list[Row]]:
+    """`rows` by split; those without one follow their group, the other groups are dealt out by the seed."""
+    given: dict[str, str] = {}
+    for row in rows:
+        if row.split and given.setdefault(row.group, row.split) != row.split:
+            text = f"{row.file} is for {row.split} and shares its group {row.group!r} with a recording for"
+            remedy = "give both one split in items.csv, or each a group of its own"
+            raise CorpusError(f"{text} {given[row.group]}; {remedy}")
+    rest = [row.group for row in rows if row.group not in given]
+    if rest or not given:
+        what, fractions = DEALT[survey.kind]
+        given |= split_groups(rest, fractions, survey.seed, what)
+    return {split: [row for row in rows if given[row.group] == split] for split in SPLITS}
+
+
+def in_order(rows: Sequence[Row], seed: int, what: str) -> list[Row]:
+    """`rows` in an order drawn from the seed, groups in turn."""
+    drawn = [rows[int(place)] for place in random_generator(seed, "order", what).permutation(len(rows))]
+    drawn.sort(key=lambda row: (row.info.get("vocals") == "silent", row.start if row.noise else 0.0))
+    turns: dict[str, Iterator[int]] = defaultdict(itertools.count)
+    return sorted(drawn, key=lambda row: next(turns[row.group]))
+
+
+def with_noise(rows: list[Row], split: str, survey: Survey) -> list[Row]:
+    """Rows that name a folder of noise, each with one of the split's recordings from there; the sources take turns."""
+    pool = rows[0].noise
+    if pool is None:
+        return rows
+    files = [path.relative_to(pool).as_posix() for path in sound_files(pool)]
+    sources = split_groups([source_of(file) for file in files], SPEECH_FRACTIONS, survey.seed, "noise sources")
+    own = [Row(pool, file, source_of(file), pool / file) for file in files if sources[source_of(file)] == split]
+    heard = survey(in_order(own, survey.seed, "noise"), len(rows))
+    if not heard:
+        raise CorpusError(f"{pool}: no usable recording for {split}")
+    mixed = []
+    for row, noise in zip(rows, itertools.cycle(heard), strict=False):
+        info, digest = {**row.info, "noise_source": noise.group, "noise": noise.file}, row.digest + noise.digest
+        mixed.append(replace(row, noise=noise.sound, digest=digest, snr_db=survey.snr_db, info=info))
+    return mixed
+
+
+def source_of(file: str) -> str:
+    """A noise recording's source: its path less suffix and the number at its end, if a letter stands before that."""
+    return re.sub(r"(?<=[^\W\d_])[-_ ]*\d+$", "", file.rsplit(".", 1)[0])
 
 
 def noise_segment(samples: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:

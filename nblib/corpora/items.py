@@ -1,7 +1,5 @@
 """Named items with a group and a split, mixtures at a signal-to-noise ratio, and how groups are dealt out to splits."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -52,10 +50,9 @@ def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], s
 
 
 def measured_snr_db(target: np.ndarray, noise: np.ndarray) -> float:
-    """Energy of `target` over energy of `noise`, both [shape=(n,)], over the whole utterance, in dB.
+    """Energy of `target` over energy of `noise`, both [shape=(n,)], in dB: the one definition of SNR in the project.
 
-    This is the one definition of SNR in the project. VoiceBank-DEMAND's labels use the active level of speech (ITU-T
-    P.56), which leaves pauses out: there a pair labelled 0 dB measures lower here, by the share of its pauses.
+    VoiceBank-DEMAND's labels leave pauses out (active level, ITU-T P.56): a pair labelled 0 dB measures lower here.
     """
     signal, rest = (float(np.sum(np.square(part, dtype=np.float64))) for part in (target, noise))
     if rest == 0:
@@ -72,9 +69,8 @@ def mix(target: np.ndarray, noise: np.ndarray, snr_db: float) -> Mixture:
         raise ParameterError(f"target {target.shape} and noise {noise.shape} must have one equal dimension: cut one")
     measured = measured_snr_db(target, noise)
     if not np.isfinite(measured) or not np.isfinite(snr_db):
-        raise ParameterError(
-            f"snr_db={snr_db} cannot be reached (now {measured} dB): target and noise must be finite and not silent"
-        )
+        needed = "target and noise must be finite and not silent"
+        raise ParameterError(f"snr_db={snr_db} cannot be reached (now {measured} dB): {needed}")
     return limited(target.astype(np.float64), noise.astype(np.float64) * 10 ** ((measured - snr_db) / 20))
 
 

@@ -4,20 +4,67 @@ To add one, write a function that gives None where its folders are not below the
 recording, and put `layout` over it. For each kind the first layout that is there and can be used is taken.
 """
 
-from __future__ import annotations
-
 import csv
+import difflib
 import re
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
+from hashlib import sha256
+from io import StringIO
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
-from nblib.corpora.items import SPLITS
-from nblib.corpora.rows import LOSSLESS, LOSSY, STEM_FILE, Row, read_table, sound_files
+import pandas as pd
+
+from nblib.corpora.items import SPLITS, Item
 from nblib.errors import CorpusError
+
+LOSSLESS = (".wav", ".flac", ".aif", ".aiff")
+LOSSY = (".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".mpc", ".mp2", ".ac3", ".webm")
+STEM_FILE = ".stem.mp4"
+SUFFIXES = "|".join(map(re.escape, (STEM_FILE, *LOSSLESS, *LOSSY)))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One recording, pair, or part of a recording; ``items.csv`` completes it, its digest is found by reading it."""
+
+    folder: Path  # the layout's: items.csv, LICENCE.txt and CITATION.bib may lie in it
+    file: str  # the path below it that messages and info["file"] show
+    group: str  # piece, speaker or song, never in two splits
+    sound: Path  # the recording alone, or the target of a mixture
+    mixture: Path | None = None  # target plus noise; in a stem file the same file
+    noise: Path | None = None  # a folder of recordings to mix the target with; in a corpus, one of them
+    split: str | None = None
+    movable: bool = False  # whether `split` gives way where it would leave one without vocals
+    snr_db: float | None = None
+    info: Mapping[str, str | float | int] = field(default_factory=dict)
+    start: float = 0.0  # in s, of the part in use
+    seconds: float | None = None
+    problem: str = ""  # why it cannot be used
+    note: str = ""  # what to know, though it is used
+    digest: str = ""
+
+    @property
+    def key(self) -> str:
+        """By which ``items.csv`` names it: `file` less its suffix, a song's mixture by the song."""
+        return re.sub(rf"(/mixture)?({SUFFIXES})(?=$| part \d+$)", "", self.file, flags=re.IGNORECASE)
+
+    @property
+    def name(self) -> str:
+        """The file's letters and digits; a digest keeps those apart that come out alike."""
+        name = re.sub(r"\W+", "-", self.key).strip("-")[:80]
+        return name if name == self.file else f"{name}-{sha256(self.file.encode()).hexdigest()[:6]}"
+
+    def item(self) -> Item:
+        """What `Corpus.items` gives."""
+        snr_db = {} if self.snr_db is None else {"snr_db": self.snr_db}
+        part = {"start": round(self.start, 3), "seconds": round(self.seconds or 0.0, 3)}
+        return Item(self.name, self.group, str(self.split), {**self.info, "file": self.file, **part, **snr_db})
+
 
 Find = Callable[[Path], list[Row] | None]
 LAYOUTS: dict[str, dict[str, Find]] = {"music": {}, "speech": {}, "vocals": {}}
@@ -28,6 +75,50 @@ def layout(kind: str, looks_for: str) -> Callable[[Find], Find]:
     return lambda find: LAYOUTS[kind].setdefault(looks_for, find)
 
 
+def sound_files(folder: Path, suffixes: Sequence[str] = LOSSLESS) -> list[Path]:
+    """The files below `folder` with one of the suffixes, sorted; what is hidden is passed over."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
+
+
+def read_table(folder: Path) -> dict[str, dict[str, Any]]:
+    """The lines of ``items.csv`` in a layout's folder by their `file`, empty fields left out."""
+    path = folder / "items.csv"
+    if not path.is_file():
+        return {}
+    texts = dict.fromkeys(("file", "split", "group", "title"), str)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        table = pd.read_csv(StringIO(text), dtype=texts, index_col=False, keep_default_na=False, na_values="")
+        if "snr_db" in table:
+            table["snr_db"] = pd.to_numeric(table["snr_db"])
+        lines = table.set_index("file").to_dict("index")
+    except (KeyError, ValueError) as error:
+        needed = "needed are UTF-8, a column file that names no recording twice, and numbers as snr_db"
+        raise CorpusError(f"{path}: {error}; {needed}") from error
+    known = {str(key): {str(name): cell for name, cell in line.items() if cell == cell} for key, line in lines.items()}
+    for key, line in known.items():
+        if (split := line.get("split", "train")) not in SPLITS:
+            near = difflib.get_close_matches(split, SPLITS, n=1) or SPLITS
+            raise CorpusError(f"{path}: {key} has split {split!r}; write {' or '.join(near)}")
+    return known
+
+
+def joined(rows: Sequence[Row], skipped: dict[str, str]) -> Iterator[Row]:
+    """`rows` with what the table in their folder says; its lines that name no recording go to `skipped`."""
+    table = read_table(rows[0].folder) if rows else {}
+    keys = {row.key for row in rows}
+    for place, key in enumerate(key for key in table if key not in keys):
+        near = difflib.get_close_matches(key, keys, n=1) if place < 10 else []
+        skipped[f"items.csv, {key}"] = "no such recording" + (f"; did you mean {near[0]!r}?" if near else "")
+    for row in rows:
+        line = dict(table.get(row.key, {}))
+        own: dict[str, Any] = {column: line.pop(column) for column in ("split", "group", "snr_db") if column in line}
+        line |= {"snr_from": "items.csv"} if "snr_db" in own else {}
+        own |= {"movable": False, "note": ""} if "split" in own else {}  # notes so far are on the layout's own split
+        yield replace(row, **own, info={**row.info, **line})
+
+
 @layout("music", "lossless_music/, WAV or FLAC files in the folder itself, musdb18hq/ (its mixtures)")
 def music_folder(root: Path) -> list[Row] | None:
     """Every recording below a folder, by piece; beside a ``mixture`` (MUSDB18-HQ) its stems are passed over."""
@@ -36,17 +127,15 @@ def music_folder(root: Path) -> list[Row] | None:
         folder = root if any(path.suffix.lower() in LOSSLESS for path in root.iterdir()) else root / "musdb18hq"
     if not folder.is_dir():
         return None
-    paths = sound_files(folder, LOSSLESS + LOSSY)
     songs = {path.parent: path for path in sound_files(folder) if path.stem.casefold() == "mixture"}
     rows = []
-    for path in paths:
+    for path in sound_files(folder, LOSSLESS + LOSSY):
         file, song = path.relative_to(folder).as_posix(), songs.get(path.parent)
         group, title = (path.parent.name,) * 2 if song else (piece_name(file), path.stem)
         if song in (None, path):
             rows.append(Row(folder, file, group, path, info={"title": title}))
     if len(pieces := {row.group for row in rows}) < 3 <= len(rows):
-        names = ", ".join(sorted(pieces))
-        text = f"pieces by name ({names}) are too few to split; each file is taken for one"
+        text = f"pieces by name ({', '.join(sorted(pieces))}) are too few to split; each file is taken for one"
         warnings.warn(f"{folder}: {text}", stacklevel=3)
         rows = [replace(row, group=row.file) for row in rows]
     return rows
@@ -55,8 +144,7 @@ def music_folder(root: Path) -> list[Row] | None:
 def piece_name(file: str) -> str:
     """The piece that a recording belongs to: its folder, and its name less a track number and a take's mark.
 
-    ``album/03 - Song.flac`` is ``album/song``; ``beat_a`` and ``beat_b`` are takes of ``beat``, ``subset_11`` one of
-    ``subset``; a name that is only a number leaves the folder.
+    ``album/03 - Song.flac`` is ``album/song``; ``beat_a`` and ``beat_b`` are takes of ``beat``.
     """
     folder, _, name = file.rpartition("/")
     stem = re.sub(r"^\d+([ ._-]+\d+)*([ ._-]+|$)", "", name.rsplit(".", 1)[0].casefold())
@@ -71,28 +159,23 @@ def voicebank_demand(root: Path) -> list[Row] | None:
     if not folder.is_dir():
         return None
     sets = [each for each in ("trainset_56spk", "trainset_28spk") if (folder / f"clean_{each}_wav").is_dir()][:1]
-    if _has_splits(folder) and (folder / "clean_testset_wav").is_dir():
+    if any("split" in line for line in read_table(folder).values()) and (folder / "clean_testset_wav").is_dir():
         sets.append("testset")
     if not sets:
         raise CorpusError(f"{folder} has no training set (clean_trainset_56spk_wav): unpack doi 10.7488/ds/2117")
     return [row for each in sets for row in _pairs(folder, each)]
 
 
-def _has_splits(folder: Path) -> bool:
-    return any("split" in line for line in read_table(folder).values())
-
-
 def _pairs(folder: Path, which: str) -> list[Row]:
     sides = [folder / f"{kind}_{which}_wav" for kind in ("clean", "noisy")]
     clean, noisy = ({path.stem: path for path in sound_files(side)} for side in sides)
-    log = _log(folder, which)
-    rows = []
+    log, rows = _log(folder, which), []
     for name in sorted(clean.keys() | noisy.keys()):
         noise, snr_db = log.get(name, ("unknown", None))
         speaker, sound, mixture = name.split("_")[0], clean.get(name, folder), noisy.get(name)
         info = {"speaker": speaker, "noise_kind": noise} | ({"snr_from": "log"} if name in log else {})
-        absent = [side.name for side, there in zip(sides, (clean, noisy), strict=True) if name not in there]
-        problem = f"no {name} in {absent[0]}" if absent else ""
+        absent = sides[0] if name not in clean else sides[1] if name not in noisy else None
+        problem = f"no {name} in {absent.name}" if absent else ""
         rows.append(Row(folder, name, speaker, sound, mixture, snr_db=snr_db, info=info, problem=problem))
     return rows
 
@@ -128,10 +211,9 @@ def speech_and_noise(root: Path) -> list[Row] | None:
 def split_list() -> Mapping[str, Mapping[str, str]]:
     """MUSDB18's 150 tracks by their names' letters and digits: ``track``, MUSDB18's own ``set``, our ``split``.
 
-    IJCNN'20 Section IV has 100, 25 and 25 tracks and does not publish which. The rule here: MUSDB18's training tracks
-    are train; its 50 test tracks, by name without regard to case, go alternately to validation and test. MUSDB18's own
-    sets share artists (Hollow Ground, Skelpolu, The Long Wait, Triviul); five have one track in validation and one in
-    test (BKS, PR, Secretariat, Speak Softly, The Easton Ellises). Names are as in sigsep/website, tracklist.csv.
+    IJCNN'20 Section IV does not publish which are its 100, 25 and 25. Here MUSDB18's training tracks are train; its
+    test tracks, by name without regard to case, go alternately to validation and test. Its own sets share four artists
+    (such as Triviul), validation and test five (such as BKS). Names are as in sigsep/website, tracklist.csv.
     """
     with Path(__file__).with_name("musdb18_split.csv").open(encoding="utf-8", newline="") as file:
         return {_spelt(line["track"]): line for line in csv.DictReader(file)}
@@ -146,9 +228,9 @@ def musdb18(root: Path) -> list[Row] | None:
     """Songs of MUSDB18 or MUSDB18-HQ, or of any part of it, in folders of stems and in stem files, also side by side.
 
     The accompaniment is mixture - vocals: the other stems sum up to it but for rounding in MUSDB18-HQ (66 to 78 dB
-    below the mixture in eight songs; not in "PR - Oh No", whose left channel does not add up) and for the coding error
-    in MUSDB18 (34 to 44 dB below). Listed tracks are split by `split_list`; others follow their folder, those in test/
-    alternately to validation and test. Of a song that is there twice, a folder comes before a stem file.
+    below the mixture; not in "PR - Oh No", whose left channel does not add up) and the coding error in MUSDB18 (34 to
+    44 dB below). Listed tracks are split by `split_list`; others follow their folder, those in test/ alternately to
+    validation and test. Of a song that is there twice, a folder comes before a stem file.
     """
     folder = next((root / name for name in ("musdb18hq", "musdb18") if (root / name).is_dir()), root)
     sets = [folder / each for each in ("train", "test") if (folder / each).is_dir()]
@@ -161,28 +243,27 @@ def musdb18(root: Path) -> list[Row] | None:
     turns = cycle(("validation", "test"))
     for path in sorted(paths, key=lambda path: (path.is_file(), path.name.casefold(), path.parent.name != "train")):
         row = _song(folder, path)
-        if first.setdefault(_spelt(row.group), row.file) != row.file:
-            row = replace(row, problem=f"the same track as {first[_spelt(row.group)]}")
-        rows.append(row if row.split or row.problem else replace(row, split=next(turns)))
+        twin = first.setdefault(_spelt(row.group), row.file)
+        problem = row.problem if twin == row.file else f"the same track as {twin}"
+        rows.append(replace(row, problem=problem, split=row.split or (None if problem else next(turns))))
     missing = [line for spelt, line in split_list().items() if spelt not in first]
-    if sets and missing and not _has_splits(folder):
+    if sets and missing and not any("split" in line for line in read_table(folder).values()):
         counts = ", ".join(f"{split} {sum(line['split'] == split for line in missing)}" for split in SPLITS)
-        names = "; ".join(line["track"] for line in missing[:10])
+        names = "; ".join(line["track"] for line in missing[:10]) + " ..." * (len(missing) > 10)
         text = f"{len(missing)} of MUSDB18's {len(split_list())} tracks are not there ({counts}): {names}"
-        warnings.warn(f"{folder}: {text}{' ...' * (len(missing) > 10)}", stacklevel=3)
+        warnings.warn(f"{folder}: {text}", stacklevel=3)
     return rows if sets else None
 
 
 def _song(folder: Path, path: Path) -> Row:
     """A folder of stems, WAV or FLAC, or a stem file; the list's split, else "train", or None in test/."""
     stems = {each.stem: each for each in sound_files(path)} if path.is_dir() else {"mixture": path, "vocals": path}
-    absent = [stem for stem in ("mixture", "vocals") if stem not in stems]
-    problem = f"neither {absent[0]}.wav nor {absent[0]}.flac is there; unpack the track again" if absent else ""
+    absent = next((stem for stem in ("mixture", "vocals") if stem not in stems), "")
+    problem = f"neither {absent}.wav nor {absent}.flac is there; unpack the track again" if absent else ""
     file = path.relative_to(folder).as_posix()
     name = path.name if path.is_dir() else path.name[: -len(STEM_FILE)]
     line = split_list().get(_spelt(name), {"track": name, "set": "", "split": "train" if file[:5] == "train" else ""})
     note = "" if file.startswith(line["set"]) else "in another folder than in MUSDB18; the list's split is used"
     note = note if line["set"] else "not in MUSDB18's list, so put where its folder says"
-    sound, split, info = stems.get("vocals", path), line["split"] or None, {"title": line["track"]}
-    mixture = stems.get("mixture")
-    return Row(folder, file, line["track"], sound, mixture, None, split, True, info=info, problem=problem, note=note)
+    row = Row(folder, file, line["track"], stems.get("vocals", path), stems.get("mixture"), problem=problem, note=note)
+    return replace(row, split=line["split"] or None, movable=True, info={"title": line["track"]})

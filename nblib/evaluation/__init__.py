@@ -2,12 +2,8 @@
 
 from nblib.evaluation.aliasing import aliasing
 from nblib.evaluation.clicks import click_times, clicks_per_second
-from nblib.evaluation.masking import Residual, residual
+from nblib.evaluation.ear_model import Residual, residual
 from nblib.evaluation.metrics import MEASURES, estoi, pesq_wb, score, visqol_audio
 from nblib.evaluation.peaq import peaq_basic
 from nblib.evaluation.spectra import hole_scores, recovered_bandwidth
 from nblib.evaluation.waveform import bss_eval, frame_snr, si_sdr_db
-
-__all__ = ["MEASURES", "Residual", "aliasing", "bss_eval", "click_times", "clicks_per_second", "estoi", "frame_snr"]
-__all__ += ["hole_scores", "peaq_basic", "pesq_wb", "recovered_bandwidth", "residual", "score", "si_sdr_db"]
-__all__ += ["visqol_audio"]

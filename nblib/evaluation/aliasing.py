@@ -1,21 +1,13 @@
 """Aliasing of a network, heard with stepped sines (MM'19 Section 8.2: "aliasing behavior in the output spectrum").
 
-A network that decimates and interpolates by P in all, and is otherwise convolutions and pointwise functions, gives
-the same output P samples later for the same input P samples later; it is time-invariant only so far. Play it the
-tone cos(2 pi j t / N + phase). Shifting the tone by P only turns its phase by 2 pi j P / N, so that the output is a sum
-over whole n of exp(2 pi i n j t / N) times something of period P in t: it has components at the bins
+A network that decimates and interpolates by P in all is time-invariant only for shifts by P. The tone of bin j of N,
+shifted so, only turns its phase: what comes out is a sum over whole n of exp(2 pi i n j t / N) times something of
+period P in t. It lies at the bins n j + m N / P (modulo N), n the harmonic and m the image, 0 <= m < P, and nowhere
+else. A time-invariant system has m = 0 alone, however non-linear it is; m > 0 is aliasing, or images left by a filter.
 
-    n j + m N / P    (of N, modulo N),
-
-n the harmonic and m the image, 0 <= m < P, and nowhere else. A time-invariant system has m = 0 alone, however
-non-linear it is; what has m > 0 is aliasing, or images that no filter took away, which is the same fault.
-
-Which n a bin belongs to is known only modulo D = N / P, since D j more is an image again. With D even and j odd, the
-harmonics -D / 2 < n < D / 2 fall into different residues modulo D, each of P bins of which one is the harmonic itself.
-Harmonics from D / 2 on count as aliasing: with D = 64 those of a rectified sine are together 56 dB under the sine.
+Which n a bin belongs to is known only modulo D = N / P. With D even and j odd, the harmonics -D / 2 < n < D / 2 fall
+into different residues modulo D. Those from D / 2 on count as aliasing: of a rectified sine 56 dB under it at D = 64.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
@@ -38,25 +30,15 @@ def aliasing(
 ) -> list[dict[str, float]]:
     """What becomes of sines: gain, distortion and aliasing, a row per tone (MM'19 Section 8.2).
 
-    Parameters
-    ----------
-    process : callable
-        From samples [shape=(n,), float32, full scale 1] to samples of that shape. A shift of what goes in by `period`
-        samples must shift what comes out, and a sample must depend on none that is over 4096 samples away.
-    frequencies_hz : sequence of float
-        Between 0 and half the sample rate; each is moved to the middle between two even bins, by at most one bin.
-    period, length : int > 0
-        ``2 ** num_layers`` for a network that decimates by 2 so often, 1 for a time-invariant one; samples of the
-        spectrum, N, `period` times a power of two from 8.
+    `process` maps samples [shape=(n,), float32, full scale 1] to samples. A shift of what goes in by `period` must
+    shift what comes out (``2 ** num_layers`` for a network that decimates by 2 so often, 1 for a time-invariant one),
+    and a sample must depend on none that is over 4096 away. `frequencies_hz` lie between 0 and half the sample rate;
+    each is moved to the middle between two even bins. `length` of the spectrum, N: `period` times a power of 2 from 8.
 
-    Returns
-    -------
-    list of dict
-        ``frequency_hz``, as played. ``gain_db``: the tone going out over that going in. ``distortion_db``: power of
-        harmonics and of the mean, which a time-invariant network could make (harmonics over half the sample rate fold
-        back there, too). ``aliasing_db``: that of everything else, images of a mean included, which are tones without
-        any input. Both are over the power of the tone going in, since that going out may be 0.
-        ``aliasing_over_output_db``: the aliasing's share of all that comes out, at most 0; NaN of silence.
+    ``frequency_hz`` is as played, ``gain_db`` of the tone going out over that going in. ``distortion_db`` is the power
+    of harmonics and of the mean, which a time-invariant network could make, ``aliasing_db`` that of everything else,
+    images of a mean included; both over the tone going in, since that going out may be 0.
+    ``aliasing_over_output_db`` is the aliasing's share of all that comes out, at most 0; NaN of silence.
     """
     residues = length // period
     if length % period or residues < LEAST_RESIDUES or residues & (residues - 1):

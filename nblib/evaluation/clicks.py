@@ -1,11 +1,9 @@
 """Clicks, counted without a reference (MM'19 Section 8.1, Figure 5).
 
-There, Models B and C fill the spectrum "by generating a series of broadband pulses that manifest in the reconstructed
-signal as noisy 'clicks'". A pulse is short and wide: here, what stands out at three of four frequencies at once from
-what lies a few milliseconds before and after. A note's attack is as wide but not as short.
+Models B and C fill the spectrum "by generating a series of broadband pulses that manifest in the reconstructed signal
+as noisy 'clicks'": here, what stands out at three of four frequencies at once from what lies a few milliseconds before
+and after. A note's attack is as wide but not as short.
 """
-
-from __future__ import annotations
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view

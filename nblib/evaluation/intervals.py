@@ -1,11 +1,9 @@
 """Intervals that hold under retraining: training seeds are a random effect.
 
-A mean over one seed's test items says how that network did; another training of the same configuration moves all items
-together. So the unit of every interval is the seed: means per seed, and Student's t over them. It assumes that what the
-seeds come to is roughly normal, and that the test items stay the same; with two seeds it is honest and very wide.
+Another training of the same configuration moves all test items together. So the unit of every interval is the seed:
+means per seed, and Student's t over them. It assumes that what the seeds come to is roughly normal, and that the test
+items stay the same; with two seeds it is honest and very wide.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -23,24 +21,15 @@ def t_factor(seeds: int) -> float:
 
 
 def seed_interval(means: Sequence[float] | np.ndarray) -> dict[str, float]:
-    """Mean over seeds with its 95 % t interval.
+    """``mean``, ``low`` and ``high`` of the 95 % t interval, and ``seeds``; one value per training seed, NaN left out.
 
-    Parameters
-    ----------
-    means : array of float [shape=(seeds,)]
-        One value per training seed; NaN is left out.
-
-    Returns
-    -------
-    dict
-        ``mean``, ``low``, ``high`` (NaN with a single seed, of which nothing can be said) and ``seeds``.
+    Of a single seed nothing can be said: its ``low`` and ``high`` are NaN, and of none the mean, too.
     """
     finite = np.asarray(means, float)
     finite = finite[np.isfinite(finite)]
-    if not len(finite):
-        return {"mean": np.nan, "low": np.nan, "high": np.nan, "seeds": 0}
+    mean = finite.mean() if len(finite) else np.nan
     half = t_factor(len(finite)) * finite.std(ddof=1) / np.sqrt(len(finite)) if len(finite) > 1 else np.nan
-    return {"mean": finite.mean(), "low": finite.mean() - half, "high": finite.mean() + half, "seeds": len(finite)}
+    return {"mean": mean, "low": mean - half, "high": mean + half, "seeds": len(finite)}
 
 
 def summary(rows: pd.DataFrame, measure: str, by: Sequence[str]) -> pd.DataFrame:
@@ -61,24 +50,12 @@ def summary(rows: pd.DataFrame, measure: str, by: Sequence[str]) -> pd.DataFrame
 def contrast(
     rows: pd.DataFrame, one: str, other: str, measure: str, by: Sequence[str] = (), label: str = "contender"
 ) -> pd.DataFrame:
-    """`one` minus `other` in `measure`, paired by seed and item, with its 95 % interval over seeds.
+    """`one` minus `other` in `measure`, paired by seed and item, with its 95 % interval over seeds, per group of `by`.
 
-    Nothing but the rows of these two counts, so a third that failed changes nothing. Where `other` needs no training
-    (the unprocessed input), or is the same for all groups, it stands against every seed or group.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Columns `label`, `by`, seed, item, status and `measure`.
-    one, other : str
-        Values of `label`.
-    by : sequence of str
-        A difference for each group of these.
-
-    Returns
-    -------
-    DataFrame
-        Columns `by`, one, other, measure, mean, low, high, seeds, items; no row where nothing can be paired.
+    `rows` has columns `label`, whose values `one` and `other` are, `by`, seed, item, status and `measure`. Nothing but
+    the rows of these two counts, so a third that failed changes nothing. Where `other` needs no training (the
+    unprocessed input), or is the same for all groups, it stands against every seed or group. Columns of the outcome are
+    `by`, one, other, measure, mean, low, high, seeds, items; there is no row where nothing can be paired.
     """
     usable = rows[rows["status"].isin(USABLE)].dropna(subset=[measure])
     first, second = (usable[usable[label] == name] for name in (one, other))

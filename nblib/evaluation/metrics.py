@@ -4,13 +4,10 @@ A measure that cannot be taken of a pair (too little speech, a package that is n
 keeps its row; a pair that is wrong in itself (lengths, silence in the reference, NaN) is an error.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +25,8 @@ except ImportError:  # source-only package: set-up adds it where a C compiler is
 
 SHORTEST_ESTOI_SECONDS, SHORTEST_PESQ_SECONDS, SHORTEST_VISQOL_SECONDS = 0.384, 0.25, 0.96
 DEFAULT_MEASURES = ("estoi", "pesq_wb", "si_sdr_db")
+
+Pair = tuple[np.ndarray, np.ndarray, int]  # reference, estimate, and their sample rate in Hz
 
 
 def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
@@ -55,7 +54,7 @@ def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> fl
 
     NaN where the package is missing or finds no utterance, for a silent estimate, or for too short a pair.
     """
-    pair = _at_rate((reference, estimate), sample_rate, 16_000, SHORTEST_PESQ_SECONDS)
+    pair = _at_rate(reference, estimate, sample_rate, 16_000, SHORTEST_PESQ_SECONDS)
     if pair is None or pesq_package is None:
         return math.nan
     try:
@@ -70,7 +69,7 @@ def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
     It brings both to one level and in line first: neither gain nor delay cost anything. Parameters as for `estoi`; NaN
     where the package is missing (``pip install visqol-python==3.8.0`` needs a C++ compiler), or as for `pesq_wb`.
     """
-    pair = _at_rate((reference, estimate), sample_rate, 48_000, SHORTEST_VISQOL_SECONDS)
+    pair = _at_rate(reference, estimate, sample_rate, 48_000, SHORTEST_VISQOL_SECONDS)
     if pair is None or _visqol() is None:
         return math.nan
     return float(_visqol().measure_from_arrays(*pair, 48_000).moslqo)
@@ -88,53 +87,43 @@ def _visqol() -> Any:
     return api
 
 
-def _at_rate(pair: tuple[np.ndarray, ...], sample_rate: int, rate: int, least: float) -> list[np.ndarray] | None:
+def _at_rate(
+    reference: np.ndarray, estimate: np.ndarray, sample_rate: int, rate: int, least: float
+) -> list[np.ndarray] | None:
     """The pair at the measure's own rate (Hz), checked; None under `least` seconds, or where the estimate is silent."""
-    reference, estimate = pair
     check_pair(reference, estimate)
     if len(reference) < least * sample_rate or np.abs(estimate).max() < SILENCE:
         return None
-    return [resample(samples, sample_rate, rate) for samples in pair]
+    return [resample(samples, sample_rate, rate) for samples in (reference, estimate)]
 
 
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """What a measure is taken of; what several measures share is computed once."""
-
-    reference: np.ndarray
-    estimate: np.ndarray
-    sample_rate: int
-    interference: np.ndarray | None = None
-
-    @cached_property
-    def separation(self) -> list[float]:
-        """SDR, SIR and SAR in dB by `bss_eval`; only the first means anything without `interference`."""
-        sources = self.reference[np.newaxis]
-        if self.interference is not None:
-            others, n = np.atleast_2d(self.interference), len(self.reference)
-            if others.shape[1:] != (n,):
-                raise AudioError(f"interference {self.interference.shape}: (n,) or (others, n) with n = {n} is needed")
-            sources = np.concatenate([sources, others])
-        # No ratio depends on the other sources' estimates, so that any will do.
-        return [float(ratio[0]) for ratio in bss_eval(sources, np.broadcast_to(self.estimate, sources.shape))]
-
-    @cached_property
-    def peaq(self) -> Mapping[str, float]:
-        """All of `peaq_basic`."""
-        return peaq_basic(self.reference, self.estimate, self.sample_rate)
+def _separation(pair: Pair, interference: np.ndarray | None) -> dict[str, float]:
+    """SDR, SIR and SAR by `bss_eval`; only the first means anything without `interference`."""
+    reference, estimate, _ = pair
+    sources, n = reference[np.newaxis], len(reference)
+    if interference is not None:
+        others = np.atleast_2d(interference)
+        if others.shape[1:] != (n,):
+            raise AudioError(f"interference {interference.shape}: (n,) or (others, n) with n = {n} is needed")
+        sources = np.concatenate([sources, others])
+    # No ratio depends on the other sources' estimates, so that any will do.
+    ratios = bss_eval(sources, np.broadcast_to(estimate, sources.shape))
+    return {name: float(ratio[0]) for name, ratio in zip(("sdr_db", "sir_db", "sar_db"), ratios, strict=True)}
 
 
-MEASURES: dict[str, Callable[[Pair], float]] = {
-    "estoi": lambda pair: estoi(pair.reference, pair.estimate, pair.sample_rate),
-    "pesq_wb": lambda pair: pesq_wb(pair.reference, pair.estimate, pair.sample_rate),
-    "si_sdr_db": lambda pair: si_sdr_db(pair.reference, pair.estimate),
-    "sdr_db": lambda pair: pair.separation[0],
-    "sir_db": lambda pair: pair.separation[1],
-    "sar_db": lambda pair: pair.separation[2],
-    "two_f": lambda pair: pair.peaq["two_f"],
-    "odg": lambda pair: pair.peaq["odg"],
-    "nmr_db": lambda pair: pair.peaq["TotalNMRB"],
-    "visqol_audio": lambda pair: visqol_audio(pair.reference, pair.estimate, pair.sample_rate),
+def _peaq(pair: Pair, interference: np.ndarray | None) -> dict[str, float]:
+    found = peaq_basic(*pair)
+    return {"two_f": found["two_f"], "odg": found["odg"], "nmr_db": found["TotalNMRB"]}
+
+
+# What takes each measure, and at once those that come with it.
+MEASURES: dict[str, Callable[[Pair, np.ndarray | None], dict[str, float]]] = {
+    "estoi": lambda pair, _: {"estoi": estoi(*pair)},
+    "pesq_wb": lambda pair, _: {"pesq_wb": pesq_wb(*pair)},
+    "si_sdr_db": lambda pair, _: {"si_sdr_db": si_sdr_db(*pair[:2])},
+    "visqol_audio": lambda pair, _: {"visqol_audio": visqol_audio(*pair)},
+    **dict.fromkeys(("sdr_db", "sir_db", "sar_db"), _separation),
+    **dict.fromkeys(("two_f", "odg", "nmr_db"), _peaq),
 }
 
 
@@ -151,21 +140,18 @@ def score(
     of that name; ``sdr_db``, ``sir_db`` and ``sar_db`` (-100 to 100 dB) are `bss_eval`'s, with 512 taps allowed;
     ``two_f`` (0 to 100), ``odg`` (-3.98 to 0.22) and ``nmr_db`` (lower is better) are `peaq_basic`'s.
 
-    Parameters
-    ----------
-    reference, estimate : np.ndarray [shape=(n,)]
-        Full scale 1, at `sample_rate` (Hz). `AudioError` where lengths differ, samples are not finite, or the reference
-        or the interference is silent.
-    measures : sequence of str
-        Of those names; `ParameterError` for another, or one that needs an `interference` that is not given.
-    interference : np.ndarray [shape=(n,) or (others, n)], optional
-        The other true sources of the mixture, which ``sir_db`` and ``sar_db`` need: the noise where speech is denoised,
-        the accompaniment where vocals are separated. Estimates of them are not needed.
+    Of signals [shape=(n,), full scale 1]. `interference` [shape=(n,) or (others, n)] is the other true sources of the
+    mixture, which ``sir_db`` and ``sar_db`` need (`ParameterError` without): the noise where speech is denoised, the
+    accompaniment where vocals are separated. `AudioError` where lengths differ, samples are not finite, or the
+    reference or the interference is silent.
     """
     for name in measures:
         check_choice("measure", name, MEASURES)
         if name in ("sir_db", "sar_db") and interference is None:
             raise ParameterError(f"measure={name!r} needs interference=, the other true sources of the mixture")
     check_pair(reference, estimate)
-    pair = Pair(reference, estimate, sample_rate, interference)
-    return {name: MEASURES[name](pair) for name in measures}
+    found: dict[str, float] = {}
+    for name in measures:
+        if name not in found:
+            found |= MEASURES[name]((reference, estimate, sample_rate), interference)
+    return {name: found[name] for name in measures}

@@ -1,30 +1,40 @@
-"""PEAQ, basic version (ITU-R BS.1387-1), and the 2f-model.
+"""PEAQ, basic version (ITU-R BS.1387-1, Annex 2, Sections 3 to 6), and the 2f-model.
 
-PEAQ predicts how people grade an impairment: ODG, objective difference grade, 0 (imperceptible) to -4 (very annoying).
-The 2f-model maps two of its variables to a MUSHRA-like scale of 0 to 100 (Kastner and Herre, "An efficient model for
-estimating subjective quality of separated audio source signals", WASPAA 2019); Torcoli et al. 2021 found it the best of
-the open measures for coded and separated audio. As in both standard programs for PEAQ, signals are at 48 kHz and
-rounded to 16 bits.
+Equation numbers are those of P. Kabal's examination of the standard (2002), shapes as in `ear_model`; what is measured
+per frame stands as [frames, batch]. As in both standard programs for PEAQ, signals are at 48 kHz and rounded to 16
+bits. The 2f-model (Kastner and Herre, WASPAA 2019) was found the best open measure for coded and separated audio by
+Torcoli et al. 2021 (arXiv 2110.11438).
 """
 
-from __future__ import annotations
-
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from nblib.audio import check_alignment, check_signal, resample
 from nblib.errors import AudioError
-from nblib.evaluation.ear_model import FULL_SCALE, HOP, SAMPLE_RATE, WINDOW
-from nblib.evaluation.peaq_variables import START_FRAMES, WINDOW_FRAMES, model_output_variables
+from nblib.evaluation import ear_model
+from nblib.evaluation.ear_model import BANDS, CENTRE_HZ, FRAME_RATE, FULL_SCALE, HOP, WINDOW, Patterns, smoothed, tensor
 
-# The standard's names of the model output variables, in the order of its neural network's inputs.
-VARIABLES = (
-    *("BandwidthRefB", "BandwidthTestB", "TotalNMRB", "WinModDiff1B", "ADBB", "EHSB"),
-    *("AvgModDiff1B", "AvgModDiff2B", "RmsNoiseLoudB", "MFPDB", "RelDistFramesB"),
-)
+MASKED = 10 ** (1.5 / 10)  # a frame whose noise-to-mask ratio goes over this in any band is disturbed
+LEAST_ENERGY = 8000.0  # of half a frame, in squared 16-bit steps: under it there is no harmonic structure to look at
+LAGS = 256
+HIGHEST_BIN = 921  # of 21.6 kHz: above it lies what counts as the estimate's noise floor
+# Bin of 8.1 kHz, under which no bandwidth is looked for. The standard leaves open what a reference without any sound
+# above it has (all that was sampled at 16 kHz): this, as its estimate, so that bandwidth says nothing either way.
+LOWEST_BANDWIDTH = 346
+LOUDNESS_EXPONENT = 0.23
+START_FRAMES = int(np.ceil(0.5 * FRAME_RATE))  # modulation filters settle first
+LOUD_SONE = 0.1
+WINDOW_FRAMES = 4
+AFTER_LOUD_FRAMES = int(np.ceil(0.05 * FRAME_RATE))
+SLOW = ear_model.time_constants(0.050, 0.008)
+# Averages each band with three below and four above, as far as there are any (equation 46).
+NEIGHBOURS = np.tri(BANDS, k=3) - np.tri(BANDS, k=-5)
+NEIGHBOURS /= NEIGHBOURS.sum(0)
 PAIRS_AT_ONCE = 8  # what stays in the processor's cache and in a small GPU's memory
 SHORTEST_FRAMES = START_FRAMES + WINDOW_FRAMES  # the modulation filters' settling and one window
 ALIGNED_SECONDS = 0.0005
@@ -32,33 +42,163 @@ CLEARLY_ALIKE = 0.5  # least correlation at which a gain means anything
 CLEARLY_IN_LINE = 0.9  # a correlation from which on no lag need be looked for
 LEVEL_TOLERANCE_DB = 1.0  # about the just-noticeable difference of level (Jesteadt, Wier and Green 1977)
 
-# The network of the basic version: BS.1387-1, Annex 2, Tables 18 and 19.
-_LEAST = [393.916656, 361.965332, -24.045116, 1.110661, -0.206623, 0.074318, 1.113683, 0.950345, 0.029985, 0.000101, 0]
-_MOST = [921, 881.131226, 16.212030, 107.137772, 2.886017, 13.933351, 63.257874, 1145.018555, 14.819740, 1, 1]
-_HIDDEN = [
-    [-0.502657, 0.436333, 1.219602],
-    [4.307481, 3.246017, 1.123743],
-    [4.984241, -2.211189, -0.192096],
-    [0.051056, -1.762424, 4.331315],
-    [2.321580, 1.789971, -0.754560],
-    [-5.303901, -3.452257, -10.814982],
-    [2.730991, -6.111805, 1.519223],
-    [0.624950, -1.331523, -5.955151],
-    [3.102889, 0.871260, -5.922878],
-    [-1.051468, -0.939882, -0.142913],
-    [-1.804679, -0.503610, -0.620456],
-]
-_HIDDEN_BIAS = [-2.518254, 0.654841, -2.207228]
-_OUTPUT, _OUTPUT_BIAS = [-3.817048, 4.107138, 4.629582], -0.307594
+# The network of the basic version (BS.1387-1, Annex 2, Tables 18 and 19): a row per model output variable, by the
+# standard's name and in its order, the biases of the three hidden nodes, and what each gives to the output.
+_NETWORK = pd.read_csv(Path(__file__).with_name("peaq_network.csv"), index_col=0, dtype=str).astype(float)
+VARIABLES = tuple(_NETWORK.index[:-2])
+_LEAST, _MOST = (_NETWORK[name].to_numpy()[:-2] for name in ("least", "most"))
+_WEIGHTS = np.ascontiguousarray(_NETWORK.filter(like="hidden"))
+_OUTPUT_BIAS = -0.307594
 _LEAST_GRADE, _MOST_GRADE = -3.98, 0.22
 
 
+def adapted(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
+    """Level and pattern adaptation of two excitations (equations 36 to 49)."""
+    smooth_reference, smooth_estimate = smoothed(reference, SLOW), smoothed(estimate, SLOW)
+    level = (smooth_reference * smooth_estimate).sqrt().sum(-1, keepdim=True) / smooth_estimate.sum(-1, keepdim=True)
+    level = level.square()
+    reference, estimate = reference / level.clamp(min=1), estimate * level.clamp(max=1)
+    ratio = smoothed(reference * estimate, SLOW, 1.0) / smoothed(reference.square(), SLOW, 1.0)
+    # The pattern that is stronger is turned down: the reference by its ratio, the estimate by the inverse.
+    averaging = tensor(NEIGHBOURS, ratio)
+    turned = [smoothed(own.clamp(max=1) @ averaging, SLOW) for own in (ratio, 1 / ratio)]
+    return reference * turned[0], estimate * turned[1]
+
+
+def modulation(unsmeared: Tensor) -> tuple[Tensor, Tensor]:
+    """Modulation pattern and average loudness of each band (equations 52 to 55)."""
+    loudness = unsmeared**0.3
+    change = loudness.diff(dim=0, prepend=torch.zeros_like(loudness[:1])).abs() * FRAME_RATE
+    average = smoothed(loudness, SLOW)
+    return smoothed(change, SLOW) / (1 + average / 0.3), average
+
+
+def loudness(excitation: Tensor) -> Tensor:
+    """Total loudness in sone [shape=(frames, batch)] (equations 56 to 60)."""
+    threshold = 10 ** (0.364 * (CENTRE_HZ / 1000) ** -0.8)
+    index = 10 ** ((-2 - 2.05 * np.arctan(CENTRE_HZ / 4000) - 0.75 * np.arctan((CENTRE_HZ / 1600) ** 2)) / 10)
+    scale = 1.07664 * (threshold / (index * 1e4)) ** LOUDNESS_EXPONENT
+    ratio = 1 - tensor(index, excitation) + tensor(index / threshold, excitation) * excitation
+    specific = tensor(scale, excitation) * (ratio**LOUDNESS_EXPONENT - 1)
+    return 24 / BANDS * specific.clamp(min=0).sum(-1)
+
+
+def modulation_differences(reference: Tensor, estimate: Tensor, average: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Both modulation differences in percent and the weight of each frame (equations 61 to 67)."""
+    difference = (reference - estimate).abs()
+    lost = torch.where(reference > estimate, 0.1, 1.0)
+    first = 100 * (difference / (1.0 + reference)).mean(-1)
+    second = 100 * (lost * difference / (0.01 + reference)).mean(-1)
+    return first, second, (average / (average + 100 * tensor(ear_model.INTERNAL_NOISE**0.3, average))).sum(-1)
+
+
+def noise_loudness(modulations: tuple[Tensor, Tensor], excitations: tuple[Tensor, Tensor]) -> Tensor:
+    """Partial loudness of what the estimate adds, from modulations and `adapted` excitations (equations 68 to 74)."""
+    reference, estimate = excitations
+    reference_weight, estimate_weight = (0.15 * pattern + 0.5 for pattern in modulations)
+    own_noise = tensor(ear_model.INTERNAL_NOISE, reference)
+    masking = (-1.5 * (estimate - reference) / reference).exp()
+    added = (estimate_weight * estimate - reference_weight * reference).clamp(min=0)
+    partial = 1 + added / (own_noise + reference_weight * reference * masking)
+    specific = (own_noise / estimate_weight) ** LOUDNESS_EXPONENT * (partial**LOUDNESS_EXPONENT - 1)
+    return (24 / BANDS * specific.sum(-1)).clamp(min=0)
+
+
+def bandwidths(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
+    """Highest bins over the estimate's noise floor above 21.6 kHz, and -1 where there are none (equations 75 to 79)."""
+    floor = estimate[..., HIGHEST_BIN:].amax(-1, keepdim=True)
+    bins = torch.arange(1, HIGHEST_BIN + 1, device=reference.device)
+    wide = ((reference[..., :HIGHEST_BIN] >= 10 * floor) & (bins > LOWEST_BANDWIDTH + 1)).mul(bins).amax(-1)
+    test = ((estimate[..., :HIGHEST_BIN] >= 10**0.5 * floor) & (bins <= wide[..., None])).mul(bins).amax(-1)
+    return torch.where(wide > 0, wide, -1), torch.where(test > 0, test, -1)
+
+
+def noise_to_mask(reference: Patterns, estimate: Patterns) -> Tensor:
+    """Noise over what the reference masks, in each band [shape=(frames, batch, 109)], linear (equations 80 to 83)."""
+    noise = (reference.heard.sqrt() - estimate.heard.sqrt()).square()
+    return ear_model.grouped(noise) / (tensor(ear_model.MASKING_OFFSET, reference.excitation) * reference.excitation)
+
+
+def detection(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
+    """Probability that a difference is detected, and its size in steps over threshold (equations 84 to 92)."""
+    level, other = 10 * reference.log10(), 10 * estimate.log10()
+    difference = level - other
+    louder = difference > 0
+    mean = torch.where(louder, 0.3 * level + 0.7 * other, other)
+    audible = mean > 0
+    mean = mean.clamp(min=1e-6)
+    polynomial = -0.198719 + mean * (0.0550197 + mean * (-0.00102438 + mean * (5.05622e-6 + mean * 9.01033e-11)))
+    step = 5.95072 * (6.39468 / mean) ** 1.71332 + polynomial
+    size = (difference.abs() / step).where(audible, 0.0)
+    missed = -np.log(2) * size ** torch.where(louder, 4.0, 6.0)
+    steps = (difference.trunc().abs() / step).where(audible, 0.0)
+    return -torch.expm1(missed.sum(-1)), steps.sum(-1)
+
+
+def harmonic_structure(reference: Patterns, estimate: Patterns) -> Tensor:
+    """Highest peak of the error's cepstrum-like spectrum, and -1 for frames that are too weak (equations 93 to 103)."""
+    pair = (reference, estimate)
+    strong = torch.stack([signal.frames[..., HOP:].square().sum(-1) >= LEAST_ENERGY for signal in pair]).any(0)
+    powers = [signal.bin_power[..., : 2 * LAGS - 1].clamp(min=ear_model.LEAST_POWER) for signal in pair]
+    difference = (powers[1] / powers[0]).log().double()
+    start = torch.fft.rfft(difference[..., :LAGS], n=2 * LAGS)
+    correlation = torch.fft.irfft(start.conj() * torch.fft.rfft(difference, n=2 * LAGS), n=2 * LAGS)[..., :LAGS]
+    total = torch.nn.functional.pad(difference.square().cumsum(-1), (1, 0))
+    energy = total[..., LAGS:] - total[..., :LAGS]
+    product = energy[..., :1] * energy
+    normal = torch.where(product > 0, correlation / product.clamp(min=1e-300).sqrt(), 1.0)
+    window = tensor(np.hanning(LAGS) * np.sqrt(8 / 3) / LAGS, normal)
+    power = torch.fft.rfft(window * (normal - normal.mean(-1, keepdim=True))).abs().square()
+    rising = power[..., 1:] > power[..., :-1]
+    return (power[..., 1:] * rising).amax(-1).where(strong, -1.0)
+
+
+def model_output_variables(reference: Tensor, estimate: Tensor, valid: Tensor) -> Tensor:
+    """The eleven variables of each pair [shape=(batch, 11)], in the order of `VARIABLES`.
+
+    Signals [shape=(batch, n)] are in 16-bit steps, float32, 48 kHz; `valid` [shape=(frames, batch)] says which frames
+    count, one stretch a pair. NaN where no frame serves a variable.
+    """
+    before, after = ear_model.patterns(reference), ear_model.patterns(estimate)
+    first_modulation, average = modulation(before.unsmeared)
+    second_modulation, _ = modulation(after.unsmeared)
+    first, second, weight = modulation_differences(first_modulation, second_modulation, average)
+    added = noise_loudness((first_modulation, second_modulation), adapted(before.excitation, after.excitation))
+    loud = (loudness(before.excitation) > LOUD_SONE) & (loudness(after.excitation) > LOUD_SONE)
+    masked = noise_to_mask(before, after)
+    probability, steps = detection(before.excitation, after.excitation)
+    wide, test = bandwidths(before.bin_power, after.bin_power)
+    structure = harmonic_structure(before, after)
+
+    settled = valid & (valid.cumsum(0) > START_FRAMES)
+    after_loud = settled & ((valid & loud).cumsum(0).clamp(max=1).cumsum(0) > AFTER_LOUD_FRAMES)
+    found = valid & (probability > 0.5)
+    rooted = first.sqrt().unfold(0, WINDOW_FRAMES, 1).mean(-1)  # equation 105
+    detected = _mean(steps, found)  # equation 109: 0 where nothing was detected, -0.5 where it is under one step
+    columns = [
+        _mean(wide.double(), valid & (wide > 0)).nan_to_num(LOWEST_BANDWIDTH),
+        _mean(test.double(), valid & (wide > 0)).nan_to_num(LOWEST_BANDWIDTH),
+        10 * _mean(masked.mean(-1), valid).log10(),
+        _mean(rooted**4, settled.unfold(0, WINDOW_FRAMES, 1).all(-1)).sqrt(),
+        torch.where(found.any(0), torch.where(detected > 0, detected.log10(), -0.5), 0.0),
+        1000 * _mean(structure, valid & (structure >= 0)).nan_to_num(0.0),
+        _mean(first * weight, settled) / _mean(weight, settled),
+        _mean(second * weight, settled) / _mean(weight, settled),
+        _mean(added.square(), after_loud).sqrt(),
+        smoothed((probability * valid)[..., None], np.array([0.9]))[..., 0].amax(0),
+        _mean((masked.amax(-1) > MASKED).double(), valid),
+    ]
+    return torch.stack(columns, dim=-1)
+
+
+def _mean(values: Tensor, chosen: Tensor) -> Tensor:
+    return values.where(chosen, 0.0).sum(0) / chosen.sum(0)
+
+
 def grades(values: np.ndarray) -> dict[str, np.ndarray]:
-    """``di`` and ``odg`` (Annex 2, Section 6) and ``two_f`` (0 to 100) of the variables [shape=(..., 11)]."""
-    least, most = np.array(_LEAST), np.array(_MOST)
-    hidden = ((values - least) / (most - least)) @ np.array(_HIDDEN) + _HIDDEN_BIAS
-    index = (1 / (1 + np.exp(-hidden))) @ np.array(_OUTPUT) + _OUTPUT_BIAS
-    # Kastner and Herre 2019; Torcoli et al. 2021, arXiv 2110.11438.
+    """``di``, ``odg`` (Annex 2, Section 6), ``two_f`` (Kastner and Herre 2019) of the variables [shape=(..., 11)]."""
+    hidden = ((values - _LEAST) / (_MOST - _LEAST)) @ _WEIGHTS[:-2] + _WEIGHTS[-2]
+    index = (1 / (1 + np.exp(-hidden))) @ _WEIGHTS[-1] + _OUTPUT_BIAS
     modulation, steps = values[..., VARIABLES.index("AvgModDiff1B")], values[..., VARIABLES.index("ADBB")]
     score = 56.1345 / (1 + (-0.0282 * modulation - 0.8628) ** 2) - 27.1451 * steps + 86.3515
     odg = _LEAST_GRADE + (_MOST_GRADE - _LEAST_GRADE) / (1 + np.exp(-index))
@@ -70,32 +210,24 @@ def peaq_basic(
 ) -> dict[str, Any]:
     """PEAQ's basic version and the 2f-model of one pair or of a batch of pairs.
 
-    An estimate that holds the reference over 1 dB too loud or too soft is first brought to its level. Less is left
-    alone, as by the programs whose values are published: LAME turns everything down by 0.45 dB, and to undo that moves
-    the 2f-model by up to 10 points.
+    Of mono signals [shape=(n,) or (batch, n), full scale 1] at `sample_rate` (Hz; all but 48 kHz is resampled), in
+    float64 on `device`. An estimate that holds the reference over 1 dB too loud or too soft is first brought to its
+    level. Less is left alone, as by the programs whose values are published: LAME turns everything down by 0.45 dB, and
+    to undo that moves the 2f-model by up to 10 points.
 
-    Parameters
-    ----------
-    reference, estimate : np.ndarray [shape=(n,) or (batch, n)]
-        Mono, full scale 1, at `sample_rate` (Hz; all but 48 kHz is resampled). `AudioError` where shapes differ, a
-        signal is not finite, the reference is silent, or they are out of line by over half a millisecond.
-    device : str or torch.device
-        Where to compute, in float64.
-
-    Returns
-    -------
-    dict
-        The eleven model output variables by the standard's names (`VARIABLES`; TotalNMRB in dB), ``di``, ``odg`` (-3.98
-        to 0.22), ``two_f`` (0 to 100), and ``gain_db``, what was applied to the estimate: each a float, or an array
-        [shape=(batch,)]. NaN for a pair that cannot be measured: under 0.65 s between the reference's first and last
-        sound, or a silent estimate; ``reason`` says which, and is empty otherwise (a list for a batch).
+    Gives the eleven model output variables by the standard's names (`VARIABLES`; TotalNMRB in dB), ``di``, ``odg`` (the
+    grade that people would give, 0.22, imperceptible, to -3.98, very annoying), ``two_f`` (0 to 100), and ``gain_db``,
+    what was applied to the estimate: each a float, or an array [shape=(batch,)]. NaN for a pair that cannot be
+    measured: under 0.65 s between the reference's first and last sound, or a silent estimate; ``reason`` says which,
+    and is empty otherwise (a list for a batch). `AudioError` where shapes differ, a signal is not finite, the reference
+    is silent, or they are out of line by over half a millisecond.
     """
     check_signal(reference, "reference", allow_silence=True)
     check_signal(estimate, "estimate", allow_silence=True)
     if reference.shape != estimate.shape or reference.ndim > 2:
         shapes = f"reference {reference.shape} and estimate {estimate.shape}"
         raise AudioError(f"{shapes}: mono signals of equal shape are needed")
-    pairs = [np.atleast_2d(resample(samples, sample_rate, SAMPLE_RATE)) for samples in (reference, estimate)]
+    pairs = [np.atleast_2d(resample(samples, sample_rate, ear_model.SAMPLE_RATE)) for samples in (reference, estimate)]
     measured = [
         _measure([torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs], first)
         for first in range(0, len(pairs[0]), PAIRS_AT_ONCE)
@@ -119,7 +251,7 @@ def _measure(pairs: list[Tensor], first: int) -> tuple[np.ndarray, list[str]]:
     correlation = product / (energy * other).sqrt().clamp(min=1e-30)
     for pair in torch.nonzero(correlation < CLEARLY_IN_LINE).flatten().tolist():
         early, late = (samples[pair].cpu().numpy() for samples in pairs)
-        check_alignment(f"estimate of pair {first + pair}", late, early, SAMPLE_RATE, ALIGNED_SECONDS)
+        check_alignment(f"estimate of pair {first + pair}", late, early, ear_model.SAMPLE_RATE, ALIGNED_SECONDS)
     gain = torch.where(correlation >= CLEARLY_ALIKE, energy / product, 1.0)
     gain = torch.where(20 * gain.log10().abs() > LEVEL_TOLERANCE_DB, gain, 1.0)
     reference, estimate = (

@@ -1,7 +1,5 @@
 """What of a spectrum is there: a codec's holes (MM'19 Section 4.3), the width that is recovered (Section 8.1)."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -28,11 +26,6 @@ def holes(lossless: np.ndarray, coded: np.ndarray) -> np.ndarray:
     return audible(lossless) & (coded < 10 ** (-HOLE_DROP_DB / 20) * lossless)
 
 
-def share(part: np.ndarray, whole: np.ndarray) -> float:
-    """How much of `whole` is `part`, both boolean; NaN of nothing."""
-    return float(part.sum()) / float(whole.sum()) if whole.any() else math.nan
-
-
 def hole_scores(lossless: np.ndarray, coded: np.ndarray, emulated: np.ndarray, below_bin: int) -> dict[str, float]:
     """Precision and recall of the emulation's holes against the codec's, under the cut-off.
 
@@ -40,13 +33,12 @@ def hole_scores(lossless: np.ndarray, coded: np.ndarray, emulated: np.ndarray, b
     so that the low-pass alone earns nothing. ``hole_share`` of the codec among audible points, ``hole_precision`` and
     ``hole_recall`` of the emulation lie in [0, 1]; a precision without any hole predicted is NaN.
     """
-    truth, found, heard = (
-        where[..., :below_bin, :] for where in (holes(lossless, coded), holes(lossless, emulated), audible(lossless))
-    )
+    lossless, coded, emulated = (each[..., :below_bin, :] for each in (lossless, coded, emulated))
+    truth, found = holes(lossless, coded), holes(lossless, emulated)
+    parts = {"share": (truth, audible(lossless)), "precision": (truth & found, found), "recall": (truth & found, truth)}
     return {
-        "hole_share": share(truth, heard),
-        "hole_precision": share(truth & found, found),
-        "hole_recall": share(truth & found, truth),
+        f"hole_{name}": float(part.sum()) / float(whole.sum()) if whole.any() else math.nan
+        for name, (part, whole) in parts.items()
     }
 
 
@@ -55,10 +47,9 @@ def recovered_bandwidth(
 ) -> dict[str, float]:
     """Total width of the bands of 250 Hz in which `estimate` has what `original` has (MM'19 Section 8.1).
 
-    There, Model A recovers "only a fraction of the spectrum width", and Models B and C fill the rest with what has the
-    right magnitude and the wrong phase. So the width is measured twice: where the level is right, and where the
-    waveform is. Signals are [shape=(n,)] at the geometry's rate, n >= its window; only bands under `limit_hz` count, a
-    multiple of 250 to half the sample rate.
+    Models B and C fill what A leaves out with the right magnitude and the wrong phase. So the width is measured twice:
+    where the level is right, and where the waveform is. Signals are [shape=(n,)] at the geometry's rate, n >= its
+    window; only bands under `limit_hz` count, a multiple of 250 to half the sample rate.
 
     In Hz, ``level_bandwidth_hz``: the long-term power is within 6 dB of the original's. ``waveform_bandwidth_hz``:
     besides, the power of the error, of complex spectra, is under the original's (SNR > 0 dB).

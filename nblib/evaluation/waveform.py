@@ -1,7 +1,5 @@
 """Measures of waveforms: SI-SDR, BSS-eval, and the SNR of MM'19 Table 3."""
 
-from __future__ import annotations
-
 import math
 
 import fast_bss_eval
@@ -51,13 +49,12 @@ def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray,
 
     The variant is ``bss_eval_sources`` (Vincent, Gribonval and Fevotte 2006; Scheibler 2022): an estimate is projected
     on its own reference, and on all references, each let through any filter of 512 taps, so that a gain, a short delay
-    or an equaliser costs nothing. One filter holds for the whole signal. museval's default is another variant,
-    *images*, whose SDR has no such allowance. Estimate k belongs to reference k: no permutation is searched.
+    or an equaliser costs nothing; museval's default, *images*, has no such allowance. No permutation is searched.
 
     Of `references` and `estimates` [shape=(sources, n)]; `AudioError` for other shapes, where a signal is not finite,
     or a reference silent. All three ratios [shape=(sources,), float64, dB] are limited to -100 and 100, beyond which
-    rounding decides, and NaN for a source whose estimate is silent, and for every source where n is less than 512 times
-    the number of sources, since the filters could then fit anything.
+    rounding decides; NaN for a silent estimate, and where n is under 512 times the number of sources, since the filters
+    could then fit anything.
     """
     if references.ndim != 2 or references.shape != estimates.shape or len(references) == 0:
         shapes = f"references {references.shape} and estimates {estimates.shape}"
@@ -82,11 +79,10 @@ def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray,
 def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = FRAME_SAMPLES) -> dict[str, float]:
     """Signal-to-noise ratio of one track, averaged over its frames (MM'19 Section 7, Table 3), in float64.
 
-    It is "computed and averaged across non-overlapping frames of size 66048 from all tracks". The paper gives no
-    formula, and 45.6 to 62.7 dB are much for a network whose bottleneck halves the numbers. So beside ``snr_db``, 10
-    log10 of the original's energy over the error's, stands what the same errors give under other readings:
-    ``snr_20log_db``, 20 log10 of that ratio, as if it were one of amplitudes; ``psnr_db``, 10 log10 of 1 over the mean
-    squared error, as if the peak were full scale; ``snr_10ln``, 10 times the natural logarithm of the ratio.
+    The paper gives no formula, and 45.6 to 62.7 dB are much for a network whose bottleneck halves the numbers. So
+    beside ``snr_db``, 10 log10 of the original's energy over the error's, stand other readings: ``snr_20log_db``, 20
+    log10 of that ratio, as if it were one of amplitudes; ``psnr_db``, 10 log10 of 1 over the mean squared error, as if
+    the peak were full scale; ``snr_10ln``, 10 times the natural logarithm of the ratio.
 
     Each is the mean of the frames' values: infinite with a frame without any error, NaN without any frame. What is left
     over at the end of a track [shape=(n,)] is dropped; one shorter than a frame is one frame. ``frames`` is the number

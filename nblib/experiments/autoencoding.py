@@ -1,29 +1,36 @@
-"""Models A to D: one autoencoder trained with each loss of MM'19 Section 6, equations (1) to (4); Tables 2 and 3."""
+"""Models A to D: one autoencoder trained with each loss of MM'19 Section 6, equations (1) to (4).
 
-from __future__ import annotations
+On material of 3 kHz (Tables 2 and 3, Figure 4), on material of 5 kHz (Section 8.1, Figure 5), and aliasing (8.2).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from nblib import data, study
-from nblib.audio import Geometry, band_limit, loudest, resample
+from nblib.audio import Geometry, band_limit, resample
 from nblib.corpora import Corpus, Item
-from nblib.evaluation import frame_snr, peaq_basic, si_sdr_db
-from nblib.experiments import teachers
-from nblib.experiments.overview import different, short_title
+from nblib.evaluation import aliasing, clicks_per_second, frame_snr, peaq_basic, recovered_bandwidth, si_sdr_db
+from nblib.experiments import overview, teachers
+from nblib.experiments.overview import keep_excerpts, short_title
 from nblib.losses import ALL, CodecLoss, LossSpec
 from nblib.networks import through
-from nblib.provenance import torch_threads
+from nblib.parallel import parallel_map
+from nblib.provenance import seed_everything, torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Study, Trained, untrained
+from nblib.study import Cell, Labels, Row, Study, Trained, untrained
 from nblib.training import RunConfig, Source
 
-HISTORY, EXCERPTS = "autoencoder_history.csv", "figure4"
+HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"
+FIGURE4, FIGURE5 = "figure4", "figure5"
 LOSSLESS = "lossless"
 HALF_RATE = "half_rate"  # half of the variables without any network: resampled to half the rate and back
+UNTRAINED = "untrained"  # the autoencoder as training finds it
+SWEEP_STEP_HZ = 200  # between the tones of the sweep
 MODELS = {"model_a": "Model A", "model_b": "Model B", "model_c": "Model C", "model_d": "Model D"}
 LOSSES = {  # `teacher` by its name
     "model_a": LossSpec("l1"),
@@ -51,12 +58,11 @@ def loss_terms(setup: Settings) -> pd.DataFrame:
         loss = spec.build(setup.mm19.geometry, setup.domain, network and network.build())
         layers = loss.layers if isinstance(loss, CodecLoss) else ()
         for name, share in zip(loss.names, loss.shares, strict=True):
-            view = "samples" if name == "l1" else name
-            row = {"system": model, "through": view, "term": view, "terms": 1, "share": share}
+            view = term = "samples" if name == "l1" else name
             if network and name in layers:
-                row["through"] = "C^T" if network.on_samples else "C^S"
-                row["term"] = "prediction" if name == layers[-1] else "features"
-            rows.append(row)
+                view = "C^T" if network.on_samples else "C^S"
+                term = "prediction" if name == layers[-1] else "features"
+            rows.append({"system": model, "through": view, "term": term, "terms": 1, "share": share})
     return pd.DataFrame(rows).groupby(["system", "through", "term"], sort=False, as_index=False).sum()
 
 
@@ -68,10 +74,7 @@ def corpus(setup: Settings) -> Corpus:
 def cells(setup: Settings, limit_hz: int, replicates: int) -> list[Cell]:
     """A network per seed and model, on material band-limited to `limit_hz`; their loss networks come first.
 
-    Raises
-    ------
-    TrainingDiverged
-        A loss network diverged or collapsed.
+    `TrainingDiverged` where one of those came to nothing.
     """
     runs = {spec.teacher: teachers.run(setup, spec.teacher).hash for spec in LOSSES.values() if spec.teacher}
     made = []
@@ -96,10 +99,14 @@ def limited(music: Corpus, item: Item, limit_hz: int) -> np.ndarray:
         return band_limit(music.load(item), music.sample_rate, limit_hz)
 
 
-def restored(trained: Sequence[Trained], original: np.ndarray) -> list[tuple[Row, np.ndarray]]:
-    """First columns and sound of `original` [shape=(n,)] through every usable network: silence cannot be judged."""
+def restored(
+    trained: Sequence[Trained], original: np.ndarray, others: dict[str, np.ndarray]
+) -> list[tuple[Row, np.ndarray]]:
+    """First columns and sound of `others`, then of `original` [shape=(n,)] through every usable network."""
+    labels = trained[0].labels if trained else {}
+    beside = [(untrained(name, labels, "system"), sound) for name, sound in others.items()]
     with torch_threads(1):
-        return [(each.row, through(each.run.network(), original)) for each in trained if each.usable]
+        return beside + [(each.row, through(each.run.network(), original)) for each in trained if each.usable]
 
 
 def pieces(setup: Settings, trained: Sequence[Trained]) -> list[tuple[Corpus, Item]]:
@@ -107,12 +114,37 @@ def pieces(setup: Settings, trained: Sequence[Trained]) -> list[tuple[Corpus, It
     return [(corpus(setup), item) for item in corpus(setup).items("test")]
 
 
-def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
+def first_of_each(trained: Sequence[Trained]) -> list[Trained]:
+    """Of each model the first usable network, to look at and to listen to."""
+    firsts = {each.labels["system"]: each for each in reversed(trained) if each.usable}
+    return [firsts[model] for model in MODELS if model in firsts]
+
+
+def _keep_excerpts(setup: Settings, trained: list[Trained], items: list[Item], limit_hz: int, name: str) -> None:
+    """The loudest part of each piece, as it is and through the first of each model, for `excerpts` to read."""
+    rows, geometry = [], setup.mm19.geometry
+    for item in items:
+        original = limited(corpus(setup), item, limit_hz)
+        heard = restored(first_of_each(trained), original, {LOSSLESS: original})
+        sounds = {str(row["system"]): sound for row, sound in heard}
+        keep_excerpts(setup, f"{name}_{item.name}", sounds, geometry.sample_rate, geometry.patch_samples)
+        rows += [{"item": item.name, "title": short_title(item), "system": system} for system in sounds]
+    study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows))
+
+
+def excerpts(setup: Settings, name: str) -> dict[str, dict[str, np.ndarray]]:
+    """The sounds of `FIGURE4` or `FIGURE5`: by the systems' titles, then the pieces'."""
+    pieces = study.read(setup, f"{name}_pieces.csv")
+    titles = {LOSSLESS: "lossless"} | MODELS
+    return overview.excerpts(setup, name, pieces, {system: titles[system] for system in pieces["system"].unique()})
+
+
+def snr_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
     """The SNR of Table 3 and its variants, averaged over frames; SI-SDR, 2f and NMR of the piece."""
     music, item = piece
     original, rate = limited(music, item, setup.mm19.limit_hz), music.sample_rate
     half = resample(resample(original, rate, rate // 2), rate // 2, rate)[: len(original)]
-    systems = [(untrained(HALF_RATE, trained[0].labels, "system"), half), *restored(trained, original)]
+    systems = restored(trained, original, {HALF_RATE: half})
     sounds = np.stack([sound for _, sound in systems])
     heard = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, rate)
     rows = []
@@ -124,46 +156,86 @@ def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -
     return rows
 
 
-def keep(setup: Settings, trained: list[Trained]) -> None:
+def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
     """Learning curves, and the sounds of Figure 4."""
     study.save(setup, HISTORY, teachers.histories(trained))
-    save_excerpts(setup, trained, different(corpus(setup).items("test")), setup.mm19.limit_hz, EXCERPTS)
+    _keep_excerpts(setup, trained, overview.different(corpus(setup).items("test")), setup.mm19.limit_hz, FIGURE4)
 
 
 SNR = Study(
     "snr",
     narrow,
     pieces,
-    score,
+    snr_rows,
     by=("system", "limit_hz"),
     measures=MEASURES,
-    keep=keep,
-    kept=(HISTORY, f"{EXCERPTS}_pieces.csv", f"excerpts/{EXCERPTS}_*"),
+    keep=_keep_narrow,
+    kept=(HISTORY, f"{FIGURE4}_pieces.csv", f"excerpts/{FIGURE4}_*"),
 )
 
 
-def first_of_each(trained: Sequence[Trained]) -> list[Trained]:
-    """Of each model the first usable network, to look at and to listen to."""
-    firsts = {each.labels["system"]: each for each in reversed(trained) if each.usable}
-    return [firsts[model] for model in MODELS if model in firsts]
+def broadband_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
+    """SNR, clicks and bandwidth of a piece as it is and through every model."""
+    geometry, limit_hz = setup.mm19.geometry, setup.mm19.broadband_limit_hz
+    original = limited(*piece, limit_hz)
+    return [
+        system
+        | {"item": piece[1].name, "snr_db": frame_snr(original, sound, geometry.patch_samples)["snr_db"]}
+        | {"clicks_per_second": clicks_per_second(sound, geometry.sample_rate, limit_hz)}
+        | recovered_bandwidth(original, sound, geometry, limit_hz)
+        for system, sound in restored(trained, original, {LOSSLESS: original})
+    ]
 
 
-def save_excerpts(setup: Settings, trained: list[Trained], items: list[Item], limit_hz: int, name: str) -> None:
-    """The loudest part of each piece, as it is and through the first of each model, for `excerpts` to read."""
-    rows, rate = [], setup.mm19.geometry.sample_rate
-    for item in items:
-        original = limited(corpus(setup), item, limit_hz)
-        kept = loudest(original, setup.mm19.geometry.patch_samples)
-        for row, sound in [({"system": LOSSLESS}, original), *restored(first_of_each(trained), original)]:
-            study.save_sound(setup, f"{name}_{item.name}_{row['system']}", sound[kept], rate)
-            rows.append({"item": item.name, "title": short_title(item), "system": row["system"]})
-    study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows))
+def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
+    """Aliasing of the models of both band limits, and the sounds of Figure 5."""
+    limits = (setup.mm19.limit_hz, setup.mm19.broadband_limit_hz)
+    sweeps: list[Trained | int] = [*limits, *study.train(setup, narrow(setup)), *trained]
+    tones = [tone for part in parallel_map(partial(_sweep, setup), sweeps) for tone in part]
+    study.save(setup, ALIASING, pd.DataFrame(tones))
+    _keep_excerpts(setup, trained, [figure5_item(setup)], setup.mm19.broadband_limit_hz, FIGURE5)
 
 
-def excerpts(setup: Settings, name: str) -> dict[str, dict[str, np.ndarray]]:
-    """What `save_excerpts` wrote under `name`: by the systems' titles, then the pieces'."""
-    found: dict[str, dict[str, np.ndarray]] = {}
-    for row in study.read(setup, f"{name}_pieces.csv").itertuples():
-        own = found.setdefault(({LOSSLESS: "lossless"} | MODELS)[str(row.system)], {})
-        own[str(row.title)] = study.read_sound(setup, f"{name}_{row.item}_{row.system}")
-    return found
+BROADBAND = Study(
+    "broadband",
+    lambda setup: cells(setup, setup.mm19.broadband_limit_hz, setup.mm19.broadband_replicates),
+    pieces,
+    broadband_rows,
+    by=("system", "limit_hz"),
+    measures=("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz"),
+    keep=_keep_broadband,
+    kept=(ALIASING, f"{FIGURE5}_pieces.csv", f"excerpts/{FIGURE5}_*"),
+)
+
+
+def figure5_item(setup: Settings) -> Item:
+    """The test piece of which the largest share of power lies above the 3 kHz of the other experiments."""
+
+    def share(item: Item) -> float:
+        power = np.abs(np.fft.rfft(limited(corpus(setup), item, setup.mm19.broadband_limit_hz))) ** 2
+        above = round(len(power) * setup.mm19.limit_hz / (corpus(setup).sample_rate / 2))
+        return float(power[above:].sum() / power.sum())
+
+    return max(corpus(setup).items("test"), key=share)
+
+
+def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
+    """A row per tone through a network, or through the untrained one up to a limit (Hz)."""
+    labels: Labels = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed}
+    seed_everything(setup.seed, "weights")  # as training does
+    network: Any = setup.mm19.autoencoder.build()
+    status = "none"
+    if isinstance(what, Trained):
+        if not what.usable:
+            return []
+        labels, status, network = what.labels, what.run.status, what.run.network()
+    tones = np.arange(SWEEP_STEP_HZ / 2, labels["limit_hz"], SWEEP_STEP_HZ).tolist()
+    found = aliasing(partial(through, network), tones, setup.mm19.geometry.sample_rate, 2**network.num_layers)
+    return [dict(labels) | {"status": status} | tone for tone in found]
+
+
+def sweep_means(tones: pd.DataFrame) -> pd.DataFrame:
+    """Per band limit and model the mean power of all tones and seeds in each column of `ALIASING`, in dB."""
+    columns = ["gain_db", "aliasing_db", "distortion_db", "aliasing_over_output_db"]
+    powers = (tones.set_index(["limit_hz", "system"])[columns] / 10).rpow(10)
+    return powers.groupby(level=["limit_hz", "system"]).mean().apply(np.log10) * 10

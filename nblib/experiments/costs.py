@@ -1,18 +1,17 @@
 """What a step of training costs with each layer configuration of the codec loss: time and peak memory, in one run."""
 
-from __future__ import annotations
-
 import os
-import time
 from collections.abc import Callable
 from functools import partial
+from timeit import timeit
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.benchmark import timer  # waits for the GPU
 
 from nblib.losses import CodecLoss, L1Loss, WeightedLoss
 from nblib.networks import CONFIGURATIONS
@@ -20,7 +19,6 @@ from nblib.provenance import seed_everything
 from nblib.settings import Settings
 
 ROUNDS = 2
-BASELINE = "l1"
 
 
 def measure(setup: Settings) -> pd.DataFrame:
@@ -35,29 +33,31 @@ def measure(setup: Settings) -> pd.DataFrame:
     paper_batch, paper_batch_peak_mib, layers_parameters, device, threads.
     """
     seed_everything(setup.seed, "costs")
-    device = torch.device(setup.device)
-    size = (1, setup.geometry.bins, setup.geometry.frames)
+    device, paper_batch = torch.device(setup.device), Settings().cost_batch
     network: Any = setup.configuration_network.build().to(device)
     codec: Any = setup.cost_network.build()
-    losses: dict[str, WeightedLoss] = {BASELINE: L1Loss().to(device)}
+    losses: dict[str, WeightedLoss] = {"l1": L1Loss().to(device)}
     losses |= {name: CodecLoss(codec, name).to(device) for name in CONFIGURATIONS}
-    batch = torch.rand(2, setup.cost_batch, *size, device=device)
-    papers = Settings().cost_batch
-    paper_batch = torch.rand(2, papers, *size, device=device)
-    table = pd.DataFrame({"configuration": list(losses), "batch": setup.cost_batch})
+    shape = (1, setup.geometry.bins, setup.geometry.frames)
+    batch, larger = (torch.rand(2, size, *shape, device=device) for size in (setup.cost_batch, paper_batch))
     weights = np.array([sum(value.nbytes for value in loss.state_dict().values()) for loss in losses.values()])
     at_paper_batch, used = (
-        np.array([_peak_bytes(partial(_loss_step, loss, *pair), device) for loss in losses.values()])
-        for pair in (paper_batch, batch)
+        np.array([peak_bytes(partial(loss_step, loss, *pair), device) for loss in losses.values()])
+        for pair in (larger, batch)
     )
-    seconds = np.min([[_seconds(network, loss, *batch) for loss in losses.values()] for _ in range(ROUNDS)], axis=0)
-    return table.assign(
-        step_seconds=seconds[:, 0],
-        loss_seconds=seconds[:, 1],
+
+    def seconds(loss: WeightedLoss) -> list[float]:
+        steps = (lambda: loss(network(batch[0]), batch[1]).backward(), lambda: loss_step(loss, *batch))
+        return [timeit(step, timer=timer, number=1) for step in steps]
+
+    step_seconds, loss_seconds = np.min([[seconds(loss) for loss in losses.values()] for _ in range(ROUNDS)], axis=0).T
+    return pd.DataFrame({"configuration": list(losses), "batch": setup.cost_batch}).assign(
+        step_seconds=step_seconds,
+        loss_seconds=loss_seconds,
         weights_mib=weights / 2**20,
         activations_mib=used / 2**20,
         peak_mib=(weights + used) / 2**20,
-        paper_batch=papers,
+        paper_batch=paper_batch,
         paper_batch_peak_mib=(weights + at_paper_batch) / 2**20,
         layers_parameters=[sum(value.numel() for value in loss.parameters()) for loss in losses.values()],
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
@@ -65,27 +65,12 @@ def measure(setup: Settings) -> pd.DataFrame:
     )
 
 
-def _loss_step(loss: WeightedLoss, estimate: Tensor, target: Tensor) -> None:
+def loss_step(loss: WeightedLoss, estimate: Tensor, target: Tensor) -> None:
+    """The loss alone, forward and backward."""
     loss(estimate.detach().requires_grad_(), target).backward()
 
 
-def _seconds(network: nn.Module, loss: WeightedLoss, inputs: Tensor, target: Tensor) -> tuple[float, float]:
-    """Seconds of a whole step and of the loss alone."""
-    step = _timed(lambda: loss(network(inputs), target).backward(), inputs.device)
-    return step, _timed(partial(_loss_step, loss, inputs, target), inputs.device)
-
-
-def _timed(step: Callable[[], None], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    started = time.perf_counter()
-    step()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - started
-
-
-def _peak_bytes(step: Callable[[], None], device: torch.device) -> int:
+def peak_bytes(step: Callable[[], None], device: torch.device) -> int:
     """The most that `step` holds at once beyond what was held before."""
     if device.type == "cuda":
         before = torch.cuda.memory_allocated(device)
@@ -96,5 +81,4 @@ def _peak_bytes(step: Callable[[], None], device: torch.device) -> int:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         step()
     events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
-    held = np.cumsum([event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())])
-    return int(held.max(initial=0))
+    return int(np.cumsum([event.nbytes() for event in sorted(events, key=lambda each: each.start_ns())]).max(initial=0))

@@ -1,12 +1,10 @@
 """The listening test of MM'19 Section 7 (Tables 4 and 5) on Models A to D and the original, from excerpts to votes."""
 
-from __future__ import annotations
-
 import hashlib
+import itertools
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,6 +41,7 @@ EXCERPT_SECONDS = 5.0
 PUBLISHED = PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
 SYSTEMS = {ORIGINAL: "original"} | MODELS
 JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
+SIGNS = {"two_f": 1, "nmr_db": -1}  # so that higher is better
 # Music in noise of its own long-term spectrum, as speech was where the JND was measured; over these ratios the 2f-model
 # goes from about 25 to 75, where systems worth a test lie.
 NOISE, SNRS_DB = "noise", (0.0, 6.0, 12.0)
@@ -60,8 +59,7 @@ def excerpts(setup: Settings, trained: Sequence[Trained], piece: tuple[Corpus, I
     """First columns and samples of the loudest five seconds, limited as in training, and the same through networks."""
     whole = limited(*piece, setup.mm19.limit_hz)
     part = loudest(whole, round(EXCERPT_SECONDS * setup.mm19.geometry.sample_rate))
-    heard = [(untrained(ORIGINAL, trained[0].labels, "system"), whole), *restored(trained, whole)]
-    return [(row, samples[part]) for row, samples in heard]
+    return [(row, samples[part]) for row, samples in restored(trained, whole, {ORIGINAL: whole})]
 
 
 def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
@@ -76,9 +74,9 @@ def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -
     sounds = np.stack([samples for _, samples in heard]).astype(np.float32)
     with torch_threads(1):
         found = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, setup.mm19.geometry.sample_rate)
-    values = pd.DataFrame({"two_f": found["two_f"], "odg": found["odg"], "nmr_db": found["TotalNMRB"]})
-    measured: list[Any] = values.to_dict("records")
-    return [row | {"item": piece[1].name} | own for (row, _), own in zip(heard, measured, strict=True)]
+    measured = zip(*(found[name].tolist() for name in ("two_f", "odg", "TotalNMRB")), strict=True)
+    about = {"item": piece[1].name}
+    return [row | about | dict(zip(MEASURES, own, strict=True)) for (row, _), own in zip(heard, measured, strict=True)]
 
 
 def keep(setup: Settings, trained: list[Trained]) -> None:
@@ -86,12 +84,10 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
     scores = study.read(setup, "listening_scores.csv")
     study.save(setup, VOTES, pd.concat([votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
     study.save(setup, SENSITIVITY, sensitivity(setup, scores))
-    sounds = {
-        item.name: {
-            str(row["system"]): samples for row, samples in excerpts(setup, first_of_each(trained), (music, item))
-        }
-        for music, item in pieces(setup, trained)
-    }
+    sounds: dict[str, dict[str, np.ndarray]] = {}
+    for music, item in pieces(setup, trained):
+        heard = excerpts(setup, first_of_each(trained), (music, item))
+        sounds[item.name] = {str(row["system"]): samples for row, samples in heard}
     for system, samples in next(iter(sounds.values())).items():
         study.save_sound(setup, f"listening_{system}", samples, setup.mm19.geometry.sample_rate)
     make_test(setup, sounds)
@@ -136,15 +132,10 @@ def _tests(setup: Settings) -> Path:
     return paths.data() / "listening" / setup.name
 
 
-def _quality(table: pd.DataFrame, measure: str) -> pd.Series:
-    """`measure` such that higher is better: a noise-to-mask ratio changes its sign."""
-    return -table[measure] if measure == "nmr_db" else table[measure]
-
-
 def difference(scores: pd.DataFrame, measure: str) -> float:
     """The JND in the unit of `measure`: 3 dB of signal-to-noise ratio."""
     noisy = scores[scores["system"] == NOISE]
-    return noticeable_difference(noisy["snr_db"].to_numpy(), _quality(noisy, measure).to_numpy())
+    return noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
 
 
 def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
@@ -156,10 +147,10 @@ def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) 
     systems = scores[scores["system"] != NOISE]
     for seed in systems["seed"].dropna().unique():
         own = systems[(systems["seed"] == seed) | systems["seed"].isna()]
-        table = own.assign(score=_quality(own, measure)).set_index(["item", "system"])["score"]
-        pairs = all_pairs(list(own["system"].unique()), list(own["item"].unique()))
+        score = SIGNS[measure] * own.set_index(["item", "system"])[measure]
+        pairs = all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
         for side in ("a", "b"):
-            pairs[f"score_{side}"] = table.loc[pd.MultiIndex.from_frame(pairs[["item", f"system_{side}"]])].to_numpy()
+            pairs = pairs.join(score.rename(f"score_{side}"), on=["item", f"system_{side}"])
         chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
         tables.append(chosen.drop(columns=["score_a", "score_b"]).assign(seed=seed))
     return pd.concat(tables, ignore_index=True).assign(judge=f"{JUDGES[measure]} ({LABEL})")
@@ -168,19 +159,15 @@ def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) 
 def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     """Rates of every system when each of the listener's constants halves and doubles: columns constant, scale, ..."""
     tables = []
-    for constant in ("noise", "zone", "bias"):
-        for scale in SCALES:
-            moved = votes(setup, scores, next(iter(JUDGES)), **{f"{constant}_scale": scale})
-            tables.append(preference_rates(moved, seed=setup.seed).assign(constant=constant, scale=scale))
+    for constant, scale in itertools.product(("noise", "zone", "bias"), SCALES):
+        moved = votes(setup, scores, next(iter(JUDGES)), **{f"{constant}_scale": scale})
+        tables.append(preference_rates(moved, seed=setup.seed).assign(constant=constant, scale=scale))
     columns = ["constant", "scale", "system", "preferred_rate", "preferred_std", "dont_know_rate", "dont_know_std"]
     return pd.concat(tables, ignore_index=True)[columns]
 
 
 def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
-    """Share of the votes on a pair for `one` less the share for `other`, with its interval over training seeds.
-
-    `chosen` are one model listener's votes; keys as `seed_interval`, and the ``verdict``.
-    """
+    """Share of a model listener's votes on a pair for `one` less that for `other`: `seed_interval`, ``verdict``."""
     first, second = sorted((one, other))
     table = outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
     net = table.groupby("seed")["outcome"].mean() * (1 if one == first else -1)
@@ -198,8 +185,7 @@ def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     if not path:
         return None, None
     everyone = read_votes(Path(path).expanduser())
-    tested = everyone[everyone["kind"] == "test"]
-    for system in pd.unique(tested[["system_a", "system_b"]].to_numpy().ravel()):
+    for system in pd.unique(everyone.loc[everyone["kind"] == "test", ["system_a", "system_b"]].to_numpy().ravel()):
         check_choice(f"{path}: system", system, SYSTEMS)
     heard = passed_headphones(everyone)[0] if "headphones" in everyone else everyone
     kept, participants = (heard, None) if heard.empty else passed_catch(heard)

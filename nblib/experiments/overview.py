@@ -1,22 +1,31 @@
-"""What is in the corpora, for notebook 01: splits, and a few excerpts with their numbers."""
+"""What notebooks 01 and 02 show: corpora and their splits, and what codecs remove: lag, cut-off, holes and error."""
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import librosa
 import numpy as np
 import pandas as pd
+import torch
+from scipy.signal import correlate
 
 from nblib import audio, data, study
+from nblib.audio import Codec, Geometry, scale
 from nblib.corpora import SPLITS, Corpus, Item, measured_snr_db
 from nblib.entries import TASKS
+from nblib.evaluation import hole_scores
+from nblib.evaluation.spectra import audible, holes
 from nblib.settings import Settings
 
 SPLIT_TABLE, EXAMPLES = "corpus_splits.csv", "corpus_examples.csv"
+MEASURES, HOLES = "codec_measures.csv", "codec_holes.csv"
 KINDS = ("character", "noise_kind", "noise_source", "range")  # what `Item.info` may tell an item's kind by
+RATES = (16_000, 22_050)  # Hz: MM'19's and IJCNN'20's
+SECONDS = 12  # of each coded piece
+OTHERS = (*(Codec("mp3", 1000 * kbps) for kbps in (16, 24, 32, 64)), Codec("aac", 16_000), Codec("opus", 16_000))
 
 
 def _kind(item: Item) -> str:
@@ -30,6 +39,11 @@ def short_title(item: Item) -> str:
     return title if len(title) <= 32 else title[:31] + "…"
 
 
+def codec_title(codec: Codec) -> str:
+    """Such as "MP3, 16 kbps"."""
+    return f"{codec.name.upper()}, {codec.bitrate // 1000} kbps"
+
+
 def different(items: Sequence[Item], count: int = 3) -> list[Item]:
     """The first item of each of up to `count` kinds (character, noise, voice range), filled up by the next items."""
     kinds: dict[str, Item] = {}
@@ -39,25 +53,38 @@ def different(items: Sequence[Item], count: int = 3) -> list[Item]:
     return chosen + [item for item in items if item not in chosen][: count - len(chosen)]
 
 
-def tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+def keep_excerpts(
+    setup: Settings, prefix: str, sounds: Mapping[str, np.ndarray], rate: int, length: int
+) -> dict[str, np.ndarray]:
+    """Of each sound [shape=(n,)] the `length` samples where the first is loudest, saved as excerpt ``prefix_name``."""
+    part = audio.loudest(next(iter(sounds.values())), length)
+    kept = {name: samples[part] for name, samples in sounds.items()}
+    for name, samples in kept.items():
+        study.save_sound(setup, f"{prefix}_{name}", samples, rate)
+    return kept
+
+
+def excerpts(
+    setup: Settings, prefix: str, pieces: pd.DataFrame, systems: Mapping[str, str]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Excerpts ``prefix_item_system`` [shape=(n,)] by the titles of `systems`, then those of `pieces` (item, title)."""
+    rows = list(pieces.drop_duplicates("item").itertuples())
+    return {
+        title: {str(row.title): study.read_sound(setup, f"{prefix}_{row.item}_{system}") for row in rows}
+        for system, title in systems.items()
+    }
+
+
+def corpus_tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Splits of every corpus (see `split_table`) and, of a few test items, what is known and measured."""
     if setup.source == "run":
         corpora = {"music": data.music(setup)} | {task: data.mixtures(setup, task) for task in TASKS}
         made_from = ["corpora", *(corpus.fingerprint for corpus in corpora.values())]
-        study.once(setup, made_from, ("corpus_*.csv", "excerpts/corpus_*"), partial(_write, setup, corpora))
+        study.once(setup, made_from, ("corpus_*.csv", "excerpts/corpus_*"), partial(_write_corpora, setup, corpora))
     return study.read(setup, SPLIT_TABLE), study.read(setup, EXAMPLES)
 
 
-def excerpts(setup: Settings, corpus: str) -> dict[str, dict[str, np.ndarray]]:
-    """The sounds of the examples of `corpus`: by part (music, or target and mixture), then by title."""
-    own = study.read(setup, EXAMPLES).query("corpus == @corpus")
-    return {
-        part: {str(row.title): study.read_sound(setup, f"corpus_{row.item}_{part}") for row in own.itertuples()}
-        for part in (("music",) if corpus == "music" else ("target", "mixture"))
-    }
-
-
-def _write(setup: Settings, corpora: Mapping[str, Corpus]) -> None:
+def _write_corpora(setup: Settings, corpora: Mapping[str, Corpus]) -> None:
     splits = [split_table(corpus).assign(corpus=name) for name, corpus in corpora.items()]
     chosen = [(name, corpus, item) for name, corpus in corpora.items() for item in different(corpus.items("test"))]
     study.save(setup, SPLIT_TABLE, pd.concat(splits))
@@ -72,27 +99,24 @@ def _example(setup: Settings, name: str, corpus: Corpus, item: Item) -> dict[str
         parts = {"target": found.target, "mixture": found.mixture}
         measured["measured_snr_db"] = measured_snr_db(found.target, found.noise)
         measured["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
-    kept = audio.loudest(next(iter(parts.values())), setup.geometry.patch_samples)
-    for part, samples in parts.items():
-        study.save_sound(setup, f"corpus_{item.name}_{part}", samples[kept], corpus.sample_rate)
-    known = {"corpus": name, "item": item.name, "group": item.group} | dict(item.info) | {"title": short_title(item)}
+    keep_excerpts(setup, f"corpus_{item.name}", parts, corpus.sample_rate, setup.geometry.patch_samples)
+    known = {"corpus": name, "item": item.name, "group": item.group, **item.info, "title": short_title(item)}
     return known | sound_numbers(list(parts.values())[-1], corpus.sample_rate) | measured
 
 
 def split_table(corpus: Corpus) -> pd.DataFrame:
     """Items and groups (pieces, speakers) of each split, how many groups another split has too, and the source."""
-    groups = {split: {item.group for item in corpus.items(split)} for split in SPLITS}
-    everywhere = [group for own in groups.values() for group in own]
+    groups = {split: [item.group for item in corpus.items(split)] for split in SPLITS}
+    splits = Counter(group for own in groups.values() for group in set(own))
     rows = [
-        {"split": split, "items": len(corpus.items(split)), "groups": len(own)}
-        | {"groups_shared": sum(everywhere.count(group) > 1 for group in own)}
-        for split, own in groups.items()
+        (split, len(own), len(set(own)), sum(splits[group] > 1 for group in set(own))) for split, own in groups.items()
     ]
-    return pd.DataFrame(rows).assign(name=corpus.name, licence=corpus.licence, citation=corpus.citation)
+    table = pd.DataFrame(rows, columns=["split", "items", "groups", "groups_shared"])
+    return table.assign(name=corpus.name, licence=corpus.licence, citation=corpus.citation)
 
 
 def sound_numbers(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """Length (s), level (dB of full scale) and colour of a signal [shape=(n,)].
+    """Length (s), level (dB of full scale) and colour (Hz) of a signal [shape=(n,)].
 
     ``centroid_hz`` is the mean spectral centroid by librosa, under ``rolloff_hz`` lies 99 % of the power.
     """
@@ -105,3 +129,67 @@ def sound_numbers(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
         "centroid_hz": float(librosa.feature.spectral_centroid(S=spectrum, sr=sample_rate).mean()),
         "rolloff_hz": float(np.searchsorted(power, 0.99 * power[-1]) * sample_rate / 1024),
     }
+
+
+def codec_tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Per sample rate, codec and piece what `measure` gives; and the share of holes at each frequency."""
+    if setup.source == "run":
+        corpora = {rate: data.music(setup, rate) for rate in RATES}
+        made_from = ["codecs", *(corpus.fingerprint for corpus in corpora.values())]
+        study.once(setup, made_from, ("codec_*.csv", "excerpts/codec_*"), partial(_write_codecs, setup, corpora))
+    return study.read(setup, MEASURES), study.read(setup, HOLES)
+
+
+def _write_codecs(setup: Settings, corpora: Mapping[int, Corpus]) -> None:
+    rows, shares = [], []
+    codecs = dict.fromkeys([*(teacher.codec for teacher in setup.teachers.values()), *OTHERS])
+    for rate, corpus in corpora.items():
+        geometry = replace(setup.geometry, sample_rate=rate)
+        pieces = [(item, corpus.load(item)[: SECONDS * rate]) for item in different(corpus.items("test"))]
+        for codec in codecs:
+            pairs = [(lossless, codec.roundtrip(lossless, rate)) for _, lossless in pieces]
+            about: dict[str, Any] = {"rate": rate, "codec": codec_title(codec), "bitrate": codec.bitrate}
+            shares.append(hole_shares(pairs, geometry).assign(**about))
+            for (item, _), pair in zip(pieces, pairs, strict=True):
+                known = about | {"item": item.name, "title": short_title(item)}
+                rows.append(known | measure(*pair, geometry, setup.domain))
+                if (rate, codec) == (RATES[0], setup.codec):
+                    sounds = dict(zip(("lossless", "coded"), pair, strict=True))
+                    keep_excerpts(setup, f"codec_{item.name}", sounds, rate, geometry.patch_samples)
+    study.save(setup, MEASURES, pd.DataFrame(rows))
+    study.save(setup, HOLES, pd.concat(shares, ignore_index=True))
+
+
+def measure(lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str) -> dict[str, Any]:
+    """Length difference, lag, cut-off, holes under it, and l1 of a pair's scaled magnitudes [shape=(n,) each].
+
+    ``low_pass_l1`` is that of the lossless recording without what lies above the cut-off.
+    """
+    before, after = (audio.analyse(samples, geometry).abs().clamp(max=1) for samples in (lossless, coded))
+    cutoff_hz = audio.cutoff_hz(lossless, coded, geometry.sample_rate)
+    cut, bins = low_passed(before, cutoff_hz, geometry)
+    l1, low_pass_l1 = (float((scale(each, domain) - scale(after, domain)).abs().mean()) for each in (before, cut))
+    found = {"length_difference": len(coded) - len(lossless), "lag_samples": lag_samples(lossless, coded)}
+    hole_share = hole_scores(before.numpy(), after.numpy(), after.numpy(), bins)["hole_share"]
+    return found | {"cutoff_hz": cutoff_hz, "hole_share": hole_share, "l1": l1, "low_pass_l1": low_pass_l1}
+
+
+def lag_samples(reference: np.ndarray, coded: np.ndarray) -> int:
+    """By how many samples `coded` lags behind `reference` [shape=(n,)]: the peak of their cross-correlation."""
+    return int(np.argmax(correlate(coded, reference, mode="full", method="fft"))) - (len(reference) - 1)
+
+
+def low_passed(spectrum: torch.Tensor, cutoff_hz: float, geometry: Geometry) -> tuple[torch.Tensor, int]:
+    """A spectrum [shape=(..., bins, frames)] without what lies above a cut-off, and how many bins are left."""
+    bins = min(geometry.bins, round(cutoff_hz * geometry.window / geometry.sample_rate) + 1)
+    return torch.cat([spectrum[..., :bins, :], torch.zeros_like(spectrum[..., bins:, :])], dim=-2), bins
+
+
+def hole_shares(pairs: list[tuple[np.ndarray, np.ndarray]], geometry: Geometry) -> pd.DataFrame:
+    """Share of the audible points that a codec emptied in pairs lossless, coded: columns frequency_hz, hole_share."""
+    spectra = [[audio.analyse(each, geometry).abs().numpy() for each in pair] for pair in pairs]
+    emptied = np.sum([holes(before, after).sum(axis=(0, 2)) for before, after in spectra], axis=0)
+    whole = np.sum([audible(before).sum(axis=(0, 2)) for before, _ in spectra], axis=0)
+    shares = np.divide(emptied, whole, out=np.full(geometry.bins, np.nan), where=whole > 0)
+    frequency_hz = np.arange(geometry.bins) * geometry.sample_rate / geometry.window
+    return pd.DataFrame({"frequency_hz": frequency_hz, "hole_share": shares})

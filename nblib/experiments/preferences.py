@@ -1,12 +1,8 @@
 """Who would prefer what: the model listener on the rows of a study. Model-predicted, no listeners."""
 
-from __future__ import annotations
-
-import itertools
 import warnings
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from nblib import study
@@ -20,7 +16,7 @@ from nblib.provenance import derive_seed
 from nblib.settings import Settings
 
 TABLE = "preferences.csv"
-SCALES = (0.5, 1.0, 2.0)
+SCALES = ((1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0))  # of choice noise and don't-know zone
 TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model"}
 KINDS = ("preferred", "dont_know")
 BY = ("task", "capacity", "contender")
@@ -29,10 +25,7 @@ BY = ("task", "capacity", "contender")
 def noticeable_difference(setup: Settings, task: str, measure: str) -> float:
     """The JND of 3 dB in the target's level over the rest, in `measure`, from the unprocessed test mixtures.
 
-    Raises
-    ------
-    ParameterError
-        The measure does not rise with that level: it cannot judge here.
+    `ParameterError` where the measure does not rise with that level: it cannot judge here.
     """
     own = separation.reference(setup).query("task == @task").dropna(subset=[measure])
     return carried_over(own["snr_db"].to_numpy(), own[measure].to_numpy())
@@ -52,42 +45,30 @@ def votes(
     by: Sequence[str] = BY,
     **scales: float,
 ) -> pd.DataFrame:
-    """Each contender (A) against l1 (B): every participant hears the same items in each group.
+    """Each contender (A) against l1 (B): every participant hears the same items in each group of `by`.
 
-    Each training seed has participants of its own (IJCNN'20 Sections IV and V).
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of the capacity or the configuration study.
-    by : sequence of str
-        The labels that make a group, the contender among them.
-    scales : float
-        As for `ModelListener`.
-
-    Raises
-    ------
-    ParameterError
-        Nothing can be compared, or as `noticeable_difference`.
+    Each training seed has participants of its own (IJCNN'20 Sections IV and V). `rows` are the capacity or the
+    configuration study's, `scales` as for `ModelListener`; `ParameterError` where nothing can be compared, or as
+    `noticeable_difference`.
     """
     listener = ModelListener(noticeable_difference(setup, task, measure), **scales)
     heard = separation.listening_items(setup, rows, task)
-    usable = rows[
-        (rows["task"] == task) & rows["item"].isin(heard) & rows["status"].isin(USABLE) & rows["seed"].notna()
-    ]
-    usable = usable.dropna(subset=[measure])
+    wanted = (rows["task"] == task) & rows["item"].isin(heard) & rows["status"].isin(USABLE) & rows["seed"].notna()
+    usable = rows[wanted].dropna(subset=[measure])
     one, other = usable[usable["contender"] != BASELINE], usable[usable["contender"] == BASELINE]
     keys = [name for name in (*by, "seed", "item") if name != "contender" and other[name].notna().all()]
-    pairs = one.merge(other[[*keys, measure]], on=keys, suffixes=("_a", "_b"))
+    one, other = (table.rename(columns={measure: f"score_{side}"}) for side, table in (("a", one), ("b", other)))
+    pairs = one.merge(other[[*keys, "score_b"]], on=keys)[[*by, "seed", "item", "score_a", "score_b"]]
     if pairs.empty:
         bad = ", ".join(separation.unusable(rows))
         raise ParameterError(
             f"{task}: no usable network of l1 and another loss to compare ({bad}); lower the learning rate"
         )
-    pairs = pairs.rename(columns={f"{measure}_a": "score_a", f"{measure}_b": "score_b"})
-    pairs = pairs[[*by, "seed", "item", "score_a", "score_b"]].assign(system_b=BASELINE)
+    pairs = pairs.assign(system_b=BASELINE, system_a=pairs["contender"])
     parts = []
-    for (contender, seed), own in pairs.assign(system_a=pairs["contender"]).groupby(["contender", "seed"], sort=False):
+    # Each group by itself: what is chosen in it must not hang on which others there are, or which of them failed.
+    for _, own in pairs.groupby([*by, "seed"], sort=False):
+        contender, seed = own[["contender", "seed"]].iloc[0]
         chosen = listener.choose(own, participants, derive_seed(setup.seed, "votes", int(seed)))
         parts.append(chosen.assign(participant=f"{contender}-{seed}-" + chosen["participant"].astype(str)))
     return pd.concat(parts, ignore_index=True).assign(judge=judge(measure))
@@ -100,15 +81,11 @@ def rates(chosen: pd.DataFrame, seed: int, by: Sequence[str] = BY) -> pd.DataFra
     """
     each, pooled = (preference_rates(chosen, own, seed) for own in ([*by, "seed"], list(by)))
     each, pooled = (table[table["system"] == table["contender"]].drop(columns="system") for table in (each, pooled))
-    table = []
-    for _, row in pooled.iterrows():
-        own = each[(each[list(by)] == row[list(by)]).all(axis=1)]
-        for kind in KINDS:
-            found = seed_interval(own[f"{kind}_rate"].to_numpy(float))
-            low, high = np.clip([found["low"], found["high"]], 0, 1)  # a share lies there
-            row[[f"{kind}_rate", f"{kind}_low", f"{kind}_high"]] = found["mean"], low, high
-        table.append(row)
-    return pd.concat([pd.DataFrame(table), each], ignore_index=True)
+    for kind in KINDS:
+        found = pd.DataFrame(list(each.groupby(list(by))[f"{kind}_rate"].agg(list).map(seed_interval)))
+        found = found[["mean", "low", "high"]].clip(0, 1)  # a share lies there
+        pooled[[f"{kind}_rate", f"{kind}_low", f"{kind}_high"]] = found.to_numpy()
+    return pd.concat([pooled, each], ignore_index=True)
 
 
 def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
@@ -129,26 +106,18 @@ def _make(setup: Settings, rows: pd.DataFrame) -> None:
         if not main and rows.loc[rows["task"] == task, measure].isna().all():  # PESQ may not be installed
             continue
         try:
-            tables += _tables(setup, rows, task, measure, SCALES if main else (1.0,))
+            tables += [_scaled(setup, rows, task, measure, *scales) for scales in (SCALES if main else SCALES[:1])]
         except ParameterError as error:
             if main:
                 raise
             warnings.warn(f"{task}: no {judge(measure)}: {error}", stacklevel=2)
-    table = pd.concat(tables, ignore_index=True)[_COLUMNS]
-    study.save(setup, TABLE, table.sort_values(_COLUMNS[:7]))
+    study.save(setup, TABLE, pd.concat(tables, ignore_index=True)[_COLUMNS].sort_values(_COLUMNS[:7]))
 
 
-def _tables(
-    setup: Settings, rows: pd.DataFrame, task: str, measure: str, scales: Sequence[float]
-) -> list[pd.DataFrame]:
-    difference = noticeable_difference(setup, task, measure)
-    tables = []
-    for noise, zone in itertools.product(scales, scales):
-        if 1.0 in (noise, zone):
-            chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
-            table = rates(chosen, setup.seed).assign(judge=judge(measure), measure=measure)
-            tables.append(table.assign(noise_scale=noise, zone_scale=zone, noticeable_difference=difference))
-    return tables
+def _scaled(setup: Settings, rows: pd.DataFrame, task: str, measure: str, noise: float, zone: float) -> pd.DataFrame:
+    chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
+    table = rates(chosen, setup.seed).assign(judge=judge(measure), measure=measure, noise_scale=noise, zone_scale=zone)
+    return table.assign(noticeable_difference=noticeable_difference(setup, task, measure))
 
 
 _COLUMNS = [

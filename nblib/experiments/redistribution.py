@@ -5,8 +5,6 @@ The paper looks at spectrograms: with the codec loss "the noise appears in diffe
 lie under the masking threshold of the target, and less above it, than with l1.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 import numpy as np
@@ -35,8 +33,7 @@ def _cells(setup: Settings) -> list[Cell]:
 
 
 def _work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
-    tasks = dict.fromkeys(each.labels["task"] for each in trained)
-    return [(task, item) for task in tasks for item in separation.audible_items(setup, task)]
+    return [(task, item) for task, item in separation.work(setup, trained) if separation.audible(item)]
 
 
 def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> list[Row]:
@@ -45,9 +42,8 @@ def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> l
     mixture = mixtures(setup, task).load(item)
     own = [each for each in trained if each.labels["task"] == task]
     systems = [(untrained("unprocessed", own[0].labels) | {"task": task}, mixture.mixture)]
-    systems += [
-        (each.row, separation.separate(setup, each.run.network(), mixture.mixture)) for each in own if each.usable
-    ]
+    for each in (each for each in own if each.usable):
+        systems.append((each.row, separation.separate(setup, each.run.network(), mixture.mixture)))
     rows: list[Row] = []
     for row, sound in systems:
         with torch.no_grad():
@@ -67,11 +63,11 @@ def totals(rows: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["task", "capacity", "contender", "seed", "status", "run", "item"]
     sums = rows.groupby(keys, dropna=False)[list(PARTS)].sum().reset_index()
-    above, below = (sums[f"added_{side}"] + sums[f"missing_{side}"] for side in ("above", "below"))
-    decibels = {"above_db": above, "below_db": below, "total_db": above + below}
-    decibels |= {"added_above_db": sums["added_above"], "missing_above_db": sums["missing_above"]}
-    shown = sums[keys].assign(**{name: _decibels(energy) for name, energy in decibels.items()})
-    return shown.assign(share_above=above / (above + below))
+    above, below = _sides(sums).values()
+    energies = {"above_db": above, "below_db": below, "total_db": above + below}
+    energies |= {f"{part}_db": sums[part] for part in ("added_above", "missing_above")}
+    decibels = pd.DataFrame(energies).apply(_decibels)
+    return sums[keys].join(decibels).assign(share_above=above / (above + below))
 
 
 def by_band(rows: pd.DataFrame) -> pd.DataFrame:
@@ -80,22 +76,22 @@ def by_band(rows: pd.DataFrame) -> pd.DataFrame:
     Columns: task, contender, side ("above", "below"), centre_hz, l1_db and contender_db (energies averaged over items
     and seeds, over the target's in all bands), and mean, low, high of the paired difference in dB, over seeds.
     """
-    table = []
+    table, by = [], ["task", "centre_hz"]
     networks = rows[rows["seed"].notna()]
-    for side in ("above", "below"):
-        energy = (networks[f"added_{side}"] + networks[f"missing_{side}"]).clip(lower=LEAST)
+    for side, sums in _sides(networks).items():
+        energy = sums.clip(lower=LEAST)
         own = networks.assign(energy=energy, energy_db=_decibels(energy))
-        means = own.groupby(["task", "centre_hz", "contender"])["energy"].mean()
-        for contender in [name for name in own["contender"].unique() if name != BASELINE]:
-            found = contrast(own, contender, BASELINE, "energy_db", ("task", "centre_hz"))
-            levels = {
-                f"{who}_db": [
-                    10 * np.log10(means[task, centre, name]) for task, centre in found[["task", "centre_hz"]].to_numpy()
-                ]
-                for who, name in (("l1", BASELINE), ("contender", contender))
-            }
-            table.append(found.assign(contender=contender, side=side, **levels))
+        levels = own.groupby([*by, "contender"])["energy"].mean().unstack().apply(_decibels)
+        for contender in own["contender"].unique():
+            if contender != BASELINE:
+                found = contrast(own, contender, BASELINE, "energy_db", by).assign(contender=contender, side=side)
+                shown = levels[[BASELINE, contender]].set_axis(["l1_db", "contender_db"], axis=1)
+                table.append(found.join(shown, on=by))
     return pd.concat(table, ignore_index=True)
+
+
+def _sides(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    return {side: rows[f"added_{side}"] + rows[f"missing_{side}"] for side in ("above", "below")}
 
 
 def _decibels(energy: pd.Series) -> pd.Series:

@@ -7,10 +7,9 @@ left of the accompaniment and nothing else; second the 2f-model, to which what a
 counts as well. SI-SDR, SAR and NMR are reported beside them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,19 +17,20 @@ import torch
 
 from nblib import audio, study
 from nblib.audio import scale, unscale
-from nblib.corpora import Item, Mixture, measured_snr_db, mix
+from nblib.corpora import Item, measured_snr_db, mix
 from nblib.data import mixtures
 from nblib.entries import BASELINE, CODEC, SPEECH, TASKS, VOCALS
 from nblib.errors import check_choice
 from nblib.evaluation import score
 from nblib.evaluation.intervals import USABLE
 from nblib.experiments import costs, teachers
+from nblib.experiments.overview import keep_excerpts
 from nblib.losses import CodecLoss, LossSpec
 from nblib.networks import CONFIGURATIONS, MaskUNet
 from nblib.parallel import parallel_map
 from nblib.provenance import random_generator, torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Labels, Row, Study, Trained, untrained
+from nblib.study import Cell, Row, Study, Trained, untrained
 from nblib.training import NetworkSpec, Run, RunConfig, Source
 
 REFERENCE, COSTS, LOSS_FILE = "separation_against_snr.csv", "configuration_costs.csv", "codec_loss_f.safetensors"
@@ -58,10 +58,9 @@ def codec_loss(setup: Settings, teacher: str = "ijcnn20", layers: str = "") -> L
     return LossSpec("codec", run.hash, layers or setup.loss_layers, unit_epochs=setup.unit_epochs)
 
 
-def cell(setup: Settings, network: NetworkSpec, loss: LossSpec, labels: Labels) -> Cell:
+def cell(setup: Settings, network: NetworkSpec, loss: LossSpec, **labels: Any) -> Cell:
     """One separation network; `labels` hold its task and seed."""
-    data = Source(mixtures(setup, labels["task"]), setup.geometry)
-    training = setup.separation_training
+    data, training = Source(mixtures(setup, labels["task"]), setup.geometry), setup.separation_training
     config = RunConfig(network, loss, training, setup.geometry, setup.domain, data.fingerprint, labels["seed"])
     return Cell(labels, config, data)
 
@@ -69,7 +68,7 @@ def cell(setup: Settings, network: NetworkSpec, loss: LossSpec, labels: Labels) 
 def _capacity_cells(setup: Settings) -> list[Cell]:
     losses = contenders(setup)
     return [
-        cell(setup, network, loss, {"task": task, "capacity": capacity, "contender": name, "seed": seed})
+        cell(setup, network, loss, task=task, capacity=capacity, contender=name, seed=seed)
         for task, own in setup.trained_capacities.items()
         for seed in setup.seeds()
         for capacity, network in own.items()
@@ -79,11 +78,10 @@ def _capacity_cells(setup: Settings) -> list[Cell]:
 
 def _configuration_cells(setup: Settings) -> list[Cell]:
     """l1 once, the codec loss in each configuration."""
-    losses = [(BASELINE, None, LossSpec(BASELINE, unit_epochs=setup.unit_epochs))]
+    losses: list[tuple[str, str | None, LossSpec]] = [(BASELINE, None, LossSpec(unit_epochs=setup.unit_epochs))]
     losses += [(CODEC, name, codec_loss(setup, layers=name)) for name in CONFIGURATIONS]
-    network = setup.configuration_network
     return [
-        cell(setup, network, loss, {"task": SPEECH, "configuration": name, "contender": contender, "seed": seed})
+        cell(setup, setup.configuration_network, loss, task=SPEECH, configuration=name, contender=contender, seed=seed)
         for seed in setup.seeds()
         for contender, name, loss in losses
     ]
@@ -92,23 +90,24 @@ def _configuration_cells(setup: Settings) -> list[Cell]:
 def one_run(setup: Settings, task: str, capacity: str, contender: str = CODEC) -> Run:
     """One network of the first seed, loaded, or trained where it is not there yet, the loss network before it.
 
-    Raises
-    ------
-    ParameterError
-        Task, capacity or contender is unknown; the nearest known name is given.
+    `ParameterError` where task, capacity or contender is unknown; the nearest known name is given.
     """
     check_choice("task", task, TASKS)
     check_choice("capacity", capacity, setup.capacities[task])
     check_choice("contender", contender, setup.contenders)
     labels = {"task": task, "capacity": capacity, "contender": contender, "seed": setup.seed}
-    wanted = cell(setup, setup.capacities[task][capacity], contenders(setup)[contender], labels)
-    (trained,) = study.train(setup, [wanted])
-    return trained.run
+    wanted = cell(setup, setup.capacities[task][capacity], contenders(setup)[contender], **labels)
+    return study.train(setup, [wanted])[0].run
+
+
+def audible(item: Item) -> bool:
+    """Whether there is something to separate: an instrumental among songs has nothing."""
+    return item.info.get("vocals") != SILENT
 
 
 def audible_items(setup: Settings, task: str) -> list[Item]:
-    """The test items in which there is something to separate: an instrumental among songs is none."""
-    return [item for item in mixtures(setup, task).items("test") if item.info.get("vocals") != SILENT]
+    """The test items in which there is something to separate."""
+    return list(filter(audible, mixtures(setup, task).items("test")))
 
 
 def listening_items(setup: Settings, rows: pd.DataFrame, task: str) -> list[str]:
@@ -139,7 +138,8 @@ def _sound(setup: Settings, seen: torch.Tensor, phase: torch.Tensor, length: int
     return np.asarray(audio.synthesise(spectrum, length, setup.geometry))
 
 
-def _work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
+def work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
+    """The test items of every task that networks were trained for."""
     tasks = dict.fromkeys(each.labels["task"] for each in trained)
     return [(task, item) for task in tasks for item in mixtures(setup, task).items("test")]
 
@@ -155,17 +155,15 @@ def _score(
     spectrum = audio.analyse(mixture.mixture, setup.geometry)
     inputs = _seen(setup, spectrum)
     target = _seen(setup, audio.analyse(mixture.target, setup.geometry))
-    systems = [
-        (untrained(name, own[0].labels) | {"task": task}, estimate)
-        for name, estimate in zip(BOUNDS, (inputs, torch.minimum(target, inputs)), strict=True)
-    ]
+    bounds = zip(BOUNDS, (inputs, torch.minimum(target, inputs)), strict=True)
+    systems = [(untrained(name, own[0].labels) | {"task": task}, estimate) for name, estimate in bounds]
     for each in own:
         diverged = each.run.status == "diverged"
         systems.append((each.row, torch.full_like(inputs, torch.nan) if diverged else each.run.network()(inputs)))
     rows = []
     for row, estimate in systems:
         found = {"l1": _l1(setup, estimate, target, len(mixture.mixture))}
-        if np.isfinite(found["l1"]) and item.info.get("vocals") != SILENT:
+        if np.isfinite(found["l1"]) and audible(item):
             sound = _sound(setup, estimate, spectrum, len(mixture.mixture))
             found |= score(mixture.target, sound, setup.geometry.sample_rate, measures[task], mixture.noise)
         rows.append(row | {"item": item.name} | found)
@@ -178,26 +176,18 @@ def _l1(setup: Settings, estimate: torch.Tensor, target: torch.Tensor, length: i
     return float(frames[:, : length // setup.geometry.hop + 1].mean())
 
 
-def excerpt(setup: Settings, mixture: Mixture) -> slice:
-    """The five seconds of a mixture in which its target is loudest."""
-    return audio.loudest(mixture.target, round(EXCERPT_SECONDS * setup.geometry.sample_rate))
-
-
 def _keep_excerpts(setup: Settings, trained: list[Trained]) -> None:
-    """One item of each task through the first seed's networks of the smallest capacity, to look at and listen to."""
-    rate = setup.geometry.sample_rate
+    """One item of each task through the first seed's networks of the smallest capacity, where its target is loudest."""
     for task, own in setup.trained_capacities.items():
         mixture = mixtures(setup, task).load(audible_items(setup, task)[0])
-        part = excerpt(setup, mixture)
-        study.save_sound(setup, f"{task}_unprocessed", mixture.mixture[part], rate)
-        study.save_sound(setup, f"{task}_target", mixture.target[part], rate)
-        for each in trained:
-            labels = each.labels
+        sounds = {"target": mixture.target, "unprocessed": mixture.mixture}
+        for labels, run in ((each.labels, each.run) for each in trained):
             first = (labels["task"], labels["capacity"], labels["seed"]) == (task, next(iter(own)), setup.seed)
-            if first and each.run.status != "diverged":
+            if first and run.status != "diverged":
                 with torch_threads(1):
-                    sound = separate(setup, each.run.network(), mixture.mixture)
-                study.save_sound(setup, f"{task}_p1_{labels['contender']}", sound[part], rate)
+                    sounds[f"p1_{labels['contender']}"] = separate(setup, run.network(), mixture.mixture)
+        rate = setup.geometry.sample_rate
+        keep_excerpts(setup, task, sounds, rate, round(EXCERPT_SECONDS * rate))
 
 
 def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
@@ -210,7 +200,7 @@ def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
 CAPACITY = Study(
     "capacity",
     _capacity_cells,
-    _work,
+    work,
     partial(_score, MEASURES),
     by=("task", "capacity", "contender"),
     measures=("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own)),
@@ -220,7 +210,7 @@ CAPACITY = Study(
 CONFIGURATION = Study(
     "configurations",
     _configuration_cells,
-    _work,
+    work,
     partial(_score, {SPEECH: CONFIGURATION_MEASURES}),
     by=("task", "configuration", "contender"),
     measures=("l1", *CONFIGURATION_MEASURES),
@@ -241,10 +231,8 @@ def unusable(rows: pd.DataFrame) -> list[str]:
     """Collapsed and diverged runs, named; they take part in no mean and no choice."""
     bad = rows[~rows["status"].isin(USABLE)].drop_duplicates("run")
     group = "configuration" if "configuration" in rows else "capacity"
-    return [
-        f"{row['task']} {row[group]} {row['contender']} seed {row['seed']}: {row['status']}"
-        for _, row in bad.iterrows()
-    ]
+    named = bad[["task", group, "contender", "seed", "status"]].itertuples(index=False)
+    return ["{} {} {} seed {}: {}".format(*row) for row in named]
 
 
 def reference(setup: Settings) -> pd.DataFrame:
@@ -259,18 +247,18 @@ def reference(setup: Settings) -> pd.DataFrame:
 
 
 def _write_reference(setup: Settings) -> None:
-    work = [(task, item) for task in TASKS for item in audible_items(setup, task)]
-    parts = parallel_map(partial(_against_snr, setup), work)
+    own = [(task, item) for task in TASKS for item in audible_items(setup, task)]
+    parts = parallel_map(partial(_against_snr, setup), own)
     study.save(setup, REFERENCE, pd.DataFrame([row for part in parts for row in part]))
 
 
 def _against_snr(setup: Settings, work: tuple[str, Item]) -> list[Row]:
-    task, item = work
-    mixture, rate = mixtures(setup, task).load(item), setup.geometry.sample_rate
+    (task, item), rate = work, setup.geometry.sample_rate
+    mixture = mixtures(setup, task).load(item)
     own = measured_snr_db(mixture.target, mixture.noise)
-    rows: list[Row] = []
-    for snr_db in SNRS_DB:
-        again = mix(mixture.target, mixture.noise, own + snr_db)
-        measured = score(again.target, again.mixture, rate, JUDGES[task], again.noise)
-        rows.append({"task": task, "item": item.name, "snr_db": snr_db, **measured})
-    return rows
+    mixed = {snr_db: mix(mixture.target, mixture.noise, own + snr_db) for snr_db in SNRS_DB}
+    return [
+        {"task": task, "item": item.name, "snr_db": snr_db}
+        | score(again.target, again.mixture, rate, JUDGES[task], again.noise)
+        for snr_db, again in mixed.items()
+    ]

@@ -1,9 +1,7 @@
 """The codec networks: each teacher's codec learnt once, then frozen (MM'19 Section 4, IJCNN'20 Section IV)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,10 +14,9 @@ from nblib.entries import LossNetwork
 from nblib.errors import TrainingDiverged, check_choice
 from nblib.evaluation import hole_scores
 from nblib.evaluation.intervals import contrast
-from nblib.experiments import codecs
-from nblib.experiments.overview import different, short_title
+from nblib.experiments.overview import codec_title, different, keep_excerpts, low_passed, short_title
 from nblib.losses import LossSpec
-from nblib.networks import MaskUNet, WaveUNet, through
+from nblib.networks import WaveUNet, through
 from nblib.provenance import torch_threads
 from nblib.settings import Settings
 from nblib.study import Cell, Row, Study, Trained
@@ -27,6 +24,7 @@ from nblib.training import Run, RunConfig, Source
 
 HISTORY, PATCHES = "loss_network_history.csv", "figure2_patches.csv.gz"
 BASELINES = ("identity", "low_pass")
+Piece = tuple[Trained, Source, Item]  # a network and what it is heard on; no worker opens the corpus anew
 
 
 def loss_network(setup: Settings, teacher: str) -> LossNetwork:
@@ -51,13 +49,7 @@ def cell(setup: Settings, name: str) -> Cell:
 
 
 def run(setup: Settings, name: str) -> Run:
-    """One teacher's network, trained or loaded, for a codec loss to be built upon.
-
-    Raises
-    ------
-    TrainingDiverged
-        It diverged or collapsed: nothing can be built on it.
-    """
+    """One teacher's network, trained or loaded, to build upon; `TrainingDiverged` where it came to nothing."""
     (trained,) = study.train(setup, [cell(setup, name)])
     if not trained.usable:
         wrong = f"loss network {name} ({trained.run.hash}): {trained.run.status}"
@@ -65,30 +57,32 @@ def run(setup: Settings, name: str) -> Run:
     return trained.run
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A held-out piece for a network to be heard on; with its corpus, so that no worker opens that anew."""
-
-    trained: Trained
-    source: Source
-    item: Item
-
-    def heard(self, setup: Settings) -> tuple[Geometry, np.ndarray, np.ndarray, tuple[torch.Tensor, np.ndarray]]:
-        """The spectrogram it is measured by, the piece lossless and coded, and what the network makes of it."""
-        geometry, network = self.source.geometry, self.trained.run.network()
-        lossless = self.source.corpus.load(self.item)
-        codec = setup.teachers[self.trained.labels["teacher"]].codec
-        coded = codec.roundtrip(lossless, geometry.sample_rate)
-        if isinstance(network, WaveUNet):
-            geometry = replace(setup.mm19.geometry, sample_rate=geometry.sample_rate)
-        return geometry, lossless, coded, emulation(setup, network, geometry, lossless, coded)
-
-
-def pieces(setup: Settings, trained: list[Trained]) -> list[Piece]:
+def pieces(setup: Settings, trained: Sequence[Trained]) -> list[Piece]:
     """Every usable network with every held-out piece."""
     sources = [(each, cell(setup, each.labels["teacher"]).data) for each in trained if each.usable]
     held_out = ("validation", "test")
-    return [Piece(each, own, item) for each, own in sources for split in held_out for item in own.corpus.items(split)]
+    return [(each, own, item) for each, own in sources for split in held_out for item in own.corpus.items(split)]
+
+
+@torch.no_grad()
+def emulation(setup: Settings, piece: Piece) -> tuple[Geometry, dict[str, np.ndarray], torch.Tensor]:
+    """The spectrogram that a network is measured by; a piece "lossless", "coded" and as the network's "emulation".
+
+    Samples [shape=(n,)], and the emulation's linear magnitudes [shape=(patches, bins, frames)]. A spectral network's
+    sound has the phase of the coded one (MM'19 Section 4.3).
+    """
+    trained, source, item = piece
+    geometry, network, lossless = source.geometry, trained.run.network(), source.corpus.load(item)
+    coded = setup.teachers[trained.labels["teacher"]].codec.roundtrip(lossless, geometry.sample_rate)
+    if isinstance(network, WaveUNet):
+        geometry, sound = replace(setup.mm19.geometry, sample_rate=geometry.sample_rate), through(network, lossless)
+        magnitude = audio.analyse(sound, geometry).abs().clamp(max=1)
+    else:
+        seen = scale(audio.analyse(lossless, geometry).abs().clamp(max=1), setup.domain)
+        magnitude = unscale(network(seen.unsqueeze(1)).squeeze(1), setup.domain)
+        spectrum = audio.with_phase(magnitude, audio.analyse(coded, geometry))
+        sound = audio.synthesise(spectrum, len(lossless), geometry).numpy()
+    return geometry, {"lossless": lossless, "coded": coded, "emulation": sound}, magnitude
 
 
 def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
@@ -96,39 +90,22 @@ def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
 
     `l1` is of scaled magnitudes, `l1_samples` of samples: a spectral network's sound has the codec's phase.
     """
-    geometry, lossless, coded, emulated = piece.heard(setup)
+    geometry, sounds, emulated = emulation(setup, piece)
+    lossless, coded = sounds["lossless"], sounds["coded"]
     cutoff_hz = audio.cutoff_hz(lossless, coded, geometry.sample_rate)
     before, after = (audio.analyse(samples, geometry).abs().clamp(max=1) for samples in (lossless, coded))
-    cut, bins = codecs.low_passed(audio.analyse(lossless, geometry), cutoff_hz, geometry)
-    low_passed = np.asarray(audio.synthesise(cut, len(lossless), geometry))
-    systems = {"identity": (before, lossless), "low_pass": (cut.abs().clamp(max=1), low_passed), "emulation": emulated}
-    first = piece.trained.row | {"split": piece.item.split, "item": piece.item.name}
+    cut, bins = low_passed(audio.analyse(lossless, geometry), cutoff_hz, geometry)
+    low_pass = audio.synthesise(cut, len(lossless), geometry).numpy()
+    systems = {"identity": (before, lossless), "low_pass": (cut.abs().clamp(max=1), low_pass)}
+    first = piece[0].row | {"split": piece[2].split, "item": piece[2].name}
     rows = []
-    for system, (magnitude, sound) in systems.items():
+    for system, (magnitude, sound) in (systems | {"emulation": (emulated, sounds["emulation"])}).items():
         errors = {"l1": float((scale(magnitude, setup.domain) - scale(after, setup.domain)).abs().mean())}
-        errors["l1_samples"] = float(np.abs(sound - coded).mean())
-        cutoff = {"codec_cutoff_hz": cutoff_hz}
-        cutoff["cutoff_error_hz"] = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
+        errors |= {"l1_samples": float(np.abs(sound - coded).mean()), "codec_cutoff_hz": cutoff_hz}
+        errors["cutoff_error_hz"] = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
         holes = hole_scores(before.numpy(), after.numpy(), magnitude.numpy(), bins)
-        rows.append(first | {"system": system} | errors | cutoff | holes)
+        rows.append(first | {"system": system} | errors | holes)
     return rows
-
-
-@torch.no_grad()
-def emulation(
-    setup: Settings, network: MaskUNet | WaveUNet, geometry: Geometry, lossless: np.ndarray, coded: np.ndarray
-) -> tuple[torch.Tensor, np.ndarray]:
-    """What the network makes of `lossless` [shape=(n,)]: linear magnitudes [shape=(patches, bins, frames)] and samples.
-
-    A spectral network's sound has the phase of `coded`, as in MM'19 Section 4.3.
-    """
-    if isinstance(network, WaveUNet):
-        sound = through(network, lossless)
-        return audio.analyse(sound, geometry).abs().clamp(max=1), sound
-    seen = scale(audio.analyse(lossless, geometry).abs().clamp(max=1), setup.domain)
-    magnitude = unscale(network(seen.unsqueeze(1)).squeeze(1), setup.domain)
-    spectrum = audio.with_phase(magnitude, audio.analyse(coded, geometry))
-    return magnitude, np.asarray(audio.synthesise(spectrum, len(lossless), geometry))
 
 
 def histories(trained: Sequence[Trained]) -> pd.DataFrame:
@@ -143,8 +120,7 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
     corpus = data.music(setup, setup.mm19.geometry.sample_rate)
     with torch_threads(1):
         items = different([*corpus.items("test"), *corpus.items("validation")])
-        patches = [_figure2(setup, trained, corpus, item) for item in items]
-    study.save(setup, PATCHES, pd.concat(patches, ignore_index=True))
+        study.save(setup, PATCHES, pd.concat([_figure2(setup, trained, corpus, item) for item in items]))
 
 
 LOSS_NETWORKS = Study(
@@ -177,31 +153,29 @@ def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _coded(setup: Settings) -> dict[str, Codec]:
-    codecs_learnt = [teacher.codec for teacher in setup.teachers.values()]
-    return {f"{codec.name}_{codec.bitrate // 1000}k": codec for codec in codecs_learnt}
+    codecs = [teacher.codec for teacher in setup.teachers.values()]
+    return {f"{codec.name}_{codec.bitrate // 1000}k": codec for codec in codecs}
 
 
 def figure2_names(setup: Settings) -> dict[str, str]:
     """What the rows of MM'19 Figure 2 are called: lossless, every codec, and every teacher's network."""
-    coded = {system: codecs.title(codec) for system, codec in _coded(setup).items()}
+    coded = {system: codec_title(codec) for system, codec in _coded(setup).items()}
     return {"lossless": "lossless"} | coded | {name: teacher.title for name, teacher in setup.teachers.items()}
 
 
 def _figure2(setup: Settings, trained: list[Trained], corpus: Corpus, item: Item) -> pd.DataFrame:
     """The loudest patch of a piece as decibels, one row per system and bin, and its sounds, at MM'19's sample rate."""
-    geometry = setup.mm19.geometry
-    lossless = corpus.load(item)
-    sounds = {system: codec.roundtrip(lossless, geometry.sample_rate) for system, codec in _coded(setup).items()}
-    sounds = {"lossless": lossless} | sounds
+    geometry, lossless, rate = setup.mm19.geometry, corpus.load(item), corpus.sample_rate
+    sounds = {"lossless": lossless}
+    sounds |= {system: codec.roundtrip(lossless, rate) for system, codec in _coded(setup).items()}
     for each in (each for each in trained if each.usable):
-        own, *_, (_, made) = Piece(each, cell(setup, each.labels["teacher"]).data, item).heard(setup)
-        sounds[each.labels["teacher"]] = audio.resample(made, own.sample_rate, geometry.sample_rate)
-    kept, tables = audio.loudest(lossless, geometry.patch_samples), []
-    frequency_hz = np.arange(geometry.bins) * geometry.sample_rate / geometry.window
-    for system, samples in sounds.items():
-        study.save_sound(setup, f"figure2_{item.name}_{system}", samples[kept], geometry.sample_rate)
-        decibels = 20 * torch.log10(audio.analyse(samples[kept], geometry)[0].abs().clamp(min=1e-6))
-        labels = {"item": item.name, "title": short_title(item), "system": system, "frequency_hz": frequency_hz}
-        frames = pd.DataFrame(np.round(decibels.numpy(), 1)).add_prefix("frame")
-        tables.append(pd.concat([pd.DataFrame(labels), frames], axis=1))
-    return pd.concat(tables, ignore_index=True)
+        teacher = each.labels["teacher"]
+        heard, made, _ = emulation(setup, (each, cell(setup, teacher).data, item))
+        sounds[teacher] = audio.resample(made["emulation"], heard.sample_rate, rate)
+    frequency_hz = np.arange(geometry.bins) * rate / geometry.window
+    frames = {}
+    for system, samples in keep_excerpts(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples).items():
+        decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
+        own = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
+        frames[item.name, short_title(item), system] = own
+    return pd.concat(frames, names=["item", "title", "system", "frequency_hz"]).reset_index()

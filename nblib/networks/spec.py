@@ -1,13 +1,10 @@
 """Which network, as data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from nblib.errors import check_choice
 from nblib.networks.autoencoder import AutoEncoder
-from nblib.networks.unet import OUTPUTS, MaskUNet
-from nblib.networks.waveunet import WaveUNet
+from nblib.networks.unet import OUTPUTS, MaskUNet, WaveUNet
 
 KINDS = ("mask_unet", "wave_unet", "autoencoder")
 Network = MaskUNet | WaveUNet | AutoEncoder
@@ -35,5 +32,4 @@ class NetworkSpec:
         """A new network, its weights drawn from torch's current seed."""
         if self.kind == "mask_unet":
             return MaskUNet(self.num_layers, self.base_filters, self.output)
-        network = WaveUNet if self.kind == "wave_unet" else AutoEncoder
-        return network(self.num_layers, self.base_filters)
+        return (WaveUNet if self.kind == "wave_unet" else AutoEncoder)(self.num_layers, self.base_filters)

@@ -1,11 +1,9 @@
-"""The U-Net of both papers: the separation networks and the spectral codec (loss) network are one class.
+"""The U-Nets of both papers; the separation networks and the spectral codec (loss) network are one class.
 
-Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Section 4.1, Table 1. What those leave open is settled so that
-all ten parameter counts of IJCNN'20 Table II come out exactly: a bias in every convolution, batch norm on every layer
-but the last, skips concatenated, one output channel.
+Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Section 4, Table 1. What those leave open is settled so that all
+ten parameter counts of IJCNN'20 Table II come out exactly: a bias in every convolution, batch norm on every layer but
+the last, skips concatenated, one output channel.
 """
-
-from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
@@ -20,6 +18,7 @@ from nblib.errors import ParameterError, check_choice, check_whole
 
 OUTPUTS = ("mask", "direct")
 DROPOUT_LAYERS = 3
+DOWN_KERNEL, UP_KERNEL = 15, 9  # of the time-domain network
 
 # IJCNN'20 Figure 2: which of the loss network's layers the loss compares. Down layers count from the input, up layers
 # from the bottleneck; the bottleneck is the output of the deepest down layer.
@@ -35,7 +34,7 @@ def configuration_layers(configuration: str, num_layers: int) -> tuple[str, ...]
 
 
 class UNet(nn.Module):
-    """What both U-Nets share: L halving levels ``down``, L doubling levels ``up``, skips concatenated, named layers.
+    """What all networks share: L halving levels ``down``, L doubling levels ``up``, named layers.
 
     A subclass makes the levels and says, in `_layer`, what goes on in one of them.
     """
@@ -43,22 +42,19 @@ class UNet(nn.Module):
     down: nn.ModuleList
     up: nn.ModuleList
     dimensions = 1  # that the levels halve
+    skips = True  # whether up layers see, concatenated, the output of their level on the way down
 
-    def __init__(self, num_layers: int, base_filters: int) -> None:
+    def __init__(self, num_layers: int, base_filters: int, least: int = 1) -> None:
         super().__init__()
-        check_whole("num_layers", num_layers, least=1)
-        check_whole("base_filters", base_filters, least=1)
+        check_whole("num_layers", num_layers, least)
+        check_whole("base_filters", base_filters, least)
         self.num_layers, self.base_filters = num_layers, base_filters
+        self.settings: tuple[Any, ...] = (num_layers, base_filters)  # what it was made with
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """``down1`` (at the input) to ``downL`` (the bottleneck), ``up1`` to ``upL`` (the estimate)."""
-        return tuple(f"{side}{level}" for side, level in self._levels())
-
-    @property
-    def settings(self) -> tuple[Any, ...]:
-        """What it was made with."""
-        return self.num_layers, self.base_filters
+        return tuple(self._levels())
 
     def first_layers(self, names: Iterable[str]) -> Self:
         """A copy with the layers that the named ones are computed from, and no other: `activations` knows only those.
@@ -67,17 +63,22 @@ class UNet(nn.Module):
         saved independently". An unknown name is a `ParameterError`.
         """
         deepest = max((self.layer_names.index(name) + 1 for name in self._known(names)), default=0)
-        kept = {"down": min(deepest, self.num_layers), "up": max(0, deepest - self.num_layers)}
-        with torch.device("meta"):  # no weights are drawn only to be thrown away
-            part = type(self)(*self.settings)
-        for side, count in kept.items():
-            for modules in (side, f"{side}_norm"):
-                if hasattr(self, modules):
-                    setattr(part, modules, copy.deepcopy(getattr(self, modules)[:count]))
-        return part.train(self.training)
+        part = copy.deepcopy(self)
+        for name, _ in self.named_children():
+            kept = deepest - self.num_layers if name.startswith("up") else deepest
+            setattr(part, name, getattr(part, name)[: max(0, kept)])
+        return part
 
     def fuse(self) -> Self:
-        """Itself, in evaluation mode and, where there is batch norm, with that folded into the convolutions."""
+        """Itself in evaluation mode, batch norm folded into the convolutions before it: to be trained no more.
+
+        The same values up to rounding, in fewer passes over memory: a fifth less time in configuration F's loss.
+        """
+        for side in ("down", "up"):
+            layers, norms = getattr(self, side), getattr(self, f"{side}_norm", [])
+            for index, norm in enumerate(norms):
+                layers[index] = fuse_conv_bn_eval(layers[index].eval(), norm.eval(), transpose=side == "up")
+                norms[index] = nn.Identity()
         return self.eval()
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -92,16 +93,15 @@ class UNet(nn.Module):
         a size that cannot be halved L times.
         """
         wanted = self._known(names)
-        check_halving(inputs, self.dimensions, self.num_layers)
+        self._check(inputs)
         found: dict[str, Tensor] = {}
         skips: list[Tensor] = []
         hidden = inputs
-        for side, level in self._levels():
-            name = f"{side}{level}"
-            if side == "up" and level > 1:
+        for name, (side, level) in self._levels().items():
+            if self.skips and side == "up" and level > 1:
                 hidden = torch.cat([hidden, skips.pop()], dim=1)
             hidden = self._layer(side, level, hidden)
-            if side == "down" and level < self.num_layers:
+            if self.skips and side == "down" and level < self.num_layers:
                 skips.append(hidden)
             if name in wanted:
                 found[name] = hidden
@@ -109,8 +109,9 @@ class UNet(nn.Module):
                 break
         return found
 
-    def _levels(self) -> list[tuple[str, int]]:
-        return [(side, level) for side in ("down", "up") for level in range(1, len(getattr(self, side)) + 1)]
+    def _levels(self) -> dict[str, tuple[str, int]]:
+        counts = {"down": len(self.down), "up": len(self.up)}
+        return {f"{side}{level}": (side, level) for side in counts for level in range(1, counts[side] + 1)}
 
     def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
         raise NotImplementedError
@@ -121,21 +122,20 @@ class UNet(nn.Module):
             check_choice("layer", name, known)
         return wanted
 
+    def _check(self, inputs: Tensor) -> None:
+        sizes, step = inputs.shape[2:], 2**self.num_layers
+        if len(sizes) != self.dimensions or inputs.shape[1] != 1 or any(size % step or not size for size in sizes):
+            form = "(batch, 1, n)" if self.dimensions == 1 else "(batch, 1, bins, frames)"
+            wanted = f"{form} with sizes divisible by {step} is needed by {self.num_layers} layers"
+            raise ParameterError(f"input of shape {tuple(inputs.shape)}: {wanted}")
+
 
 class MaskUNet(UNet):
-    """U-Net on magnitude patches, 5 x 5 kernels and stride 2, channels F, 2F, 4F, ... down and mirrored up.
+    """U-Net on magnitude patches, 5 x 5 kernels and stride 2, L levels of F, 2F, 4F, ... channels and mirrored up.
 
     Batch norm and ReLU follow every layer but the last, dropout 0.5 the first three up layers (never the last one),
-    a sigmoid the last. Patches are [shape=(batch, 1, bins, frames), range [0, 1]].
-
-    Parameters
-    ----------
-    num_layers : int >= 1
-        Levels, L: "Number of Layers" in both Table 1s.
-    base_filters : int >= 1
-        Channels of the first level, F.
-    output : {"mask", "direct"}
-        What the sigmoid is: a mask on the input (IJCNN'20 equation 1), or the estimate itself.
+    a sigmoid the last: as `output` says, a "mask" on the input (IJCNN'20 equation 1), or the estimate itself,
+    "direct". Patches are [shape=(batch, 1, bins, frames), range [0, 1]].
     """
 
     dimensions = 2
@@ -144,16 +144,12 @@ class MaskUNet(UNet):
         super().__init__(num_layers, base_filters)
         check_choice("output", output, OUTPUTS)
         self.output = output
+        self.settings += (output,)
         down, up = ladder([base_filters * 2**level for level in range(num_layers)])
         self.down = nn.ModuleList(nn.Conv2d(*pair, 5, stride=2, padding=2) for pair in down)
         self.down_norm = nn.ModuleList(nn.BatchNorm2d(after) for _, after in down)
         self.up = nn.ModuleList(nn.ConvTranspose2d(*pair, 5, stride=2, padding=2, output_padding=1) for pair in up)
         self.up_norm = nn.ModuleList(nn.BatchNorm2d(after) for _, after in up[:-1])
-
-    @property
-    def settings(self) -> tuple[int, int, str]:
-        """What it was made with."""
-        return self.num_layers, self.base_filters, self.output
 
     def mask(self, magnitude: Tensor) -> Tensor:
         """The sigmoid's output in [0, 1], same shape as `magnitude`."""
@@ -167,19 +163,6 @@ class MaskUNet(UNet):
             found[last] = found[last] * inputs
         return found
 
-    def fuse(self) -> Self:
-        """Fold batch norm into the convolutions before it, for a network that is trained no more.
-
-        The same values up to rounding, in fewer passes over memory: a fifth less time in configuration F's loss.
-        """
-        self.eval()
-        for side, transpose in (("down", False), ("up", True)):
-            layers, norms = getattr(self, side), getattr(self, f"{side}_norm")
-            for index, norm in enumerate(norms):
-                layers[index] = fuse_conv_bn_eval(cast(nn.Conv2d, layers[index]), cast(nn.BatchNorm2d, norm), transpose)
-            setattr(self, f"{side}_norm", nn.ModuleList(nn.Identity() for _ in norms))
-        return self
-
     def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
         hidden = getattr(self, side)[level - 1](hidden)
         if side == "up" and level == self.num_layers:
@@ -189,20 +172,52 @@ class MaskUNet(UNet):
         return functional.dropout(hidden, 0.5, self.training) if dropping else hidden
 
 
-def ladder(channels: list[int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+class SampleNetwork(UNet):
+    """Convolutions and decimation by 2 down, transposed convolutions of stride 2 up; ReLUs, the last layer's tanh.
+
+    Neither batch norm nor dropout; samples are [shape=(batch, 1, n), range [-1, 1]]. MM'19 gives no channel counts: F,
+    2F, ..., as in its second author's Wave-U-Net (Stoller, Ewert and Dixon 2018). "A 1D convolution with a stride of 1,
+    followed by a decimation of 2" is computed as one with stride 2.
+    """
+
+    def __init__(self, size: tuple[int, int, int], kernels: tuple[int, int], bottleneck: int | None = None) -> None:
+        super().__init__(*size)
+        channels = [self.base_filters * level for level in range(1, self.num_layers + 1)]
+        down, up = ladder([*channels[:-1], bottleneck or channels[-1]], self.skips)
+        one, other = kernels
+        self.down = nn.ModuleList(nn.Conv1d(*pair, one, stride=2, padding=one // 2) for pair in down)
+        self.up = nn.ModuleList(
+            nn.ConvTranspose1d(*pair, other, stride=2, padding=other // 2, output_padding=1) for pair in up
+        )
+
+    def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
+        hidden = getattr(self, side)[level - 1](hidden)
+        return torch.tanh(hidden) if side == "up" and level == self.num_layers else functional.relu(hidden)
+
+
+class WaveUNet(SampleNetwork):
+    """The time-domain codec (loss) network of MM'19 Section 4.2 and Table 1: kernel 15 down, 9 up, with skips."""
+
+    def __init__(self, num_layers: int = 8, base_filters: int = 32) -> None:
+        super().__init__((num_layers, base_filters, 1), (DOWN_KERNEL, UP_KERNEL))
+        glorot(self)
+
+
+def glorot(network: SampleNetwork) -> None:
+    """Glorot and Bengio's uniform weights and no biases: the defaults of Keras, whose Adam the papers' decay is of.
+
+    Networks on samples have no batch norm to make up for a bad start.
+    """
+    for layer in (*network.down, *network.up):
+        nn.init.xavier_uniform_(cast(nn.Conv1d, layer).weight)
+        nn.init.zeros_(cast(Tensor, layer.bias))
+
+
+def ladder(channels: list[int], skips: bool = True) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Channels in and out of each level down, where `channels` come out, and up again, skips included, to one."""
     above = [*channels[-2::-1], 1]
-    up = [(before * (1 if level == 0 else 2), above[level]) for level, before in enumerate(channels[::-1])]
+    up = [(before * (2 if skips and level else 1), above[level]) for level, before in enumerate(channels[::-1])]
     return list(zip([1, *channels], channels, strict=False)), up
-
-
-def check_halving(inputs: Tensor, dimensions: int, num_layers: int) -> None:
-    """Raise `ParameterError` unless `inputs` is (batch, 1, n, ...), where each n can be halved `num_layers` times."""
-    sizes, step = inputs.shape[2:], 2**num_layers
-    if len(sizes) != dimensions or inputs.shape[1] != 1 or any(size % step or not size for size in sizes):
-        form = "(batch, 1, n)" if dimensions == 1 else "(batch, 1, bins, frames)"
-        wanted = f"{form} with sizes divisible by {step} is needed by {num_layers} layers"
-        raise ParameterError(f"input of shape {tuple(inputs.shape)}: {wanted}")
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -211,23 +226,9 @@ def count_parameters(network: nn.Module) -> int:
 
 
 @torch.no_grad()
-def describe(network: nn.Module, *size: int) -> list[dict[str, Any]]:
-    """Name, channels and size of the input and of every layer's output, measured on the network itself.
-
-    `size` is the input's: bins and frames, or samples.
-    """
-    shapes: dict[str, tuple[int, ...]] = {"input": (1, *size)}
-
-    def note(name: str, layer: nn.Module) -> Any:
-        return layer.register_forward_hook(lambda module, _, output: shapes.update({name: tuple(output.shape[1:])}))
-
-    hooks = [
-        note(f"{side}{level}", layer)
-        for side in ("down", "up")
-        for level, layer in enumerate(getattr(network, side), start=1)
-    ]
-    network.eval()(torch.zeros(1, 1, *size))
-    for hook in hooks:
-        hook.remove()
+def describe(network: UNet, *size: int) -> list[dict[str, Any]]:
+    """Name, channels and size of the input (bins and frames, or samples: `size`) and of every layer's output."""
+    inputs = torch.zeros(1, 1, *size)
+    outputs = {"input": inputs} | network.eval().activations(inputs, network.layer_names)
     names = ("name", "channels", "bins", "frames") if len(size) == 2 else ("name", "channels", "samples")
-    return [dict(zip(names, (name, *shape), strict=True)) for name, shape in shapes.items()]
+    return [dict(zip(names, (name, *output.shape[1:]), strict=True)) for name, output in outputs.items()]

@@ -8,6 +8,7 @@ checkpoint ends bit-identical (CPU) to one that was not.
 import math
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def train(
         best = state.history[state.best_epoch - 1]["validation_loss"]
         if means_another or not state.best_epoch or found < best * (1 - config.min_improvement):
             state.best_epoch = state.epochs
-            learning.best = learning.weights()
+            learning.best = deepcopy(network.state_dict())
         if state.epochs in LOGGED_EPOCHS:
             log(f"epoch {state.epochs}: training {training_loss:.5f}, validation {found:.5f}")
         state.seconds = time.monotonic() - started
@@ -114,13 +115,10 @@ class _Learning:
     def __init__(self, network: nn.Module, loss: WeightedLoss, config: Training, view: View, checkpoint: Path) -> None:
         self.network, self.loss, self.config, self.view = network, loss, config, view
         self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-        self.best = self.weights()
+        self.best = deepcopy(network.state_dict())
         self.state = Outcome()
         if checkpoint.exists():
             self.resume(checkpoint)
-
-    def weights(self) -> dict[str, Tensor]:
-        return {name: value.clone() for name, value in self.network.state_dict().items()}
 
     def epoch(self, pairs: PatchPairs) -> float:
         """Mean loss of an epoch's batches, each of which is learnt from."""

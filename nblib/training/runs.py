@@ -124,17 +124,13 @@ def train_or_load(
 
 
 def train_all(jobs: Sequence[tuple[RunConfig, Data, str]], device: str, log: Callable[[str], None] = print) -> None:
-    """Train what is missing of `jobs` (configuration, data, title), on all cores, a line each; the costly ones first.
-
-    `data` is picklable and called in each worker.
-    """
+    """Train what is missing of `jobs` (configuration, picklable data, title) on all cores, the costly first."""
     # By hash, so that two names of one configuration are not trained side by side into one folder.
     missing = list({config.hash: (config, data, title) for config, data, title in jobs if not config.complete}.values())
     # Long runs first, or the last one would keep a single core busy while the others idle.
     missing.sort(key=lambda job: (bool(job[0].loss.teacher), job[0].network.num_layers, job[0].network.base_filters))
     missing.reverse()
-    sources = {(config.data, config.geometry): data for config, data, _ in missing}
-    for source in sources.values():
+    for source in {(config.data, config.geometry): data for config, data, _ in missing}.values():
         source("train"), source("validation")  # made here once, so that workers find them in the cache
     workers = min(cores(), GPU_WORKERS) if device.startswith("cuda") else cores()
     for done, run in enumerate(parallel_map(partial(_train_job, device=device), missing, workers), start=1):

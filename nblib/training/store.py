@@ -1,7 +1,7 @@
 """What networks learn from: pairs of patches of samples, made once from a corpus and kept in the cache.
 
-The papers' geometry: patches of 66,048 samples, which are spectrograms of 512 bins x 128 frames (MM'19 and IJCNN'20,
-Tables 1 and I). Gain, magnitudes and domain are computed by the training loop, on its device: see `View`.
+The papers' patches are spectrograms of 512 bins x 128 frames, 66,048 samples (MM'19 Table 1, IJCNN'20 Table I). Gain,
+magnitudes and domain are computed by the training loop, on its device: see `View`.
 """
 
 from dataclasses import dataclass
@@ -111,8 +111,9 @@ def _cut(source: Source, item: Item) -> list[np.ndarray]:
     with torch_threads(1):
         for samples in _sounds(source, item):
             starts = (0, half) if source.overlap and half < len(samples) else (0,)
-            parts.append(torch.cat([patches(samples[start:], source.geometry) for start in starts]))
-    return [part.unsqueeze(1).numpy() for part in parts]
+            part = torch.cat([patches(samples[start:], source.geometry) for start in starts])
+            parts.append(part.unsqueeze(1).numpy())
+    return parts
 
 
 def _sounds(source: Source, item: Item) -> list[np.ndarray]:

@@ -1,7 +1,5 @@
 """What all kinds share: items.csv, licences, fingerprints, names, pickling, errors, and a layout in one function."""
 
-from __future__ import annotations
-
 import pickle
 import re
 from pathlib import Path
@@ -13,7 +11,7 @@ import soundfile
 from helpers.corpora import RATE, groups, opened, put, put_pair, put_song, sizes_of
 
 from nblib.corpora import LAYOUTS, Item, Row, layout, open_corpus
-from nblib.corpora.rows import sound_files
+from nblib.corpora.layouts import sound_files
 from nblib.errors import CorpusError, ParameterError
 
 

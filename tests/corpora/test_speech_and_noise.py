@@ -1,7 +1,5 @@
 """Folders of speech and noise: split by speaker and source, long recordings cut, unusable files skipped by name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +8,7 @@ import soundfile
 from helpers.corpora import BENCH, RATE, burst, groups, on_real, opened, put, sizes_of
 
 from nblib.corpora import SPLITS, measured_snr_db, open_corpus
-from nblib.corpora.choosing import source_of
-from nblib.corpora.corpus import noise_segment
+from nblib.corpora.corpus import noise_segment, source_of
 from nblib.errors import CorpusError
 
 

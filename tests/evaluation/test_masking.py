@@ -9,7 +9,7 @@ import torch
 from nblib.audio import resample
 from nblib.errors import AudioError
 from nblib.evaluation import Residual, ear_model, residual
-from nblib.evaluation.peaq_variables import noise_to_mask
+from nblib.evaluation.peaq import noise_to_mask
 from nblib.provenance import random_generator
 
 RATE = 22_050

@@ -10,7 +10,7 @@ import pytest
 from helpers import ijcnn
 
 from nblib import study
-from nblib.experiments import BROADBAND, CONFIGURATION, LOSS_NETWORKS, REDISTRIBUTION, SNR, codecs, listening, overview
+from nblib.experiments import BROADBAND, CONFIGURATION, LOSS_NETWORKS, REDISTRIBUTION, SNR, listening, overview
 from nblib.settings import Settings, settings
 
 LEAST = """
@@ -34,8 +34,8 @@ def tiny_mm19_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("NBLIB_CORES", "1")
         for each in (LOSS_NETWORKS, SNR, BROADBAND, listening.LISTENING):
             study.rows(setup, each)
-        overview.tables(setup)
-        codecs.tables(setup)
+        overview.corpus_tables(setup)
+        overview.codec_tables(setup)
     return folder
 
 

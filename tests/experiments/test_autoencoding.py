@@ -12,7 +12,7 @@ from nblib import figures, study, tables
 from nblib.corpora import Item
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, recovered_bandwidth, si_sdr_db
 from nblib.evaluation.intervals import contrast, summary
-from nblib.experiments import BROADBAND, SNR, autoencoding, broadband
+from nblib.experiments import BROADBAND, SNR, autoencoding
 from nblib.experiments.overview import short_title
 from nblib.networks import AutoEncoder, through
 from nblib.settings import Settings, settings
@@ -104,7 +104,9 @@ def test_a_model_that_came_to_nothing_is_left_out_and_the_next_seed_is_heard(tin
         else each
         for number, each in enumerate(trained)
     ]
-    assert [row["system"] for row, _ in autoencoding.restored(gone, np.zeros(2048, np.float32))].count("model_c") == 1
+    assert [row["system"] for row, _ in autoencoding.restored(gone, np.zeros(2048, np.float32), {})].count(
+        "model_c"
+    ) == 1
     firsts = {each.labels["system"]: each.labels["seed"] for each in autoencoding.first_of_each(gone)}
     assert firsts == {"model_a": 0, "model_b": 0, "model_c": 1, "model_d": 1}
 
@@ -113,8 +115,8 @@ def test_figures_4_and_5_show_every_system(tiny_mm19: Settings) -> None:
     geometry = tiny_mm19.mm19.geometry
     titles = ["lossless", "Model A", "Model B", "Model C", "Model D"]
     for name, items in (
-        (autoencoding.EXCERPTS, [first(tiny_mm19)]),
-        (broadband.EXCERPTS, [broadband.example(tiny_mm19)]),
+        (autoencoding.FIGURE4, [first(tiny_mm19)]),
+        (autoencoding.FIGURE5, [autoencoding.figure5_item(tiny_mm19)]),
     ):
         sounds = autoencoding.excerpts(tiny_mm19, name)
         assert list(sounds) == titles
@@ -124,7 +126,7 @@ def test_figures_4_and_5_show_every_system(tiny_mm19: Settings) -> None:
 
 
 def test_the_broadband_rows_are_worked_out_anew(tiny_mm19: Settings) -> None:
-    rows, item = study.rows(tiny_mm19, BROADBAND), broadband.example(tiny_mm19)
+    rows, item = study.rows(tiny_mm19, BROADBAND), autoencoding.figure5_item(tiny_mm19)
     original = autoencoding.limited(autoencoding.corpus(tiny_mm19), item, 5000)
     whole = rows.query("system == 'lossless' and item == @item.name").iloc[0]
     assert whole["level_bandwidth_hz"] == whole["waveform_bandwidth_hz"] == whole["offered_bandwidth_hz"] > 3000
@@ -140,7 +142,7 @@ def test_the_broadband_rows_are_worked_out_anew(tiny_mm19: Settings) -> None:
 
 
 def test_every_model_is_swept(tiny_mm19: Settings) -> None:
-    tones = study.read(tiny_mm19, broadband.ALIASING)
+    tones = study.read(tiny_mm19, autoencoding.ALIASING)
     counts = tones.groupby(["limit_hz", "system"]).size()
     assert counts.loc[3000].to_dict() == dict.fromkeys(autoencoding.MODELS, 2 * 15) | {"untrained": 15}
     assert counts.loc[5000].to_dict() == dict.fromkeys([*autoencoding.MODELS, "untrained"], 25)
@@ -149,7 +151,7 @@ def test_every_model_is_swept(tiny_mm19: Settings) -> None:
     own = tones.query("limit_hz == 5000 and system == 'model_c'")
     assert own.iloc[5]["aliasing_db"] == pytest.approx(tone["aliasing_db"], abs=1e-3)
     mean = 10 * np.log10((10 ** (own["gain_db"] / 10)).mean())
-    assert broadband.sweep_means(tones).loc[(5000, "model_c"), "gain_db"] == pytest.approx(mean)
+    assert autoencoding.sweep_means(tones).loc[(5000, "model_c"), "gain_db"] == pytest.approx(mean)
 
 
 def test_the_pictures_of_notebooks_4_5_and_7_show_their_tables(tiny_mm19: Settings) -> None:
@@ -157,7 +159,7 @@ def test_the_pictures_of_notebooks_4_5_and_7_show_their_tables(tiny_mm19: Settin
     snr = summary(study.rows(tiny_mm19, SNR), "snr_db", ["system"])
     axes = figures.interval_points(snr, autoencoding.MODELS, "dB", published).axes[0]
     assert axes.get_lines()[-1].get_ydata().tolist() == [59.3, 55.6, 62.7, 45.6]
-    panels = figures.aliasing_curves(study.read(tiny_mm19, broadband.ALIASING), autoencoding.MODELS).axes
+    panels = figures.aliasing_curves(study.read(tiny_mm19, autoencoding.ALIASING), autoencoding.MODELS).axes
     assert len(panels) == 4 and all(len(axes.get_lines()) == 4 for axes in panels)
     assert len(panels[3].get_lines()[0].get_xdata()) == 25
     terms = autoencoding.loss_terms(tiny_mm19)

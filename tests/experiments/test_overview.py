@@ -9,7 +9,7 @@ import pytest
 
 from nblib.audio import Codec, Geometry
 from nblib.corpora import Item
-from nblib.experiments import codecs, overview
+from nblib.experiments import overview
 from nblib.settings import Settings
 
 RATE = 16000
@@ -27,14 +27,16 @@ def test_a_sine_has_the_numbers_of_a_sine() -> None:
 
 
 def test_what_notebook_1_shows_is_kept(tiny_mm19: Settings) -> None:
-    splits, examples = overview.tables(tiny_mm19)
+    splits, examples = overview.corpus_tables(tiny_mm19)
     assert splits["corpus"].unique().tolist() == ["music", "speech", "vocals"] and (splits["groups_shared"] == 0).all()
     assert splits["licence"].str.len().min() > 10
     mixtures = examples[examples["corpus"] != "music"]
     assert (mixtures["sum_error"] < 1e-6).all()
     np.testing.assert_allclose(examples.query("corpus == 'speech'")["measured_snr_db"], 0, atol=0.05)
     for corpus, parts in (("music", ["music"]), ("vocals", ["target", "mixture"])):
-        sounds = overview.excerpts(tiny_mm19, corpus)
+        sounds = overview.excerpts(
+            tiny_mm19, "corpus", examples[examples["corpus"] == corpus], dict(zip(parts, parts, strict=True))
+        )
         assert list(sounds) == parts
         assert {len(own) for sound in sounds.values() for own in sound.values()} == {tiny_mm19.geometry.patch_samples}
 
@@ -52,22 +54,23 @@ def test_titles_are_short() -> None:
 
 @pytest.mark.parametrize("lag", [-1105, 0, 3])
 def test_the_lag_is_found(lag: int) -> None:
-    assert codecs.lag_samples(NOISE, np.roll(NOISE, lag)) == lag
+    assert overview.lag_samples(NOISE, np.roll(NOISE, lag)) == lag
 
 
 def test_mp3_removes_more_than_its_low_pass_and_more_at_a_lower_bitrate() -> None:
     geometry = Geometry(sample_rate=RATE)
     coded = {rate: Codec("mp3", rate).roundtrip(NOISE, RATE) for rate in (16_000, 64_000)}
-    low, high = (codecs.measure(NOISE, each, geometry, "sqrt") for each in coded.values())
+    low, high = (overview.measure(NOISE, each, geometry, "sqrt") for each in coded.values())
     assert low["lag_samples"] == high["lag_samples"] == low["length_difference"] == 0
     assert 0 < low["low_pass_l1"] < low["l1"] and low["l1"] > high["l1"]
-    shares = codecs.hole_shares([(NOISE, coded[16_000])], geometry).set_index("frequency_hz")["hole_share"]
+    shares = overview.hole_shares([(NOISE, coded[16_000])], geometry).set_index("frequency_hz")["hole_share"]
     assert shares.loc[6500:].min() > 0.95 > shares.loc[500:1500].mean()
 
 
 def test_what_notebook_2_shows_is_kept(tiny_mm19: Settings) -> None:
-    measures, holes = codecs.tables(tiny_mm19)
+    measures, holes = overview.codec_tables(tiny_mm19)
     assert (measures["lag_samples"] == 0).all() and set(measures["rate"]) == {16_000, 22_050}
     assert set(holes["codec"]) == set(measures["codec"]) >= {"MP3, 16 kbps", "AAC, 16 kbps", "OPUS, 16 kbps"}
-    sounds = codecs.excerpts(tiny_mm19)
+    sounds = overview.excerpts(tiny_mm19, "codec", measures, {"lossless": "lossless", "coded": "MP3, 16 kbps"})
     assert list(sounds) == ["lossless", "MP3, 16 kbps"]
+    assert all(list(own) == measures["title"].unique().tolist() for own in sounds.values())

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from nblib.corpora import SPLITS, Corpus, open_corpus
-from nblib.corpora.speechlevel import active_level_db
+from nblib.corpora.survey import active_level_db
 
 RATE = 16_000
 HERE = Path(__file__).resolve()
