@@ -198,21 +198,14 @@ def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
 
 
 CAPACITY = Study(
-    "capacity",
-    _capacity_cells,
-    work,
-    partial(_score, MEASURES),
-    by=("task", "capacity", "contender"),
+    *("capacity", _capacity_cells, work, partial(_score, MEASURES), ("task", "capacity", "contender")),
     measures=("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own)),
     keep=_keep_excerpts,
     kept=tuple(f"excerpts/{task}_*" for task in TASKS),
 )
+_configuration_score = partial(_score, {SPEECH: CONFIGURATION_MEASURES})
 CONFIGURATION = Study(
-    "configurations",
-    _configuration_cells,
-    work,
-    partial(_score, {SPEECH: CONFIGURATION_MEASURES}),
-    by=("task", "configuration", "contender"),
+    *("configurations", _configuration_cells, work, _configuration_score, ("task", "configuration", "contender")),
     measures=("l1", *CONFIGURATION_MEASURES),
     keep=_keep_costs,
     kept=(LOSS_FILE,),  # the costs are times: another run's stay where they are
