@@ -41,7 +41,7 @@ record: setup ## for maintainers: own results of PROFILE become the record, its 
 	rm -rf data/record/$(PROFILE) figures/$(PROFILE)
 	mkdir -p data/record && cp -r data/results/$(PROFILE) data/record/$(PROFILE)
 	rm -f data/record/$(PROFILE)/comparison.*
-	NBLIB_RECORD=1 NBLIB_BATCH=1 $(VENV_PYTHON) -m jupyter nbconvert --to notebook --execute --inplace \
+	NBLIB_RECORD=1 $(VENV_PYTHON) -m jupyter nbconvert --to notebook --execute --inplace \
 	    --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 lab: setup ## open the notebooks in JupyterLab

@@ -1,7 +1,5 @@
 """The command line: ``python -m nblib run``, ``list``, ``compare``, ``separate`` and ``listen``."""
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import os
@@ -76,13 +74,16 @@ def _list(options: argparse.Namespace) -> int:
     if options.settings:
         from nblib.settings import values  # it takes seconds to import
 
-        for path, value in values(checked(*_own(options), "run", options.set)).items():
-            print(f"{path} = {value!r}")
+        print(
+            "\n".join(
+                f"{path} = {value!r}" for path, value in values(checked(*_own(options), "run", options.set)).items()
+            )
+        )
         return suite.OK
     code = suite.OK
     for each in suite.SUITE:
-        needs = f" (needs {', '.join(f'{number:02}' for number in each.needs)})" if each.needs else ""
-        print(f"{each.number:02}  {each.name}: {each.title}{needs}")
+        needs = f" (needs {', '.join(each.needs)})" if each.needs else ""
+        print(f"{each.number}  {each.name}: {each.title}{needs}")
         try:
             for name, entry in suite.parameters(each).items():
                 print(f"      {name} = {entry['default']!r}  {entry['help']}".rstrip())

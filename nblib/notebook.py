@@ -1,7 +1,5 @@
 """What every notebook calls first, right after its parameters cell."""
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import os
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 STANDARD = ("profile", "corpus", "data_root", "seed", "source", "changes")
 
 
-def start(profile: str, corpus: str, data_root: str, seed: int, source: str, changes: str) -> Settings:
+def start(profile: str, corpus: str, data_root: str, seed: int, source: str, changes: str) -> "Settings":
     """Check a notebook's parameters, set the figure style, and say in one line what runs and from where.
 
     It starts with ``Environment:``, so that nbval can sanitise it. Raises `ParameterError` as `checked`, and where
@@ -33,19 +31,18 @@ def start(profile: str, corpus: str, data_root: str, seed: int, source: str, cha
     _refuse_undeclared()
     setup = checked(profile, corpus, data_root, seed, source, changes, choose_device())
     use_style()
-    said = f"profile {profile}, corpus {corpus}, seed {seed}" + (f", {changes}" if changes else "")
-    results = setup.results
-    shown = results.relative_to(paths.home()) if results.is_relative_to(paths.home()) else results
+    own = setup.results.relative_to(paths.home()) if setup.results.is_relative_to(paths.home()) else setup.results
     print(
         f"Environment: nblib {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
-        f"{setup.device}; {said}; results {'read from' if source == 'record' else 'written to'} {shown.as_posix()}"
+        f"{setup.device}; profile {profile}, corpus {corpus}, seed {seed}{', ' if changes else ''}{changes}; "
+        f"results {'read from' if source == 'record' else 'written to'} {own.as_posix()}"
     )
     return setup
 
 
 def checked(
     profile: str, corpus: str, data_root: str, seed: int, source: str, changes: str | Sequence[str], device: str = "cpu"
-) -> Settings:
+) -> "Settings":
     """`nblib.settings.settings`, with an absolute folder of recordings; `ParameterError` where it is not there."""
     from nblib.settings import settings  # takes seconds, which those who list notebooks need not wait for
 
@@ -80,20 +77,17 @@ def _refuse_undeclared() -> None:
     """Refuse what papermill injected and the notebook would never read, or reads as another type."""
     module = sys.modules.get("IPython")
     shell = module.get_ipython() if module else None
-    history = list(shell.user_ns.get("In", [])) if shell else []
-    injected = [source for source in history if _is_injected(source)]
-    if not injected:
-        return
+    cells = [(_injected(source), _literals(source)) for source in (shell.user_ns.get("In", []) if shell else [])]
+    given: dict[str, object] = next((found for injected, found in reversed(cells) if injected), {})
     # The first time that the cell ran, it followed the parameters cell, however often cells were run again later.
-    before = [source for source in history[: history.index(injected[-1])] if not _is_injected(source)]
-    declared = {name: value for source in before for name, value in _literals(source).items()}
-    names = declared or STANDARD  # the injected cell alone, run by hand, is all that can be known
-    for name, value in _literals(injected[-1]).items():
-        check_choice("parameter", name, names)
+    before = cells[: cells.index((True, given))] if given else []
+    declared = {name: value for injected, found in before if not injected for name, value in found.items()}
+    for name, value in given.items():
+        check_choice("parameter", name, declared or STANDARD)  # the injected cell alone, run by hand, is all there is
         check_type(name, declared.get(name, value), value, "this notebook")
 
 
-def _is_injected(source: str) -> bool:
+def _injected(source: str) -> bool:
     # papermill heads its cell so and writes bare assignments; a cell written by hand carries help after its values.
     head, _, body = source.partition("\n")
     return head.strip() == "# Parameters" and "  # " not in body

@@ -5,8 +5,6 @@ The networks are convolutional: a frame of the estimate hangs on a bounded stret
 one pass over all gives, up to rounding; training's patches of 128 frames would leave seams, -12 to -18 dB from it.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import time
@@ -20,7 +18,7 @@ from tqdm import tqdm
 
 from nblib.audio import SoundFacts, facts, float_wav, read_blocks, resample_blocks, scale, stft, synthesise, unscale
 from nblib.errors import ParameterError, check_choice
-from nblib.figures.separation import save_spectrograms
+from nblib.figures.spectrograms import save_separated
 from nblib.networks import MaskUNet, count_parameters
 from nblib.paths import data, whole
 from nblib.provenance import torch_threads
@@ -42,8 +40,7 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
 
     check_choice("task", task, TASKS)
     check_choice("capacity", capacity, setup.capacities[task])
-    sound = facts(file)
-    folder = _folder(file, out)
+    sound, folder = facts(file), _folder(file, out)
     print(f"file: {file}: {'mono' if sound.channels == 1 else 'stereo'}, {sound.sample_rate} Hz", flush=True)
     network = one_run(setup, task, capacity, contender).network().to(setup.device)
     print(f"network: {count_parameters(network)} parameters, {contender} loss, trained at {setup.name}", flush=True)
@@ -54,7 +51,7 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
         seconds, peak = _write(setup, network, file, sound, own_place, rest_place)
     taken = time.monotonic() - began
     print(f"separated {seconds:.1f} s in {taken:.1f} s: {seconds / taken:.0f} times real time")
-    save_spectrograms(picture, estimate, rest, f"{file.name}: {task}, {capacity}, {contender} loss")
+    save_separated(picture, estimate, rest, f"{file.name}: {task}, {capacity}, {contender} loss")
     print(f"in {folder}:\n  {estimate.name}: {TASKS[task]}\n  {rest.name}: the rest; the two add up to the file")
     print(f"  {picture.name}: spectrograms")
     if sound.sample_rate > setup.geometry.sample_rate:
@@ -77,25 +74,24 @@ def _write(
     setup: Settings, network: MaskUNet, file: Path, sound: SoundFacts, estimate: Path, rest: Path
 ) -> tuple[float, float]:
     """Separate `file` into two; gives its seconds and the largest peak of both."""
-    rate, seconds, peak = sound.sample_rate, 0.0, 0.0
+    rate, samples, peak = sound.sample_rate, 0, 0.0
     bar = tqdm(total=sound.seconds, desc="separating", unit="s", disable=None, leave=False)
     with float_wav(estimate, rate, sound.channels) as write, float_wav(rest, rate, sound.channels) as write_rest, bar:
         for mixture, found in separated((block for block, _ in read_blocks(file)), rate, network, setup):
-            write(found)
-            write_rest(mixture - found)
-            peak = max(peak, *(float(np.abs(part).max(initial=0)) for part in (found, mixture - found)))
-            seconds += found.shape[1] / rate
+            for writer, part in ((write, found), (write_rest, mixture - found)):
+                writer(part)
+                peak = max(peak, float(np.abs(part).max(initial=0)))
+            samples += found.shape[1]
             bar.update(found.shape[1] / rate)
-    return seconds, peak
+    return samples / rate, peak
 
 
 def separated(
     blocks: Iterable[np.ndarray], rate: int, network: MaskUNet, setup: Settings, chunk: int = CHUNK_FRAMES
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Mixture and estimate of a stream at any rate (Hz), in line, piece by piece [shape=(channels, k)].
+    """Mixture and estimate of a stream of float32 blocks at any rate (Hz), in line, by pieces [shape=(channels, k)].
 
-    Joined, both are as long as the stream of float32 blocks. The estimate ends at half the network's rate. `chunk` is
-    in frames: one pass gives the same.
+    Joined, both are as long as the stream; the estimate ends at half the network's rate, whatever `chunk` (frames) is.
     """
     waiting: list[np.ndarray] = []
 
@@ -114,7 +110,7 @@ def separated(
 
 @torch.inference_mode()
 def _estimates(blocks: Iterable[np.ndarray], network: MaskUNet, setup: Settings, chunk: int) -> Iterator[np.ndarray]:
-    """At the network's rate, by `chunk` frames, with the mixture's phase (IJCNN'20 Section IV), each channel alone.
+    """At the network's rate, with the mixture's phase (IJCNN'20 Section IV), each channel alone.
 
     Where the mixture exceeds full scale it is lowered by as much as it would be at full scale, not cut to it.
     """

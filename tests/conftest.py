@@ -1,7 +1,5 @@
 """Settings of all tests: no pictures on a screen, and a data folder of each test's own where it asks for one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import matplotlib

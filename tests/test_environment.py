@@ -1,7 +1,5 @@
 """pyproject.toml, requirements.lock, environment.yml and CITATION.cff say the same."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import re
 import tomllib

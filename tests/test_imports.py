@@ -1,7 +1,5 @@
 """nblib's modules import only from their own place or from places to their left: the flow of the design, one way."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

@@ -18,7 +18,7 @@ from nblib.suite import Notebook
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("NBLIB_HOME", str(tmp_path))
-    monkeypatch.setattr(suite, "SUITE", (Notebook(1, "01_reads", "Title 1"), Notebook(2, "02_more", "Title 2", (1,))))
+    monkeypatch.setattr(suite, "SUITE", (Notebook("01_reads", "Title 1"), Notebook("02_more", "Title 2", ("01",))))
     make(tmp_path, "01_reads")
     make(tmp_path, "02_more", parameters=PARAMETERS + 'names = ["a", "b"]  # of them\n')
     return tmp_path

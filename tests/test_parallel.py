@@ -1,7 +1,5 @@
 """Work on several processes: order, errors, and an end with the parent."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
@@ -14,7 +12,7 @@ import pytest
 import torch
 
 from nblib import paths
-from nblib.errors import NblibError, StorageError
+from nblib.errors import StorageError
 from nblib.parallel import parallel_map
 
 SLEEPERS = """
@@ -52,29 +50,12 @@ def test_results_come_in_order_from_other_processes_with_one_thread_each():
     assert set(threads) == {1}
 
 
-@pytest.mark.parametrize(("items", "workers"), [([5], 8), ([5, 6], 1), ([], None)])
-def test_little_work_stays_in_this_process(items, workers):
-    done = list(parallel_map(late_first, items, workers))
-    assert [number for number, _, _ in done] == items
-    assert {process for _, process, _ in done} <= {os.getpid()}
-
-
 def test_an_error_is_raised_here_and_waiting_work_is_dropped(tmp_path):
     results = parallel_map(partial(refuse_second, tmp_path), range(60), workers=2)
     assert next(results) == 0
     with pytest.raises(StorageError, match="number 1: the message survives"):
         list(results)
     assert len(list(tmp_path.iterdir())) < 30
-
-
-def kill_own_process(number: int) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
-def test_a_worker_that_was_killed_is_explained():
-    with pytest.raises(NblibError, match="a worker process was killed from outside.*NBLIB_CORES=1"):
-        list(parallel_map(kill_own_process, range(2), workers=2))
 
 
 def own_variable(number: int) -> str | None:

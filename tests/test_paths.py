@@ -1,7 +1,5 @@
 """Where things lie, and writing a file whole or not at all."""
 
-from __future__ import annotations
-
 import errno
 import os
 import time

@@ -19,7 +19,7 @@ from helpers.full_disk import files, in_process_with_small_files
 
 from nblib import __main__ as command_line
 from nblib.audio import Geometry, read, resample, scale, stft
-from nblib.figures.separation import spectrograms
+from nblib.figures.spectrograms import separated_figure
 from nblib.networks import MaskUNet
 from nblib.provenance import random_generator
 from nblib.separate import RECEPTIVE_GRIDS, separated
@@ -300,7 +300,7 @@ def test_the_picture_shows_both_on_one_scale(tmp_path, seconds, label):
     sine = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000).astype(np.float32)
     for name, share in (("estimate", 0.1), ("rest", 0.9)):
         soundfile.write(tmp_path / f"{name}.wav", share * np.tile(sine, seconds), 8000, subtype="FLOAT")
-    figure = spectrograms(tmp_path / "estimate.wav", tmp_path / "rest.wav", "costs $5 and $6: vocals")
+    figure = separated_figure(tmp_path / "estimate.wav", tmp_path / "rest.wav", "costs $5 and $6: vocals")
     upper, lower, bar = figure.axes
     assert upper.get_title() == "costs $5 and $6: vocals"
     assert upper.images[0].get_clim() == lower.images[0].get_clim() == (-80.0, 0.0)

@@ -1,10 +1,5 @@
 """Studies: cells trained and scored once, tables written whole and read as they were, missed by name."""
 
-from __future__ import annotations
-
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.full_disk import files, in_process_with_small_files
 from helpers.tiny import broken_pairs, low_pass_pairs, no_data, run_config
 
 from nblib import paths, study
@@ -84,11 +78,11 @@ def test_a_study_is_trained_scored_saved_and_read_and_two_labels_share_one_run()
 
 
 def test_processes_score_to_the_bytes_of_one(monkeypatch):
-    study.make(SETUP, TINY)
+    study.rows(SETUP, TINY)
     table = (SETUP.results / "tiny.csv").read_bytes()
     (SETUP.results / "tiny.csv").unlink()
     monkeypatch.setenv("NBLIB_CORES", "2")
-    study.make(SETUP, TINY)
+    study.rows(SETUP, TINY)
     assert (SETUP.results / "tiny.csv").read_bytes() == table
 
 
@@ -129,21 +123,6 @@ def test_what_was_saved_is_read_with_six_digits_and_saving_it_again_changes_no_b
     assert (SETUP.results / name).read_bytes() == before
 
 
-def test_hashes_and_recordings_are_no_numbers_even_where_all_look_like_one():
-    own = {"run": ["012345678901"], "item": ["0001"], "commit": ["1234567890e1"]}
-    study.save(SETUP, "table.csv", pd.DataFrame(own))
-    assert study.read(SETUP, "table.csv").iloc[0].tolist() == ["012345678901", "0001", "1234567890e1"]
-
-
-def test_a_compressed_table_is_the_same_bytes_from_another_process(tmp_path):
-    study.save(SETUP, "table.csv.gz", TABLE[["l1"]])
-    code = "from test_study import SETUP, TABLE, study\nstudy.save(SETUP, 'table.csv.gz', TABLE[['l1']])"
-    environment = os.environ | {"NBLIB_DATA": str(tmp_path / "other"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=120)
-    one, other = (folder / "results" / "smoke" / "table.csv.gz" for folder in (tmp_path, tmp_path / "other"))
-    assert one.read_bytes() == other.read_bytes()
-
-
 @pytest.mark.parametrize(
     ("setup", "command"),
     [
@@ -169,28 +148,6 @@ def test_real_results_are_also_found_by_the_profiles_name_but_not_those_of_chang
         study.save(changed, "table.csv", pd.DataFrame({"of": ["c"]}))
     assert (tmp_path / "results" / "smoke-real" / "table.csv").read_text() == "of\nb\n"
     assert len(list((tmp_path / "results").iterdir())) == 5
-
-
-@pytest.mark.parametrize("peak", [0.5, 3.0])
-def test_a_sound_comes_back_and_is_turned_down_only_over_full_scale(peak):
-    samples = (peak * np.sin(np.arange(5000) / 9)).astype(np.float32)
-    study.save_sound(SETUP, "sound", samples, SETUP.geometry.sample_rate)
-    expected = samples if peak < 1 else samples / np.abs(samples).max() * 0.999
-    np.testing.assert_allclose(study.read_sound(SETUP, "sound"), expected, atol=2**-15)
-
-
-def test_a_full_disk_keeps_the_old_table(tmp_path):
-    study.save(SETUP, "table.csv", TABLE)
-    before = (SETUP.results / "table.csv").read_bytes()
-    code = """
-import pandas as pd
-from nblib import study
-from nblib.settings import settings
-study.save(settings("smoke"), "table.csv", pd.DataFrame({"value": range(100_000)}))
-"""
-    assert "table.csv: could not be written" in in_process_with_small_files(code, NBLIB_DATA=str(tmp_path))
-    assert (SETUP.results / "table.csv").read_bytes() == before
-    assert files(SETUP.results) == ["table.csv"]
 
 
 # The list of runs

@@ -1,7 +1,5 @@
 """The papers' tables as the code counts them, and the tidy data of Figure 5."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tensors with a header in one file, whole or not at all, damaged or not."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from helpers.full_disk import files, in_process_with_small_files

@@ -82,10 +82,10 @@ class Codec:
             aac = (12_000 if sample_rate <= 24_000 else 16_000, 4 * sample_rate)
             lowest, highest = aac if self.name == "aac" else (6000, 256_000)
             if not lowest <= self.bitrate <= highest:
-                kept = f"the lowest it keeps to is {lowest}, the highest {highest}; choose one between"
-                raise ParameterError(
-                    f"bitrate={self.bitrate} for {self.name} at {sample_rate} Hz: {kept}, or resample first"
+                kept = (
+                    f"the lowest it keeps to is {lowest}, the highest {highest}; choose one between, or resample first"
                 )
+                raise ParameterError(f"bitrate={self.bitrate} for {self.name} at {sample_rate} Hz: {kept}")
 
     def roundtrip(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
         """Encode and decode `samples` [shape=(n,), full scale 1, n >= 1]: lag 0, equal shape, float32.
@@ -101,10 +101,8 @@ class Codec:
             raise AudioError(f"samples [shape={samples.shape}]: one channel is needed; down-mix first")
         peak = max(1.0, float(np.abs(samples).max()))
         level = (samples / peak).astype(np.float32)
-        if self.name == "opus":
-            coded = resample(self._code(resample(level, sample_rate, OPUS_RATE), OPUS_RATE), OPUS_RATE, sample_rate)
-        else:
-            coded = self._code(level, sample_rate)
+        rate = OPUS_RATE if self.name == "opus" else sample_rate
+        coded = resample(self._code(resample(level, sample_rate, rate), rate), rate, sample_rate)
         return (coded[: len(samples)] * peak).astype(np.float32)
 
     def _code(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,7 +96,7 @@ def facts(path: str | Path) -> SoundFacts:
 
 
 def read(
-    path: str | Path, sample_rate: int | None = None, mono: bool = True, end: float | None = None
+    path: str | Path, sample_rate: int | None = None, mono: bool = True, end: float = inf
 ) -> tuple[np.ndarray, int]:
     """Samples [shape=(n,) or, unless `mono`, (channels, n)] of a sound file and their rate (Hz), given or its own.
 
@@ -108,7 +109,7 @@ def read(
     for block, own_rate in read_blocks(path):
         parts.append(block.mean(0) if mono else block)
         done += block.shape[-1]
-        if end is not None and done >= end * own_rate:
+        if done >= end * own_rate:
             break
     samples = np.concatenate(parts, axis=-1)
     return (samples, own_rate) if sample_rate is None else (resample(samples, own_rate, sample_rate), sample_rate)

@@ -51,7 +51,7 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     `CLEAR` times as high as any value farther than 2 ms from it, which neither a periodic sound nor unrelated ones
     attain, and the samples are correlated there by at least `CORRELATED`, which a click and a hum are not.
 
-    `samples` and `reference` have equal shapes, (n,) or (n, 2); stereo is down-mixed by the mean.
+    `samples` and `reference` have equal shapes, (n,) or (n, 2).
     """
     late, early = (signal.mean(-1) if signal.ndim == 2 else signal for signal in (samples, reference))
     size = next_fast_len(2 * len(late), real=True)

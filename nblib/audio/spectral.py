@@ -16,10 +16,9 @@ from nblib.errors import AudioError, ParameterError, check_choice, check_whole
 DOMAINS = ("sqrt", "linear", "log1p")
 DEFAULT_DOMAIN = "sqrt"
 
-# Linear magnitude (-120 dB) under which the sqrt domain runs straight to 0: about what the rounding of 16-bit samples
-# leaves in one bin (7e-7), so nothing audible changes, and the slope stays at or under 1 / sqrt(SQRT_FLOOR) = 1000.
+# Linear magnitude (-120 dB) under which the sqrt domain runs straight to 0: about the rounding of 16-bit samples in one
+# bin (7e-7), so nothing audible changes, and the slope stays at or under 1 / sqrt(SQRT_FLOOR) = 1000.
 SQRT_FLOOR = 1e-6
-
 # k of the log1p domain: logarithmic above 1 / k = -60 dB of a full-scale sine, linear below. That is near the median
 # bin of music under 5.5 kHz (-47 to -65 dB over five clips), so that the quiet half is neither lost nor blown up.
 LOG_SLOPE = 1000.0
@@ -29,9 +28,8 @@ LOG_SLOPE = 1000.0
 class Geometry:
     """Sizes of the spectrogram and of a patch; the defaults are IJCNN'20's, MM'19 has ``sample_rate=16000``.
 
-    ``Geometry(frames=31).patch_samples`` is 16,384, the patch of MM'19's time-domain networks.
-
-    A `window` that is odd or no multiple of the hop is a `ParameterError`.
+    ``Geometry(frames=31).patch_samples`` is 16,384, the patch of MM'19's time-domain networks. A `window` that is odd
+    or no multiple of the hop is a `ParameterError`.
     """
 
     sample_rate: int = 22050  # Hz
@@ -43,9 +41,9 @@ class Geometry:
         for name, value in vars(self).items():
             check_whole(name, value, least=1)
         if self.window % 2 or self.window % self.hop or self.window < 2 * self.hop:
+            needed = "even and a multiple (2, 3, ...) of the hop, or frames could not be added up to samples again"
             raise ParameterError(
-                f"window={self.window} with hop={self.hop}: the window must be even and a multiple (2, 3, ...) of the "
-                "hop, or frames could not be added up to samples again; use hop = window // 2"
+                f"window={self.window} with hop={self.hop}: it must be {needed}; use hop = window // 2"
             )
 
     @property
@@ -124,10 +122,8 @@ def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Ten
     """Spectrum of a whole signal, cut along time into patches that lie end to end; `synthesise` inverts it.
 
     Zeros are put in front (window - hop of them) and behind, so that every sample is seen by the same number of windows
-    and the last patch is full. Frame j of patch i is frame ``i * frames + j`` of the signal: nothing overlaps.
-
-    Of `samples` [shape=(..., n), full scale 1] it is [shape=(..., patches, bins, frames), complex], with magnitude 1
-    for a full-scale sine. `AudioError` where n is 0.
+    and the last patch is full. Of `samples` [shape=(..., n), full scale 1] it is [shape=(..., patches, bins, frames),
+    complex], with magnitude 1 for a full-scale sine; nothing overlaps. `AudioError` where n is 0.
     """
     tensor = _as_tensor(samples)
     needed = math.ceil(tensor.shape[-1] / geometry.hop) + geometry.overlap - 1
@@ -146,13 +142,11 @@ def with_phase(magnitude: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
 
 
 def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch.Tensor:
-    """Samples of patches made by `analyse` (or changed since): least-squares overlap-add.
+    """Samples [shape=(..., length)] of `analyse`'s patches, or of some changed since: least-squares overlap-add.
 
-    Each frame is windowed again, and the sum divided by the sum of the squared windows. The round trip is exact to
-    1e-6 for signals without energy at half the sample rate (the dropped bin counts as zero).
-
-    From `spectrum` [shape=(..., patches, bins, frames), complex] to [shape=(..., length)]. `ParameterError` where the
-    shape is not the geometry's, or `length` is outside 1 to what the frames cover.
+    Each frame is windowed again, and the sum divided by the sum of the squared windows: exact to 1e-6 for signals
+    without energy at half the sample rate (the dropped bin counts as zero). `ParameterError` where `spectrum` [shape=
+    (..., patches, bins, frames), complex] is not the geometry's, or `length` is outside 1 to what the frames cover.
     """
     if spectrum.ndim < 3 or spectrum.shape[-2:] != (geometry.bins, geometry.frames) or not spectrum.is_complex():
         wanted = f"complex patches of {geometry.bins} bins x {geometry.frames} frames"

@@ -36,8 +36,8 @@ LONGEST = 4.0  # seconds: longer speech that is mixed here is cut into equal par
 class Corpus:
     """Recordings of one kind, split so that no group is in two splits; made by `open_corpus`.
 
-    `fingerprint` has twelve hexadecimal digits and changes with the settings and with any sample in use, not with the
-    place. `skipped` has what was met and cannot be used, with the reason. `sample_rate` is in Hz.
+    `fingerprint` (twelve hexadecimal digits) changes with the settings and with any sample in use, not with the place;
+    `skipped` has what was met and cannot be used, with the reason; `sample_rate` is in Hz.
     """
 
     name: str
@@ -145,19 +145,17 @@ def _corpus(name: str, rows: list[Row], survey: Survey) -> Corpus:
 
 
 def choose(rows: Sequence[Row], survey: Survey) -> list[Row]:
-    """The rows in use, by split.
+    """The rows in use, by split: a row's own, else its group is dealt out by the seed.
 
-    A row's own split decides, else its group is dealt out by the seed. Within a split groups take turns in an order
-    drawn from the seed, beginnings of recordings first and silent vocals last; a larger size only adds items.
+    Within a split groups take turns in an order drawn from the seed, beginnings first and silent vocals last.
     """
     splits = [split for split in SPLITS if survey.sizes.get(split, 1)]
-    found = [part for row in joined(rows, survey.skipped) for part in cut(row)]
-    survey([row for row in found if row.problem])
-    found = [row for row in found if not row.problem]
-    if survey.kind == "speech":  # it is read no further than needed
-        usable = [row for row in found if row.snr_db in (None, survey.snr_db)]
-    else:  # no copy may lie in another split
-        usable = survey(found)
+    parts = [part for row in joined(rows, survey.skipped) for part in cut(row)]
+    survey([row for row in parts if row.problem])
+    found = [row for row in parts if not row.problem]
+    # Speech is read no further than needed; elsewhere no copy may lie in another split.
+    at_snr = [row for row in found if row.snr_db in (None, survey.snr_db)]
+    usable = at_snr if survey.kind == "speech" else survey(found)
     try:
         dealt, chosen = deal(dealt_anew(usable, splits), survey), []
         for split in splits:

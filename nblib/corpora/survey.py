@@ -124,7 +124,7 @@ class Survey:
 
 def sounds(row: Row) -> tuple[list[np.ndarray], int]:
     """A row's recording, or target and mixture, as far as in use: mono float32 [shape=(n,)], and their rate in Hz."""
-    end = None if row.seconds is None else row.start + row.seconds
+    end = np.inf if row.seconds is None else row.start + row.seconds
     is_stem_file = row.sound.name.casefold().endswith(STEM_FILE)
     if is_stem_file:
         found = {stem: read_stem(row.sound, stem) for stem in ("vocals", "mixture")}
@@ -136,7 +136,7 @@ def sounds(row: Row) -> tuple[list[np.ndarray], int]:
         parts = ", ".join(f"{part} {len(samples)} at {rate} Hz" for part, (samples, rate) in found.items())
         raise AudioError(f"{row.file}: target and mixture do not match in samples ({parts}); copy both again")
     rate = rates.pop()
-    last = min(lengths) if end is None else min([*lengths, round(end * rate)])
+    last = min(lengths) if row.seconds is None else min([*lengths, round(end * rate)])
     return [samples[round(row.start * rate) : last] for samples, _ in found.values()], rate
 
 

@@ -1,11 +1,11 @@
 from .model_listener import ModelListener as ModelListener
 from .model_listener import noticeable_difference as noticeable_difference
+from .pairs import LABEL as LABEL
+from .pairs import PUBLISHED_TESTS as PUBLISHED_TESTS
+from .pairs import PublishedTest as PublishedTest
 from .pairs import all_pairs as all_pairs
 from .pairs import pairs_against as pairs_against
 from .pairs import presented as presented
-from .published import LABEL as LABEL
-from .published import PUBLISHED_TESTS as PUBLISHED_TESTS
-from .published import PublishedTest as PublishedTest
 from .strengths import Davidson as Davidson
 from .strengths import davidson as davidson
 from .tallies import dont_know_matrix as dont_know_matrix

@@ -1,15 +1,10 @@
 """A model listener: it chooses between two sounds by a quality score. Model-predicted, no listeners.
 
 The papers' evidence is people's choices; this stands in for them, and nothing in it is fitted to the papers' results.
-It rests on a published just-noticeable difference (JND):
-
-- Choice noise: the score difference of a pair is perceived with Gaussian noise. The JND is the difference that is told
-  rightly in 79.4 % of forced choices (Levitt 1971, a 3-down 1-up track): 0.794 = Phi(JND / noise).
-- Don't-know zone: perceived differences under half a JND, midway between "equal" and "just noticeable", where an
-  observer with equal noise for both errs least (signal detection theory).
-- Bias to A or B (found in most observers: Yeshurun, Carrasco and Maloney 2008). No published constant suits; a fifth of
-  the noise is assumed. Sides are drawn anew for every pair, so that it only adds noise.
-- Participants differ in noise, log-normally about the one above, in bias, and in the order and sides of pairs.
+It rests on a published just-noticeable difference (JND), told rightly in 79.4 % of forced choices (Levitt 1971, a
+3-down 1-up track): the choice noise is Gaussian with 0.794 = Phi(JND / noise). Don't know are perceived differences
+under half a JND, where an observer with equal noise for "equal" and "just noticeable" errs least. Most observers lean
+to A or B (Yeshurun, Carrasco and Maloney 2008): no published constant suits, and sides are drawn anew for every pair.
 """
 
 from dataclasses import dataclass, fields
@@ -19,14 +14,12 @@ import pandas as pd
 from scipy.stats import norm
 
 from nblib.errors import ParameterError, check_whole
-from nblib.listening.pairs import presented
-from nblib.listening.published import LABEL
+from nblib.listening.pairs import LABEL, presented
 from nblib.provenance import random_generator
 
 CORRECT_AT_JND = 0.794
 PARTICIPANT_SPREAD = 0.3  # standard deviation of the logarithm of a participant's noise: a factor of 1.35 either way
-BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choice noise
-
+BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choice noise; assumed
 # McShefferty, Whitmer and Akeroyd 2015, Trends in Hearing 19, doi 10.1177/2331216515572316: 69 people judged which of
 # two sentences in speech-shaped noise was clearer. No such number is published for music; the same 3 dB, of music in
 # noise of its own spectrum, are taken there. Levels of noise alone can be told apart from 0.5 to 1 dB on (Miller 1947).
@@ -36,7 +29,7 @@ SIGNAL_TO_NOISE_JND_DB = 3.0
 def noticeable_difference(snr_db: np.ndarray, score: np.ndarray) -> float:
     """The published JND of signal-to-noise ratio, carried over to a quality score by its slope against that ratio.
 
-    `snr_db`, `score` [shape=(n,)]: the same material in noise at several levels about the one of interest.
+    `snr_db`, `score` [shape=(n,)]: the same material in noise at several levels.
     """
     slope = float(np.polyfit(snr_db, score, 1)[0])
     if not slope > 0:
@@ -63,10 +56,9 @@ class ModelListener:
                 raise ParameterError(f"{field.name}={getattr(self, field.name)!r}: a positive number is needed")
 
     def choose(self, pairs: pd.DataFrame, participants: int, seed: int) -> pd.DataFrame:
-        """Every one of so many participants (at least 1) judges every pair once.
+        """The votes of so many participants (at least 1, named from "1") who judge every pair once, as presented.
 
-        `pairs` has item, system_a, system_b and their finite scores ``score_a``, ``score_b``, higher is better; further
-        columns are kept. Comes back as votes as presented, participants named from "1"; ``judge`` is `LABEL`.
+        `pairs` has finite scores ``score_a``, ``score_b``, higher is better; further columns are kept.
         """
         check_whole("participants", participants, 1)
         unknown = int((~np.isfinite(pairs[["score_a", "score_b"]].to_numpy(float))).any(axis=1).sum())

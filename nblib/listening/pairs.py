@@ -1,12 +1,30 @@
 """Which systems meet which, in which order and on which side: the same for people and for the model listener."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import pandas as pd
 
 from nblib.errors import ParameterError, check_choice
 from nblib.provenance import random_generator
+
+LABEL = "model-predicted, no listeners"  # in the judge's name, wherever the model listener's votes are shown
+
+
+@dataclass(frozen=True)
+class PublishedTest:
+    """Size of one of the papers' listening tests: every participant judges every pair on every item once."""
+
+    participants: int
+    items: int
+
+
+PUBLISHED_TESTS = {
+    "MM'19 Tables 4 and 5": PublishedTest(14, 5),  # all pairs of 5 systems
+    "IJCNN'20 Figure 3": PublishedTest(15, 5),  # 6 layer configurations against l1
+    "IJCNN'20 Figure 5": PublishedTest(20, 5),  # codec loss against l1 at 5 capacities
+}
 
 
 def all_pairs(systems: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
@@ -29,8 +47,6 @@ def presented(pairs: pd.DataFrame, *seed: str | int) -> pd.DataFrame:
     generator = random_generator("presentation", *seed)
     shown = pairs.iloc[generator.permutation(len(pairs))].reset_index(drop=True)
     swapped = pd.Series(generator.random(len(pairs)) < 0.5)
-    result = shown.copy()
-    for name in (name[:-2] for name in shown.columns if name.endswith("_a") and f"{name[:-1]}b" in shown):
-        for own, other in (f"{name}_a", f"{name}_b"), (f"{name}_b", f"{name}_a"):
-            result[own] = shown[own].mask(swapped, shown[other])
-    return result
+    sides = [name[:-1] for name in shown.columns if name.endswith("_a") and f"{name[:-1]}b" in shown]
+    of_a = {f"{name}a": shown[f"{name}a"].mask(swapped, shown[f"{name}b"]) for name in sides}
+    return shown.assign(**of_a, **{f"{name}b": shown[f"{name}b"].mask(swapped, shown[f"{name}a"]) for name in sides})

@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from nblib.errors import ParameterError, check_choice
-from nblib.listening.published import LABEL
+from nblib.listening.pairs import LABEL
 from nblib.provenance import random_generator
 
 BOOTSTRAP_DRAWS = 2000
@@ -49,17 +49,14 @@ def preference_rates(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0)
 
     A participant's rate is the share of a system's presentations in which it was chosen; a tie counts against both
     sides. `votes`, `by` and errors as for `outcomes`; `seed` is of the bootstrap. A row per group and system, sorted:
-    `by`, ``system``; ``preferred_rate``, ``preferred_std`` (mean and spread over participants, in [0, 1]),
-    ``preferred_low``, ``preferred_high`` (95 % bootstrap over them, missing for one), ``dont_know_rate`` to
-    ``dont_know_high`` likewise; ``participants``, ``comparisons`` (presentations to each, on average), ``votes`` (to
-    all); ``pooled_rate``, ``wilson_low``, ``wilson_high`` (of all presentations).
+    `by`, ``system``; ``preferred_rate``, ``preferred_std`` (over participants), ``preferred_low``, ``preferred_high``
+    (95 % bootstrap over them, missing for one); ``dont_know_`` likewise; ``participants``, ``comparisons`` (per
+    participant), ``votes``; ``pooled_rate``, ``wilson_low``, ``wilson_high`` (of all presentations).
     """
     table = outcomes(votes, by)
     sides = {"system_1": 1, "system_2": -1}
-    rows = pd.concat(
-        [table.assign(system=table[name], preferred=table["outcome"] == own) for name, own in sides.items()]
-    )
-    keys = [*by, "system"]
+    of_sides = [table.assign(system=table[name], preferred=table["outcome"] == own) for name, own in sides.items()]
+    rows, keys = pd.concat(of_sides), [*by, "system"]
     result = _over_participants(rows, keys, ["preferred", "dont_know"], seed)
     chosen = rows.groupby(keys, dropna=False)["preferred"].sum().to_numpy()
     low, high = wilson_interval(chosen, result["votes"].to_numpy())
@@ -72,10 +69,7 @@ def dont_know_matrix(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0)
 
 
 def dont_know_triangle(matrix: pd.DataFrame, systems: Sequence[str]) -> pd.DataFrame:
-    """One group's rows of `dont_know_matrix` as MM'19 prints its Table 5, each pair once.
-
-    Rows are all `systems` but the last, columns all but the first; texts such as "0.12 ± 0.24", "not compared" or "".
-    """
+    """One group's rows of `dont_know_matrix` as MM'19 prints its Table 5, each pair once: texts, "0.12 ± 0.24"."""
     rows = matrix[["system_1", "system_2", "dont_know_rate", "dont_know_std"]].itertuples(index=False)
     printed = {frozenset((one, other)): f"{mean:.2f} ± {spread:.2f}" for one, other, mean, spread in rows}
     if len(printed) < len(matrix):
@@ -128,10 +122,10 @@ def sign_flip_test(nets: Sequence[int] | np.ndarray) -> float:
 def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """Each pair of systems against chance, by people's votes alone; `by` and errors as for `outcomes`.
 
-    One row per group and pair that met, sorted: `by`, ``system_1``, ``system_2``; ``wins_1``, ``wins_2``, ``ties``:
-    votes; ``participants``; ``sign_p``: exact sign test on the decided votes, two-sided, which finds too much where
-    participants differ; ``flip_p``: `sign_flip_test` of their net preferences: believe this one; ``sign_p_holm``,
-    ``flip_p_holm``: adjusted for all rows by Holm (1979). `ParameterError` where a vote is the model listener's.
+    One row per group and pair that met, sorted: `by`, ``system_1``, ``system_2``; ``wins_1``, ``wins_2``, ``ties``
+    (votes); ``participants``; ``sign_p`` (two-sided, of the decided votes; finds too much where participants differ);
+    ``flip_p`` (`sign_flip_test` of their net preferences: believe this one); both with ``_holm`` adjusted for all rows
+    by Holm (1979). `ParameterError` where a vote is the model listener's.
     """
     if _simulated(votes):
         raise ParameterError(

@@ -66,9 +66,8 @@ def passed_catch(votes: pd.DataFrame, least_share: float = 0.75) -> tuple[pd.Dat
     """The votes of participants who told the spoilt sound in `least_share` (over 0, up to 1) of their catch pairs.
 
     Don't know is a miss: the fault is meant to be heard. Somebody who always picks a side at random passes with the
-    chance P(Bin(catch, 1/2) >= needed): 0.31 at 4 catch pairs, 0.19 at 5, 0.14 at 8, 0.07 at 12; one who spreads the
-    guesses over three answers with 0.11, 0.05, 0.02, 0.004. An attentive listener who slips once in twenty passes with
-    0.99 at 4, where asking for all would lose 19 in 100: hence 0.75, and more catch pairs where guessers are feared.
+    chance P(Bin(catch, 1/2) >= needed): 0.31 at 4 catch pairs, 0.14 at 8, 0.07 at 12. An attentive listener who slips
+    once in twenty passes with 0.99 at 4, where asking for all would lose 19 in 100: hence 0.75.
 
     Beside the votes, of every kind, comes a row per participant, sorted: ``participant``, ``catch`` (pairs; who had
     none is kept), ``caught``, ``guesser_passes`` (the chance of a random chooser of sides), ``kept``, ``reason``.

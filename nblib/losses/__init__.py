@@ -3,5 +3,3 @@
 from nblib.losses.codec import ALL, CodecLoss
 from nblib.losses.contenders import L1Loss, SpectralCodecLoss, SpectrogramLoss
 from nblib.losses.weighted import LOSSES, LossSpec, WeightedLoss
-
-__all__ = ["ALL", "LOSSES", "CodecLoss", "L1Loss", "LossSpec", "SpectralCodecLoss", "SpectrogramLoss", "WeightedLoss"]

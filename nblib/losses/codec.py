@@ -5,20 +5,17 @@ the prediction term || C(x) - C(y) ||_1. Norms are means over elements, so that 
 layer alike whatever the layer's size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from nblib import tensors
-from nblib.audio import Geometry
 from nblib.errors import ParameterError, StorageError, check_choice
-from nblib.losses.weighted import LossSpec, WeightedLoss, loss
+from nblib.losses.weighted import WeightedLoss, loss
 from nblib.networks import MaskUNet, WaveUNet, configuration_layers
 
 ALL = "all"
@@ -28,19 +25,11 @@ ALL = "all"
 class CodecLoss(WeightedLoss):
     """Weighted l1 distance of a codec network's layer outputs, by default configuration F of IJCNN'20 Figure 2.
 
-    The layers of the network that it needs are copied, frozen and kept in evaluation mode.
-
-    Parameters
-    ----------
-    network : MaskUNet or WaveUNet
-        Trained to emulate a codec on scaled magnitudes, or on samples.
-    layers : str or iterable of str
-        A configuration "A" to "F", "all" (every layer but the output, as in MM'19), or names ("down1", "up3", ...).
-        A name that is unknown, or nothing to compare, raises ParameterError.
-    prediction : bool
-        Compare the network's outputs too (MM'19 equation 4). The layers together then weigh as much as the prediction.
-    unit_epochs : int >= 1
-        Epochs with weights 1 (see `WeightedLoss`).
+    `network` was trained to emulate a codec on scaled magnitudes, or on samples; the layers of it that the loss needs
+    are copied, frozen and kept in evaluation mode. `layers` is a configuration "A" to "F", "all" (every layer but the
+    output, as in MM'19), or names ("down1", "up3", ...). With `prediction` the network's outputs are compared too
+    (MM'19 equation 4), and the layers together weigh as much as they. `unit_epochs` (at least 1) as in `WeightedLoss`.
+    `ParameterError` where a name is unknown, or there is nothing to compare.
     """
 
     before: tuple[str, ...] = ()  # terms of a subclass that stand before the network's own
@@ -64,12 +53,7 @@ class CodecLoss(WeightedLoss):
         self.prediction = prediction
         self.network = network.first_layers(self.layers).fuse().requires_grad_(False)
 
-    @classmethod
-    def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
-        """As for any loss."""
-        return cls(teacher, spec.layers, spec.prediction, spec.unit_epochs)
-
-    def train(self, mode: bool = True) -> CodecLoss:
+    def train(self, mode: bool = True) -> Self:
         """As for any module, but the network stays in evaluation mode: batch norm and dropout must not move."""
         super().train(mode)
         self.network.eval()
@@ -84,16 +68,12 @@ class CodecLoss(WeightedLoss):
 
     def save(self, path: Path) -> None:
         """Write the layers that the loss needs, and its weights, for training elsewhere: see `load`."""
-        header: dict[str, Any] = {
-            "kind": type(self.network).__name__,
-            "settings": self.network.settings,
-            "layers": self.layers,
-        }
-        header |= {"prediction": self.prediction, "unit_epochs": self.unit_epochs}
+        header: dict[str, Any] = {"kind": type(self.network).__name__, "settings": self.network.settings}
+        header |= {"layers": self.layers, "prediction": self.prediction, "unit_epochs": self.unit_epochs}
         tensors.save(path, self.state_dict(), header)
 
     @classmethod
-    def load(cls, path: Path) -> CodecLoss:
+    def load(cls, path: Path) -> Self:
         """The loss that `save` wrote, on the CPU; a missing, damaged or other file raises StorageError."""
         if not path.exists():
             raise StorageError(f"{path}: no such file; CodecLoss.save or notebook 09 writes one")

@@ -1,18 +1,15 @@
 """The losses that a network can be trained with, each an entry by name; those marked so are contenders.
 
-A further contender is one class here: it is then trained, scored, judged, drawn and claimed beside the others.
+A further contender is one class here: it is then trained, scored, judged, drawn and claimed beside the others. What its
+parameters may ask for, by name, is said at `LossSpec.build`.
 """
-
-from __future__ import annotations
-
-from typing import Any
 
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from nblib.audio import Geometry, scale, stft
 from nblib.losses.codec import ALL, CodecLoss
-from nblib.losses.weighted import LossSpec, WeightedLoss, loss
+from nblib.losses.weighted import WeightedLoss, loss
 from nblib.networks import MaskUNet
 
 SAMPLES, MAGNITUDE = "samples", "magnitude"
@@ -32,9 +29,9 @@ class L1Loss(WeightedLoss):
 
 @loss("spectrogram", "samples and spectrogram")
 class SpectrogramLoss(WeightedLoss):
-    """lambda_a || x - x_p ||_1 + lambda_b || S - S_p ||_1: MM'19 equation (2), Model B.
+    """lambda_a || x - x_p ||_1 + lambda_b || S - S_p ||_1: MM'19 equation (2), Model B, on samples of a window or more.
 
-    `geometry` and `domain` are those of the scaled magnitudes S; samples [shape=(batch, 1, n)] fill a window at least.
+    `geometry` and `domain` are those of the scaled magnitudes S.
     """
 
     on_samples = True
@@ -42,11 +39,6 @@ class SpectrogramLoss(WeightedLoss):
     def __init__(self, geometry: Geometry, domain: str, unit_epochs: int = 10) -> None:
         super().__init__((SAMPLES, MAGNITUDE), unit_epochs)
         self.geometry, self.domain = geometry, domain
-
-    @classmethod
-    def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
-        """As for any loss."""
-        return cls(geometry, domain, spec.unit_epochs)
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """The errors of samples and of scaled magnitudes."""
@@ -69,11 +61,6 @@ class SpectralCodecLoss(CodecLoss):
     def __init__(self, network: MaskUNet, geometry: Geometry, domain: str, unit_epochs: int = 10) -> None:
         super().__init__(network, ALL, prediction=True, unit_epochs=unit_epochs)
         self.geometry, self.domain = geometry, domain
-
-    @classmethod
-    def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
-        """As for any loss."""
-        return cls(teacher, geometry, domain, spec.unit_epochs)
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """The error of samples, then those of the network's layers and of its prediction."""

@@ -1,9 +1,8 @@
 """What all losses share: a weighted sum of named terms with the papers' weight schedule, and an entry by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -26,10 +25,12 @@ class LossSpec:
     prediction: bool = False
     unit_epochs: int = 10
 
-    def build(self, geometry: Geometry, domain: str, teacher: Any = None) -> WeightedLoss:
-        """The loss, around the network `teacher` where it has one; `geometry` and `domain` are those of its patches."""
+    def build(self, geometry: Geometry, domain: str, teacher: Any = None) -> "WeightedLoss":
+        """The loss; its parameters may be the patches' geometry and domain, network (`teacher`), and this spec's."""
         check_choice("loss", self.kind, LOSSES)
-        return LOSSES[self.kind].build(self, geometry, domain, teacher)
+        given = {**vars(self), "network": teacher, "geometry": geometry, "domain": domain}
+        make: Any = LOSSES[self.kind]
+        return make(**{name: given[name] for name in signature(make).parameters})
 
 
 class WeightedLoss(nn.Module):
@@ -43,8 +44,7 @@ class WeightedLoss(nn.Module):
 
     title: ClassVar[str]
     contender: ClassVar[bool]
-    on_samples: ClassVar[bool] = False
-    """Whether it compares sound: a network on magnitudes is then heard with the phase of its input."""
+    on_samples: ClassVar[bool] = False  # it compares sound: a network on magnitudes is heard with its input's phase
 
     def __init__(self, names: tuple[str, ...], unit_epochs: int = 10, shares: Sequence[float] | None = None) -> None:
         super().__init__()
@@ -56,23 +56,17 @@ class WeightedLoss(nn.Module):
         self.epochs: Tensor
         self.register_buffer("weights", torch.ones(len(names)))
         self.register_buffer("sums", torch.zeros(len(names), dtype=torch.float64))
-        for counter in ("batches", "epochs"):
-            self.register_buffer(counter, torch.zeros((), dtype=torch.int64))
-
-    @classmethod
-    def build(cls, spec: LossSpec, geometry: Geometry, domain: str, teacher: Any) -> WeightedLoss:
-        """The loss of a `LossSpec`; see there."""
-        return cls()  # type: ignore[call-arg]  # a loss that needs more says so by a build of its own
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """One scalar per name."""
         raise NotImplementedError
 
     def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
-        """The weighted sum, a scalar; gradient reaches `estimate` alone.
+        """The weighted sum, a scalar; gradient reaches `estimate` alone. `ParameterError` where shapes differ.
 
-        Both [shape=(batch, 1, ...)], scaled magnitudes in [0, 1] [bins, frames] or samples in [-1, 1] [n]; shapes that
-        differ raise ParameterError.
+        Both are scaled magnitudes [shape=(batch, 1, bins, frames), range [0, 1]] or samples [shape=(batch, 1, n)].
         """
         if estimate.shape != target.shape:
             raise ParameterError(f"estimate {tuple(estimate.shape)} and target {tuple(target.shape)} differ in shape")

@@ -49,6 +49,7 @@ class UNet(nn.Module):
         check_whole("num_layers", num_layers, least)
         check_whole("base_filters", base_filters, least)
         self.num_layers, self.base_filters = num_layers, base_filters
+        self.settings: tuple[Any, ...] = (num_layers, base_filters)  # what it was made with
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -143,6 +144,7 @@ class MaskUNet(UNet):
         super().__init__(num_layers, base_filters)
         check_choice("output", output, OUTPUTS)
         self.output = output
+        self.settings += (output,)
         down, up = ladder([base_filters * 2**level for level in range(num_layers)])
         self.down = nn.ModuleList(nn.Conv2d(*pair, 5, stride=2, padding=2) for pair in down)
         self.down_norm = nn.ModuleList(nn.BatchNorm2d(after) for _, after in down)

@@ -1,36 +1,45 @@
 """The table of notebooks, and a run of them: checked before anything is computed, in order, with one exit code."""
 
-from __future__ import annotations
-
 import ast
 import contextlib
-import dataclasses
 import difflib
 import json
 import math
+import re
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 from nblib import paths
 from nblib.errors import ParameterError, check_choice
 from nblib.notebook import STANDARD, check_type, checked
-from nblib.suite.progress import Job, clock, display
 
 if TYPE_CHECKING:
     from nblib.settings import Settings
 
 OK, FAILED, BAD_PARAMETERS, INTERRUPTED = 0, 1, 2, 130
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Notebook(NamedTuple):
-    """One notebook: place in reading order, file's name without suffix, what it regenerates, whose results it reads."""
+    """A notebook: its file's name without suffix, number first; what it regenerates; whose results it reads."""
 
-    number: int
     name: str
     title: str
-    needs: tuple[int, ...] = ()
+    needs: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> str:
+        """Its place in reading order, as ``03``."""
+        return self.name[:2]
 
     @property
     def path(self) -> Path:
@@ -39,22 +48,54 @@ class Notebook(NamedTuple):
 
 
 SUITE = (
-    Notebook(1, "01_corpus", "What is in the corpus: players, spectrograms, durations, splits"),
-    Notebook(2, "02_codec_pairs", "What 16 kbps MP3 removes: cut-off, holes, alignment; other codecs"),
-    Notebook(3, "03_loss_networks", "MM'19 Table 1, Figures 1 and 2: networks that learn the codec"),
-    Notebook(4, "04_autoencoder_models", "MM'19 Table 2, Figures 3 and 4: Models A to D", needs=(3,)),
-    Notebook(5, "05_snr", "MM'19 Table 3: the SNR of Models A to D, by four definitions", needs=(4,)),
-    Notebook(6, "06_listening_autoencoder", "MM'19 Tables 4 and 5: who prefers which model", needs=(4,)),
-    Notebook(7, "07_broadband", "MM'19 Figure 5: clicks, bandwidth and aliasing at 5 kHz", needs=(4,)),
-    Notebook(8, "08_separation_networks", "IJCNN'20 Tables I and II, Figure 1: sizes and parameters"),
-    Notebook(9, "09_layer_configurations", "IJCNN'20 Figures 2 and 3: which layers, what cost", needs=(3,)),
-    Notebook(10, "10_capacity_curves", "IJCNN'20 Figure 5: quality against capacity", needs=(3,)),
-    Notebook(11, "11_noise_redistribution", "IJCNN'20 Figure 4: where the residual lies", needs=(10,)),
+    Notebook("01_corpus", "What is in the corpus: players, spectrograms, durations, splits"),
+    Notebook("02_codec_pairs", "What 16 kbps MP3 removes: cut-off, holes, alignment; other codecs"),
+    Notebook("03_loss_networks", "MM'19 Table 1, Figures 1 and 2: networks that learn the codec"),
+    Notebook("04_autoencoder_models", "MM'19 Table 2, Figures 3 and 4: Models A to D", needs=("03",)),
+    Notebook("05_snr", "MM'19 Table 3: the SNR of Models A to D, by four definitions", needs=("04",)),
+    Notebook("06_listening_autoencoder", "MM'19 Tables 4 and 5: who prefers which model", needs=("04",)),
+    Notebook("07_broadband", "MM'19 Figure 5: clicks, bandwidth and aliasing at 5 kHz", needs=("04",)),
+    Notebook("08_separation_networks", "IJCNN'20 Tables I and II, Figure 1: sizes and parameters"),
+    Notebook("09_layer_configurations", "IJCNN'20 Figures 2 and 3: which layers, what cost", needs=("03",)),
+    Notebook("10_capacity_curves", "IJCNN'20 Figure 5: quality against capacity", needs=("03",)),
+    Notebook("11_noise_redistribution", "IJCNN'20 Figure 4: where the residual lies", needs=("10",)),
 )
 
 
+@dataclass
+class Job:
+    """A notebook of a run, and what is known of it now (seconds; cells from 1). A text file for what it prints."""
+
+    notebook: Notebook
+    copy: Path
+    values: Mapping[str, object]  # to inject
+    expected: float = math.nan  # no number where no run has measured it
+    state: str = "waiting"  # running, ok, failed, skipped, stopped
+    began: float = 0.0
+    seconds: float = 0.0
+    cell: int = 0
+    cells: int = 0
+    source: str = ""  # the cell's first line
+    line: str = ""  # the last one printed that says something, or why it was skipped
+    partial: str = ""
+    failure: str = ""
+
+    def write(self, text: str) -> None:
+        """Take printed text: a line may come in parts, and a bar returns to its start."""
+        lines = re.split(r"[\r\n]", self.partial + ANSI.sub("", text))
+        self.partial = lines[-1]
+        self.line = next((line.strip() for line in reversed(lines) if line.strip()), self.line)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def elapsed(self) -> float:
+        """Seconds that the notebook has run, or ran."""
+        return time.monotonic() - self.began if self.state == "running" else self.seconds
+
+
 def parameters(notebook: Notebook) -> dict[str, dict[str, Any]]:
-    """``name``, ``default`` (which sets the type) and ``help`` of what the notebook's parameters cell declares."""
+    """``default`` (which sets the type) and ``help``, by name, of what the notebook's parameters cell declares."""
     from papermill.inspection import inspect_notebook  # takes a second, which `nblib separate` need not wait for
 
     try:
@@ -72,7 +113,7 @@ def literal(path: Path) -> str:
 
 def plan(
     profile: str, corpus: str, data_root: str, seed: int, only: Sequence[str] = (), changes: Sequence[str] = ()
-) -> tuple[Settings, list[Job]]:
+) -> "tuple[Settings, list[Job]]":
     """Check everything that a run is given, and say what is to be done, in the suite's order.
 
     `only` has numbers (``3`` or ``03``) or names of notebooks; all run when it is empty. Those that they need are not
@@ -94,7 +135,7 @@ def plan(
     copies = paths.executed(setup.name).resolve()
     jobs = []
     for notebook, found in declared.items():
-        special = {name: _value(found[name], texts[name], notebook.name) for name in found.keys() & texts.keys()}
+        special = {name: _value(name, found[name], texts[name], notebook.name) for name in found.keys() & texts.keys()}
         jobs.append(Job(notebook, copies / notebook.path.name, {**shared, **special}))
     return setup, jobs
 
@@ -113,32 +154,81 @@ def _split(changes: Sequence[str]) -> dict[str, str]:
 def _choose(only: Sequence[str]) -> list[Notebook]:
     wanted = [f"{int(text):02}" if text.isdecimal() else text.removesuffix(".ipynb") for text in only]
     for text in wanted:
-        check_choice("notebook", text, [*(each.name for each in SUITE), *(f"{each.number:02}" for each in SUITE)])
-    return [each for each in SUITE if not wanted or each.name in wanted or f"{each.number:02}" in wanted]
+        check_choice("notebook", text, [*(each.name for each in SUITE), *(each.number for each in SUITE)])
+    return [each for each in SUITE if not wanted or {each.name, each.number} & {*wanted}]
 
 
-def _value(parameter: Mapping[str, Any], text: str, where: str) -> object:
+def _value(name: str, parameter: Mapping[str, Any], text: str, where: str) -> object:
     """What `text` of the command line stands for: itself where the default is a text, else a Python literal."""
     value: object = text
     if not isinstance(parameter["default"], str):
         with contextlib.suppress(ValueError, SyntaxError):  # a text then, which is refused
             value = ast.literal_eval(text)
-    check_type(parameter["name"], parameter["default"], value, where)
+    check_type(name, parameter["default"], value, where)
     return value
 
 
-def run(setup: Settings, jobs: Sequence[Job]) -> int:
+def clock(seconds: float) -> str:
+    """`seconds` as ``1:02:03``."""
+    return str(timedelta(seconds=round(seconds)))
+
+
+def status(job: Job, jobs: Sequence[Job]) -> str:
+    """State and time of one of `jobs`; while it runs the time left for all, where it is known, the cell, and output."""
+    said = [job.state, clock(job.elapsed())]
+    if job.state == "running":
+        left = sum(max(job.expected - job.elapsed(), 0.0) for job in jobs if job.state in ("waiting", "running"))
+        said.append(f"about {clock(left)} left" if left > 0 else "")  # not a number is no more than 0
+        said.append(f"cell {job.cell}/{job.cells}: {job.line}".removesuffix(": ") if job.cell else job.line)
+    elif job.state == "skipped":
+        said.append(job.line)
+    return f"{job.notebook.name}: {', '.join(filter(None, said))}"[:200]
+
+
+@contextlib.contextmanager
+def display(jobs: Sequence[Job], every: float = 30.0) -> Iterator[None]:
+    """A line when a notebook starts and one when it ends; between them one that changes in place.
+
+    Where the output is no terminal that can, it is a line more every so many seconds.
+    """
+    ended, console = threading.Event(), Console(highlight=False, markup=False, soft_wrap=True)
+    live = Live(console=console, auto_refresh=False, transient=True)
+    can = console.is_terminal and not console.is_dumb_terminal
+
+    def watch() -> None:
+        shown, spoke, last = ["waiting"] * len(jobs), time.monotonic(), False
+        while not last:
+            last = ended.wait(0.25 if can else 0.05)
+            for index, job in enumerate(jobs):
+                state, line = job.state, status(job, jobs)
+                if state == "running" and can:
+                    live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+                if state != shown[index] or (state == "running" and not can and time.monotonic() > spoke + every):
+                    shown[index], spoke = state, time.monotonic()
+                    console.print(line)
+
+    # A thread that looks, because a long cell that prints nothing must not look like a run that hangs.
+    thread = threading.Thread(target=watch, daemon=True)
+    with live:
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def run(setup: "Settings", jobs: Sequence[Job]) -> int:
     """Run what `plan` planned, write the executed copies and report; a whole run is compared with the record.
 
     Returns 0 where all ended well, 1 where a notebook failed (those that need it are skipped), 130 after Ctrl-C.
     """
-    file, durations = paths.cache() / "durations.json", {}
+    file, durations, code = paths.cache() / "durations.json", {}, OK
     with contextlib.suppress(OSError, ValueError):  # an estimate only
         durations = json.loads(file.read_text(encoding="utf-8"))
     known = durations.setdefault(setup.name, {})
     for job in jobs:
         job.expected = known.get(job.notebook.name, math.nan)
-    code = OK
     try:
         with display(jobs):
             for job in jobs:
@@ -153,7 +243,7 @@ def run(setup: Settings, jobs: Sequence[Job]) -> int:
         from nblib import claims, compare
 
         claims.claims(setup)
-        if dataclasses.replace(setup, source="record").results.is_dir():
+        if replace(setup, source="record").results.is_dir():
             compare.compare(setup)
         else:
             print(f"nothing to compare with: there is no record of {setup.record_name}")
@@ -164,17 +254,15 @@ def _do(job: Job, jobs: Sequence[Job]) -> None:
     from nblib.suite.kernel import execute  # papermill takes a second to import
 
     broken = {other.notebook.number: other.state for other in jobs if other.state in ("failed", "skipped")}
-    cause = next((number for number in job.notebook.needs if number in broken), None)
-    if cause is not None:
-        job.line, job.state = f"needs {cause:02} ({broken[cause]})", "skipped"
+    for number in broken.keys() & {*job.notebook.needs}:
+        job.line, job.state = f"needs {number} ({broken[number]})", "skipped"
         return
     job.began, job.state, end = time.monotonic(), "running", "stopped"
     try:
         job.failure = execute(job)
         end = "failed" if job.failure else "ok"
     finally:
-        job.seconds = job.elapsed()
-        job.state = end
+        job.seconds, job.state = job.elapsed(), end
 
 
 def _report(jobs: Sequence[Job]) -> None:
@@ -186,6 +274,6 @@ def _report(jobs: Sequence[Job]) -> None:
             print(f"\n{job.notebook.name} skipped: it {job.line}")
         elif job.state == "stopped":
             print(f"\n{job.notebook.name} stopped {where}\n  what it made stays, run again to go on")
-    seconds = sum(job.seconds for job in jobs)
-    print(f"\n{sum(job.state == 'ok' for job in jobs)} of {len(jobs)} notebooks ended well in {clock(seconds)}")
+    seconds, ended = sum(job.seconds for job in jobs), sum(job.state == "ok" for job in jobs)
+    print(f"\n{ended} of {len(jobs)} notebooks ended well in {clock(seconds)}")
     print(f"executed copies: {jobs[0].copy.parent}", flush=True)

@@ -1,7 +1,5 @@
 """One notebook executed by papermill, in a kernel of the interpreter that runs nblib."""
 
-from __future__ import annotations
-
 import logging
 import os
 import tempfile
@@ -17,8 +15,7 @@ from papermill.execute import execute_notebook
 
 import nblib
 from nblib import paths
-from nblib.suite import literal
-from nblib.suite.progress import ANSI, Job
+from nblib.suite import ANSI, Job, literal
 
 TRACEBACK_LINES = 13
 DEAD = "the kernel died (killed for want of memory, or a crash in a library): close other programs, run again"
@@ -31,30 +28,19 @@ def execute(job: Job) -> str:
 
     The executed copy is written whole, also after an error or Ctrl-C, with the outputs made so far.
     """
-    job.cells = len(nbformat.read(job.notebook.path, as_version=4).cells) + 1  # and the injected one
+    path, failure, interrupt = job.notebook.path, [], None
+    job.cells = len(nbformat.read(path, as_version=4).cells) + 1  # and the injected one
 
     def cell_starts(cell: nbformat.NotebookNode, cell_index: int) -> None:
         job.cell, job.source = cell_index + 1, cell.source.strip().split("\n")[0]
 
-    failure: list[str] = []
-    interrupt = None
     with paths.whole(job.copy) as temporary, tempfile.TemporaryFile("w+") as output:
+        how: dict[str, Any] = {"kernel_name": "python3", "language": "python", "progress_bar": False}
+        how |= {"kernel_manager_class": _own_kernel(output), "start_timeout": 120, "cwd": str(path.parent)}
+        how |= {"stdout_file": job, "stderr_file": job, "on_cell_start": cell_starts}
+        how |= {"iopub_timeout": 60}  # the last outputs of a cell may be slow to arrive where all cores are busy
         try:
-            execute_notebook(
-                literal(job.notebook.path),
-                literal(temporary),
-                dict(job.values),
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                cwd=str(job.notebook.path.parent),
-                start_timeout=120,
-                stdout_file=job,
-                stderr_file=job,
-                kernel_manager_class=_own_kernel(output, _environment()),
-                on_cell_start=cell_starts,
-                iopub_timeout=60,  # the last outputs of a cell may be slow to arrive where all cores are busy
-            )
+            execute_notebook(literal(path), literal(temporary), dict(job.values), **how)
         except KeyboardInterrupt as error:
             interrupt = error  # the kernel is dead, or dies with this process; the copy is kept first
         except PapermillExecutionError as error:
@@ -65,13 +51,23 @@ def execute(job: Job) -> str:
             output.seek(0)
             name = type(error).__name__
             failure = [*output.read().splitlines(), DEAD if name == "DeadKernelError" else f"{name}: {error}"]
-        _take_stamps_out(temporary)
+        notebook = nbformat.read(temporary, as_version=4)
+        for part in (notebook, *notebook.cells):  # stamps that hold this machine's paths, in what may be shared
+            part.metadata.pop("papermill", None)
+        nbformat.write(notebook, temporary)
     if interrupt:
         raise interrupt
     return ANSI.sub("", "\n".join(failure[-TRACEBACK_LINES:]))
 
 
-def _own_kernel(output: IO[str], environment: dict[str, str]) -> type[AsyncKernelManager]:
+def _own_kernel(output: IO[str]) -> type[AsyncKernelManager]:
+    """Nobody watches it: pictures go inline; what it says outside cells to `output`. It finds this very nblib."""
+    places = [name for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES") if os.environ.get(name)]
+    environment = os.environ | {name: str(Path(os.environ[name]).resolve()) for name in places}  # cwd is another
+    environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    importable = [str(Path(nblib.__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, importable))
+
     class OwnKernel(AsyncKernelManager):
         @property
         def kernel_spec(self) -> KernelSpec:
@@ -82,24 +78,3 @@ def _own_kernel(output: IO[str], environment: dict[str, str]) -> type[AsyncKerne
             await super().start_kernel(**options, env=environment, stdout=output, stderr=output)
 
     return OwnKernel
-
-
-def _environment() -> dict[str, str]:
-    """This process's environment; nobody watching, pictures inline, and this very nblib importable."""
-    places = [name for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES") if os.environ.get(name)]
-    importable = [str(Path(nblib.__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
-    return {
-        **os.environ,
-        **{name: str(Path(os.environ[name]).resolve()) for name in places},  # the kernel runs in another folder
-        "NBLIB_BATCH": "1",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONPATH": os.pathsep.join(filter(None, importable)),
-    }
-
-
-def _take_stamps_out(copy: Path) -> None:
-    """papermill's, which hold this machine's paths: noise in a notebook that may be shared."""
-    notebook = nbformat.read(copy, as_version=4)
-    for part in (notebook, *notebook.cells):
-        part.metadata.pop("papermill", None)
-    nbformat.write(notebook, copy)

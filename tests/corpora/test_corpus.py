@@ -1,7 +1,5 @@
 """What all kinds share: items.csv, licences, fingerprints, names, pickling, errors, and a layout in one function."""
 
-from __future__ import annotations
-
 import pickle
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Mixtures add up and stand at their SNR; groups are dealt out without one lying in two splits."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

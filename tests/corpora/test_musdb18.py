@@ -1,7 +1,5 @@
 """MUSDB18 in both layouts: the list of its tracks, any part of it, silent vocals, stem files, spoilt tracks."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections import Counter
@@ -14,7 +12,7 @@ import soundfile
 from helpers.corpora import BENCH, RATE, burst, groups, on_real, opened, put, put_song, sizes_of
 
 from nblib.audio import lag
-from nblib.corpora import Corpus, measured_snr_db, open_corpus
+from nblib.corpora import SPLITS, Corpus, measured_snr_db, open_corpus
 from nblib.corpora.layouts import _spelt, musdb18, split_list
 from nblib.corpora.survey import SNR_LIMIT_DB, STREAMS, read_stem
 from nblib.errors import AudioError, CorpusError
@@ -128,6 +126,15 @@ def test_silent_and_very_quiet_vocals_are_used_and_named(root: Path) -> None:
     assert json.loads(json.dumps(dict(items["Instrumental"].info), allow_nan=False))["snr_db"] == -SNR_LIMIT_DB
     mixed = corpus.load(items["Instrumental"])
     assert not mixed.target.any() and np.array_equal(mixed.noise, mixed.mixture) and mixed.noise.any()
+
+
+def test_songs_that_a_table_splits_are_no_strangers(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    names = ["train/Stranger", "train/Other", "test/Third"]
+    for name in names:
+        put_song(tmp_path / "musdb18hq" / name)
+    lines = [f"{name},{split}" for name, split in zip(names, SPLITS, strict=True)]
+    (tmp_path / "musdb18hq/items.csv").write_text("\n".join(["file,split", *lines]))
+    assert sizes_of(loud(tmp_path)) == [1, 1, 1] and not recwarn.list
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,7 +1,5 @@
 """Folders of music: pieces, stems passed over, named skips, filter edges."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

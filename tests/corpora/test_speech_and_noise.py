@@ -1,7 +1,5 @@
 """Folders of speech and noise: split by speaker and source, long recordings cut, unusable files skipped by name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

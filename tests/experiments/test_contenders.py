@@ -1,6 +1,4 @@
-"""A third loss and a capacity P6 flow into every table, picture and claim; one that fails changes no number of others."""
-
-from __future__ import annotations
+"""A third loss and a capacity P6 flow into every table, picture and claim; one that fails changes no other number."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,17 +1,14 @@
 """Who would prefer what: the model listener on the capacity and configuration studies' rows (see conftest.py)."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
 
 from nblib import study
-from nblib.entries import SPEECH, TASKS, VOCALS
+from nblib.entries import SPEECH, TASKS
 from nblib.errors import ParameterError
 from nblib.experiments import preferences, separation
-from nblib.settings import Settings
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -88,11 +85,6 @@ def test_rates_over_seeds_have_students_interval_within_0_and_1(shares):
     assert rates[rates["seed"].notna()].set_index("seed")["preferred_rate"].to_dict() == pytest.approx(shares)
 
 
-def test_one_seed_has_a_rate_and_no_interval():
-    pooled = preferences.rates(made_votes({0: 0.5}), 0).query("seed.isna()").iloc[0]
-    assert pooled["preferred_rate"] == 0.5 and np.isnan(pooled["preferred_low"])
-
-
 def test_a_second_judge_that_cannot_judge_is_left_out_and_said_so(monkeypatch, tiny_ijcnn):
     flat = separation.reference(tiny_ijcnn).assign(two_f=50.0)
     saved = {}
@@ -102,13 +94,6 @@ def test_a_second_judge_that_cannot_judge_is_left_out_and_said_so(monkeypatch, t
         preferences.preferences(tiny_ijcnn, study.read(tiny_ijcnn, "capacity.csv"))
     table = saved[preferences.TABLE]
     assert "two_f" not in set(table["measure"]) and {"estoi", "sir_db"} <= set(table["measure"])
-
-
-@pytest.mark.parametrize(
-    ("task", "measure", "least", "most"), [(SPEECH, "estoi", 0.01, 0.3), (VOCALS, "sir_db", 2.5, 3.5)]
-)
-def test_the_noticeable_difference_is_that_of_3_db(tiny_ijcnn: Settings, task, measure, least, most):
-    assert least < preferences.noticeable_difference(tiny_ijcnn, task, measure) < most
 
 
 def test_without_any_usable_pair_the_listener_says_why(tiny_ijcnn):

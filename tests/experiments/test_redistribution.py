@@ -1,7 +1,5 @@
 """Where the residual lies: the study, made once at the least size (see conftest.py), and its sums."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,18 +11,6 @@ from nblib.evaluation import residual
 from nblib.evaluation.intervals import contrast
 from nblib.experiments import redistribution, separation
 from nblib.training import load
-
-
-def test_every_network_of_the_smallest_capacity_has_its_bands_on_every_item(tiny_ijcnn):
-    rows, trained = (study.read(tiny_ijcnn, f"{name}.csv") for name in ("redistribution", "capacity"))
-    for task in TASKS:
-        own = rows[rows["task"] == task]
-        items = {item.name for item in mixtures(tiny_ijcnn, task).items("test")}
-        smallest = trained[(trained["task"] == task) & (trained["capacity"] == "P1")]
-        assert set(own["run"].dropna()) == set(smallest["run"])
-        per_system = own.groupby(["contender", "run", "item"], dropna=False).size()
-        assert per_system.nunique() == 1 and set(own["item"]) == items
-        assert len(per_system) == (1 + smallest["run"].nunique()) * len(items)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -1,7 +1,5 @@
 """The capacity and the configuration study, made once at the least size (see conftest.py), looked at and worked out."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 
@@ -9,13 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import ijcnn
 
 from nblib import audio, study, tables
 from nblib.corpora import Item, Mixture
 from nblib.data import mixtures
 from nblib.entries import SPEECH, TASKS, VOCALS
-from nblib.errors import ParameterError
 from nblib.evaluation import bss_eval, estoi, peaq_basic, si_sdr_db
 from nblib.experiments import CAPACITY, CONFIGURATION, costs, separation, teachers
 from nblib.losses import CodecLoss
@@ -109,42 +105,6 @@ def over_sound(values: torch.Tensor, length: int) -> float:
     return float(np.concatenate(list(values.squeeze(1).numpy()), axis=-1)[:, : length // 512 + 1].mean())
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_excerpts_of_the_smallest_networks_are_kept(tiny_ijcnn, task):
-    mixture = mixtures(tiny_ijcnn, task).load(separation.audible_items(tiny_ijcnn, task)[0])
-    part = audio.loudest(mixture.target, 5 * 22_050)
-    for name in ("unprocessed", "target", "p1_l1", "p1_codec", "p1_sound"):
-        assert study.read_sound(tiny_ijcnn, f"{task}_{name}").shape == mixture.target[part].shape
-    np.testing.assert_allclose(study.read_sound(tiny_ijcnn, f"{task}_target"), mixture.target[part], atol=1e-4)
-
-
-def test_one_run_is_the_first_seeds_and_names_what_it_does_not_know(tiny_ijcnn, rows):
-    run = separation.one_run(tiny_ijcnn, VOCALS, "P1", "sound")
-    own = rows[(rows["task"] == VOCALS) & (rows["capacity"] == "P1") & (rows["contender"] == "sound")]
-    assert {run.hash} == set(own.loc[own["seed"] == 0, "run"])
-    for wrong in (("speach", "P1", "codec"), (SPEECH, "P9", "codec"), (SPEECH, "P1", "l2")):
-        with pytest.raises(ParameterError, match="is not known: choose one of"):
-            separation.one_run(tiny_ijcnn, *wrong)
-
-
-def test_runs_that_came_to_nothing_are_named_once(rows):
-    status = rows["status"].where(~((rows["contender"] == "codec") & (rows["seed"] == 1)), "collapsed")
-    named = separation.unusable(rows.assign(status=status))
-    assert len(named) == 4 and named[0] == "speech P1 codec seed 1: collapsed"
-    assert separation.unusable(rows) == []
-
-
-def test_listening_items_are_drawn_by_the_seed_in_their_order():
-    rows = pd.DataFrame({"task": SPEECH, "contender": "unprocessed", "item": [f"{n:02}" for n in range(20)]})
-    rows = rows.assign(estoi=np.where(rows["item"] == "07", np.nan, 0.5))
-    setup = dataclasses.replace(ijcnn.LEAST, listening_items=19)
-    assert separation.listening_items(setup, rows, SPEECH) == [item for item in rows["item"] if item != "07"]
-    chosen = {
-        seed: separation.listening_items(dataclasses.replace(ijcnn.LEAST, seed=seed), rows, SPEECH) for seed in (0, 1)
-    }
-    assert len(set(chosen[0])) == 5 and chosen[0] == sorted(chosen[0]) != chosen[1]
-
-
 class Instrumental:
     """A corpus of songs whose first test song has no vocals."""
 
@@ -173,13 +133,6 @@ def test_a_song_without_vocals_has_an_l1_and_nothing_else(monkeypatch, tiny_ijcn
         assert scored["l1"].notna().all()
         assert ("sir_db" in scored) == (item is other)
     assert separation.audible_items(tiny_ijcnn, VOCALS) == [other]
-
-
-@pytest.mark.parametrize(("task", "measure"), [(SPEECH, "estoi"), (VOCALS, "sir_db"), (VOCALS, "two_f")])
-def test_the_judges_measures_rise_with_snr_in_the_reference(tiny_ijcnn, task, measure):
-    table = separation.reference(tiny_ijcnn).query("task == @task")
-    assert table["snr_db"].unique().tolist() == [-3.0, 0.0, 3.0]
-    assert table.groupby("snr_db")[measure].mean().is_monotonic_increasing
 
 
 # Configurations
@@ -219,17 +172,6 @@ def test_the_table_of_costs_counts_what_each_loss_holds(tiny_ijcnn):
     assert (table["paper_batch"] == 16).all() and (table["paper_batch_peak_mib"] > 2 * table["peak_mib"]).all()
 
 
-def test_peak_memory_is_what_is_held_at_once():
-    held = []
-
-    def step() -> None:
-        held.append(torch.zeros(2**18))
-        torch.zeros(2**19)  # freed at once
-        held.append(torch.zeros(2**18))
-
-    assert costs.peak_bytes(step, torch.device("cpu")) == pytest.approx(4 * (2**18 + 2**19), rel=0.01)
-
-
 def test_at_the_papers_size_f_holds_at_most_0_6_of_a_and_b():
     """The claim in memory, which does not hang on the machine; notebook 09 shows time."""
     network: Any = NetworkSpec(6, 28).build()
@@ -238,5 +180,5 @@ def test_at_the_papers_size_f_holds_at_most_0_6_of_a_and_b():
     for name in "ABF":
         loss = CodecLoss(network, name)
         weights = sum(value.nbytes for value in loss.state_dict().values())
-        held[name] = weights + costs.peak_bytes(lambda loss=loss: costs.loss_step(loss, *pair), torch.device("cpu"))  # type: ignore[misc]
+        held[name] = weights + costs._peak_bytes(lambda loss=loss: costs._loss_step(loss, *pair), torch.device("cpu"))  # type: ignore[misc]
     assert held["F"] <= 0.6 * held["A"] and held["F"] <= 0.6 * held["B"]

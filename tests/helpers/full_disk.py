@@ -1,7 +1,5 @@
 """Run code in a process whose files may not grow, which is what a full disk looks like from inside."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """IJCNN'20's studies at the least size, with a third contender beside the papers' two."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -74,4 +72,4 @@ def make(setup: Settings, *studies: Study) -> None:
     """The tables of the capacity study, and of further ones."""
     preferences.preferences(setup, study.rows(setup, CAPACITY))
     for each in studies:
-        study.make(setup, each)
+        study.rows(setup, each)

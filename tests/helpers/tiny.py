@@ -1,7 +1,5 @@
 """Patches, networks and run configurations so small that an epoch takes milliseconds."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

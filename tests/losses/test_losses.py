@@ -1,7 +1,5 @@
 """The losses: each equation recomputed by hand, frozen networks, the weight schedule, and the codec loss in a file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest
@@ -114,20 +112,11 @@ def test_any_layers_with_batch_norm_folded_in_and_prediction_as_the_output_term_
     assert float(loss(*magnitude_pair())) == pytest.approx(sum(expected.values()), rel=1e-4)
 
 
-@pytest.mark.parametrize(("model", "terms"), [("b", 2), ("c", 3), ("d", 2)])
-def test_every_term_of_an_equation_comes_to_one_once_the_weights_are_set(model, terms):
-    loss = MADE[model]().double().train()
-    loss.unit_epochs = 1
-    loss(*pair(dtype=torch.float64))
-    loss.end_epoch()
-    assert float(loss(*pair(dtype=torch.float64))) == pytest.approx(terms, rel=1e-5)
-
-
 def test_model_c_is_its_three_terms_each_of_one_weight_and_so_are_the_layers_under_theirs():
     estimate, target = pair(dtype=torch.float64)
     loss = SpectralCodecLoss(spectral_network(), GEOMETRY, "sqrt", unit_epochs=1).double().train()
     loss(estimate, target)
-    assert loss.end_epoch()
+    assert loss.end_epoch() and float(loss(estimate, target)) == pytest.approx(3, rel=1e-5)
     terms, now = by_hand("c", estimate, target), by_hand("c", 0.7 * target, target)
     features = sum(now[name] / terms[name] for name in FEATURES) / len(FEATURES)
     expected = now["samples"] / terms["samples"] + now["up2"] / terms["up2"] + features
@@ -158,14 +147,6 @@ def test_gradient_reaches_the_estimate_and_neither_target_nor_any_weight(model):
 
 
 @pytest.mark.parametrize("model", ["b", "c"])
-@pytest.mark.parametrize("level", [0.0, 1.0, 50.0])
-def test_silence_and_too_much_give_finite_gradients(model, level):
-    estimate = torch.full((2, 1, GEOMETRY.patch_samples), level).requires_grad_()
-    MADE[model]()(estimate, pair()[0]).backward()
-    assert estimate.grad is not None and torch.isfinite(estimate.grad).all()
-
-
-@pytest.mark.parametrize("model", ["b", "c"])
 @pytest.mark.parametrize("silent", [False, True])
 def test_what_a_network_on_magnitudes_puts_out_is_compared_as_sound(model, silent):
     """By `View.sound`: equal magnitudes with one phase cost nothing, others give finite gradients, at silence too."""
@@ -182,16 +163,6 @@ def test_what_a_network_on_magnitudes_puts_out_is_compared_as_sound(model, silen
 
 
 # The network within
-
-
-def test_the_frozen_network_is_a_copy_and_its_statistics_do_not_move():
-    network = spectral_network(3, 2).train()
-    loss = CodecLoss(network, "B").train()
-    before = {name: value.clone() for name, value in loss.network.state_dict().items()}
-    assert len({float(loss(*magnitude_pair())) for _ in range(3)}) == 1, "dropout or batch norm moved"
-    network(magnitude_pair()[0])
-    assert all(torch.equal(value, before[name]) for name, value in loss.network.state_dict().items())
-    assert network.training and all(weight.requires_grad for weight in network.parameters())
 
 
 @pytest.mark.parametrize("network", [MaskUNet(4, 3), WaveUNet(4, 2)], ids=["spectral", "samples"])
@@ -278,22 +249,3 @@ def test_after_its_unit_epochs_each_term_is_weighted_once_by_one_over_its_mean()
     torch.testing.assert_close(loss.weights, weights, rtol=1e-4, atol=0)
     now = torch.tensor(list(layers_by_hand(network, loss.names, *magnitude_pair(7)).values()))
     assert float(loss(*magnitude_pair(7))) == pytest.approx(float((weights * now).sum()), rel=1e-4)
-
-
-@pytest.mark.parametrize("loss", [L1Loss(), CodecLoss(spectral_network(), ["down1"])], ids=["l1", "one layer"])
-def test_a_single_term_keeps_weight_one_and_is_settled_at_once(loss):
-    loss.train()
-    assert loss.settled
-    for _ in range(12):
-        loss(*magnitude_pair())
-        assert not loss.end_epoch()
-    assert loss.weights.tolist() == [1.0]
-
-
-def test_a_layer_that_never_differs_does_not_make_the_loss_infinite():
-    network = spectral_network(3, 2)
-    torch.nn.init.constant_(network.down_norm[1].weight, 0.0)  # type: ignore[arg-type]  # a dead layer
-    loss = CodecLoss(network, "F", unit_epochs=1).train()
-    loss(*magnitude_pair())
-    loss.end_epoch()
-    assert torch.isfinite(loss.weights).all() and torch.isfinite(loss(*magnitude_pair()))

@@ -94,12 +94,7 @@ def test_the_mask_times_the_input_is_the_estimate_and_the_direct_output_is_the_s
 
 
 @pytest.mark.parametrize(
-    ("asked", "ran"),
-    [
-        (["down1"], "d1"),
-        (["down1", "up1"], "d1 d2 d3 u1"),
-        (["up3"], "d1 d2 d3 u1 u2 u3"),
-    ],
+    ("asked", "ran"), [(["down1"], "d1"), (["down1", "up1"], "d1 d2 d3 u1"), (["up3"], "d1 d2 d3 u1 u2 u3")]
 )
 @pytest.mark.parametrize(("make", "shape"), BOTH)
 def test_no_layer_deeper_than_the_deepest_asked_for_is_computed_or_needed(make, shape, asked, ran):

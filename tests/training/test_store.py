@@ -1,7 +1,5 @@
 """The store of patches: cut as the papers cut, kept in the cache; and what a network sees of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,11 +11,10 @@ from helpers.full_disk import files, in_process_with_small_files
 from helpers.tiny import GEOMETRY
 
 from nblib import paths
-from nblib.audio import Codec, analyse, band_limit, scale, unscale
+from nblib.audio import Codec, band_limit, scale, unscale
 from nblib.corpora import Item, Mixture
-from nblib.errors import CorpusError, StorageError
 from nblib.provenance import random_generator
-from nblib.training import PatchPairs, Source, View
+from nblib.training import Source, View
 
 AT_16K = replace(GEOMETRY, sample_rate=16_000)
 SIZE = AT_16K.patch_samples
@@ -113,26 +110,6 @@ def test_whatever_changes_a_patch_changes_the_fingerprint():
     assert music().fingerprint == music().fingerprint
 
 
-def test_processes_give_the_bits_and_the_order_of_one(monkeypatch):
-    alone = source()("train")
-    for file in paths.cache().iterdir():
-        file.unlink()
-    monkeypatch.setenv("NBLIB_CORES", "2")
-    together = source()("train")
-    assert together.names == alone.names
-    assert torch.equal(together.inputs, alone.inputs) and torch.equal(together.targets, alone.targets)
-
-
-def test_an_empty_split_and_a_damaged_cache_are_named():
-    with pytest.raises(CorpusError, match="two sounds, test: no recordings"):
-        source()("test")
-    source()("train")
-    (path,) = paths.cache().iterdir()
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(StorageError, match=f"{path.name}: damaged .*remove it and run again"):
-        source()("train")
-
-
 def test_a_full_disk_leaves_no_half_cache(own_data):
     code = """
 from training.test_store import source
@@ -158,15 +135,6 @@ def test_a_view_is_the_scaled_magnitude_of_numpys_own_fft(domain):
     assert float(loud.min()) >= 0 and float(loud.max()) == pytest.approx(1)
 
 
-def test_a_view_is_what_whole_signals_are_analysed_to():
-    """What separates a whole recording hands the network the same frames that it was trained on."""
-    view, samples = View(AT_16K, "sqrt"), torch.from_numpy(sound("long"))
-    edge = AT_16K.window - AT_16K.hop  # analysis begins with as many zeros
-    padded = torch.nn.functional.pad(samples, (edge, 0))[:SIZE]
-    whole = scale(analyse(samples, AT_16K)[:1].abs(), "sqrt")
-    torch.testing.assert_close(view(padded[None, None])[0], whole, atol=1e-5, rtol=0)
-
-
 def test_sound_inverts_the_view_but_for_the_edges_and_keeps_the_inputs_phase():
     view = View(AT_16K, "sqrt")
     samples, edge = torch.from_numpy(sound("long"))[None, None, :SIZE], AT_16K.window - AT_16K.hop
@@ -178,14 +146,3 @@ def test_sound_inverts_the_view_but_for_the_edges_and_keeps_the_inputs_phase():
     assert heard.shape == samples.shape and float(heard[..., :edge].abs().max()) == 0
     halved = view.sound(scale(0.5 * unscale(view(smooth), "sqrt"), "sqrt"), smooth)
     torch.testing.assert_close(halved, 0.5 * heard, atol=1e-3, rtol=0)
-
-
-def test_a_network_on_samples_sees_and_is_heard_as_it_is():
-    view, samples = View(AT_16K, "sqrt", on_samples=True), torch.rand(2, 1, SIZE)
-    assert view(samples) is samples and view.sound(samples, samples) is samples
-
-
-def test_every_nth_patch_keeps_its_name():
-    pairs = PatchPairs(torch.arange(5.0)[:, None, None], torch.zeros(5, 1, 1), tuple("abcde"))
-    assert (pairs.every(2).names, pairs.every(2).inputs.flatten().tolist()) == (tuple("ace"), [0.0, 2.0, 4.0])
-    assert len(pairs.every(1)) == 5
