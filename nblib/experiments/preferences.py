@@ -17,7 +17,7 @@ TABLE = "preferences.csv"
 SCALES = ((1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0))  # of choice noise and don't-know zone
 TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model"}
 KINDS = ("preferred", "dont_know")
-BY = ("task", "capacity", "contender")
+BY = separation.BY["capacity"]
 COLUMNS = [
     *("task", "measure", "contender", "noise_scale", "zone_scale", "capacity", "seed"),
     *("judge", "noticeable_difference"),
