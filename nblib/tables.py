@@ -70,7 +70,7 @@ def autoencoder_table(setup: Settings) -> pd.DataFrame:
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
-def interval(found: Mapping[str, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
+def interval(found: Mapping[Any, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
     """A mean with its interval over seeds as text: "+0.31 [+0.02, +0.60]"; of one seed the mean alone."""
     mean, low, high = (f"{found[name]:{sign}.{digits}f}" for name in ("mean", "low", "high"))
     return mean if np.isnan(found["low"]) else f"{mean} [{low}, {high}]"
