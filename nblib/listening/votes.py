@@ -65,12 +65,10 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 def passed_catch(votes: pd.DataFrame, least_share: float = 0.75) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The votes of participants who told the spoilt sound in `least_share` (over 0, up to 1) of their catch pairs.
 
-    Don't know is a miss: the fault is meant to be heard. Somebody who always picks a side at random passes with the
-    chance P(Bin(catch, 1/2) >= needed): 0.31 at 4 catch pairs, 0.14 at 8, 0.07 at 12. An attentive listener who slips
-    once in twenty passes with 0.99 at 4, where asking for all would lose 19 in 100: hence 0.75.
-
-    Beside the votes, of every kind, comes a row per participant, sorted: ``participant``, ``catch`` (pairs; who had
-    none is kept), ``caught``, ``guesser_passes`` (the chance of a random chooser of sides), ``kept``, ``reason``.
+    Don't know is a miss: the fault is meant to be heard. Who always picks a side at random passes with the chance
+    P(Bin(catch, 1/2) >= needed), 0.31 at 4 catch pairs, 0.14 at 8; an attentive listener who slips once in twenty with
+    0.99 at 4, where asking for all would lose 19 in 100. Beside the votes, of every kind, comes a row a participant:
+    ``participant``, ``catch`` (pairs; who had none is kept), ``caught``, ``guesser_passes``, ``kept``, ``reason``.
     """
     if not 0 < least_share <= 1:
         raise ParameterError(f"least_share={least_share!r}: a share over 0 and up to 1 is needed")

@@ -23,7 +23,7 @@ from nblib.listening import (
     side_bias,
     wilson_interval,
 )
-from nblib.listening.tallies import sign_flip_test
+from nblib.listening.statistics import sign_flip_test
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_statistics.json").read_text())
 BY_HAND = votes({"ann": "aab-", "bob": "a---", "cid": "aaaa"}, capacity="P1")
