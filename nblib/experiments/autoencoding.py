@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nblib import data, study
-from nblib.audio import Geometry, band_limit, resample
+from nblib.audio import band_limit, resample
 from nblib.corpora import Corpus, Item
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, peaq_basic, recovered_bandwidth, si_sdr_db
 from nblib.experiments import overview, teachers
@@ -22,15 +22,15 @@ from nblib.networks import through
 from nblib.parallel import parallel_map
 from nblib.provenance import seed_everything, torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Labels, Row, Study, Trained, untrained
-from nblib.training import RunConfig, Source
+from nblib.study import Cell, Row, Study, Trained, untrained
+from nblib.training import Source
 
 HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"
 FIGURE4, FIGURE5 = "figure4", "figure5"
+KEPT4, KEPT5 = ((f"{name}_pieces.csv", f"excerpts/{name}_*") for name in (FIGURE4, FIGURE5))
 LOSSLESS = "lossless"
 HALF_RATE = "half_rate"  # half of the variables without any network: resampled to half the rate and back
 UNTRAINED = "untrained"  # the autoencoder as training finds it
-SWEEP_STEP_HZ = 200  # between the tones of the sweep
 MODELS = {"model_a": "Model A", "model_b": "Model B", "model_c": "Model C", "model_d": "Model D"}
 LOSSES = {  # `teacher` by its name
     "model_a": LossSpec("l1"),
@@ -38,12 +38,9 @@ LOSSES = {  # `teacher` by its name
     "model_c": LossSpec("spectral_codec", "mm19_spectral", ALL, prediction=True),
     "model_d": LossSpec("codec", "mm19_time_domain", ALL, prediction=True),
 }
+BY = ("system", "limit_hz")
 MEASURES = ("snr_db", "snr_20log_db", "psnr_db", "snr_10ln", "si_sdr_db", "two_f", "nmr_db")
-
-
-def patch_geometry(setup: Settings, model: str) -> Geometry:
-    """Of a model's training patches: 66,048 samples for Models A, B and C, 16,384 for Model D (Section 6.1)."""
-    return setup.mm19.time_geometry if model == "model_d" else setup.mm19.geometry
+BROADBAND_MEASURES = ("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz")
 
 
 def loss_terms(setup: Settings) -> pd.DataFrame:
@@ -74,17 +71,17 @@ def corpus(setup: Settings) -> Corpus:
 def cells(setup: Settings, limit_hz: int, replicates: int) -> list[Cell]:
     """A network per seed and model, on material band-limited to `limit_hz`; their loss networks come first.
 
-    `TrainingDiverged` where one of those came to nothing.
+    Patches have 66,048 samples for Models A, B and C, 16,384 for Model D (Section 6.1). `TrainingDiverged` where a loss
+    network came to nothing.
     """
-    runs = {spec.teacher: teachers.run(setup, spec.teacher).hash for spec in LOSSES.values() if spec.teacher}
-    made = []
+    runs, own, made = {"": ""}, setup.mm19, []
+    runs |= {spec.teacher: teachers.run(setup, spec.teacher).hash for spec in LOSSES.values() if spec.teacher}
     for seed in setup.seeds(replicates):
         for model, spec in LOSSES.items():
-            loss = replace(spec, teacher=runs.get(spec.teacher, ""), unit_epochs=setup.mm19.unit_epochs)
-            source = Source(corpus(setup), patch_geometry(setup, model), limit_hz)
-            network, training, patches = setup.mm19.autoencoder, setup.mm19.training, source.fingerprint
-            config = RunConfig(network, loss, training, source.geometry, setup.domain, patches, seed)
-            made.append(Cell({"system": model, "limit_hz": limit_hz, "seed": seed}, config, source))
+            loss = replace(spec, teacher=runs[spec.teacher], unit_epochs=own.unit_epochs)
+            source = Source(corpus(setup), own.time_geometry if model == "model_d" else own.geometry, limit_hz)
+            labels = {"system": model, "limit_hz": limit_hz, "seed": seed}
+            made.append(teachers.make_cell(setup, labels, source, own.autoencoder, loss, own.training))
     return made
 
 
@@ -146,32 +143,25 @@ def snr_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]
     half = resample(resample(original, rate, rate // 2), rate // 2, rate)[: len(original)]
     systems = restored(trained, original, {HALF_RATE: half})
     sounds = np.stack([sound for _, sound in systems])
-    heard = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, rate)
-    rows = []
-    for number, (system, sound) in enumerate(systems):
+    heard, rows = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, rate), []
+    for (system, sound), two_f, nmr_db in zip(systems, heard["two_f"], heard["TotalNMRB"], strict=True):
         measured = frame_snr(original, sound, setup.mm19.geometry.patch_samples)
-        measured |= {"si_sdr_db": si_sdr_db(original, sound)}
-        measured |= {"two_f": float(heard["two_f"][number]), "nmr_db": float(heard["TotalNMRB"][number])}
+        measured |= {"si_sdr_db": si_sdr_db(original, sound), "two_f": float(two_f), "nmr_db": float(nmr_db)}
         rows.append(system | {"item": item.name} | measured)
     return rows
 
 
 def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
-    """Learning curves, and the sounds of Figure 4."""
     study.save(setup, HISTORY, teachers.histories(trained))
     _keep_excerpts(setup, trained, overview.different(corpus(setup).items("test")), setup.mm19.limit_hz, FIGURE4)
 
 
-SNR = Study(
-    "snr",
-    narrow,
-    pieces,
-    snr_rows,
-    by=("system", "limit_hz"),
-    measures=MEASURES,
-    keep=_keep_narrow,
-    kept=(HISTORY, f"{FIGURE4}_pieces.csv", f"excerpts/{FIGURE4}_*"),
-)
+SNR = Study("snr", narrow, pieces, snr_rows, BY, MEASURES, _keep_narrow, (HISTORY, *KEPT4))
+
+
+def broadband(setup: Settings) -> list[Cell]:
+    """Models A to D on material of 5 kHz."""
+    return cells(setup, setup.mm19.broadband_limit_hz, setup.mm19.broadband_replicates)
 
 
 def broadband_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
@@ -187,27 +177,6 @@ def broadband_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus,
     ]
 
 
-def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
-    """Aliasing of the models of both band limits, and the sounds of Figure 5."""
-    limits = (setup.mm19.limit_hz, setup.mm19.broadband_limit_hz)
-    sweeps: list[Trained | int] = [*limits, *study.train(setup, narrow(setup)), *trained]
-    tones = [tone for part in parallel_map(partial(_sweep, setup), sweeps) for tone in part]
-    study.save(setup, ALIASING, pd.DataFrame(tones))
-    _keep_excerpts(setup, trained, [figure5_item(setup)], setup.mm19.broadband_limit_hz, FIGURE5)
-
-
-BROADBAND = Study(
-    "broadband",
-    lambda setup: cells(setup, setup.mm19.broadband_limit_hz, setup.mm19.broadband_replicates),
-    pieces,
-    broadband_rows,
-    by=("system", "limit_hz"),
-    measures=("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz"),
-    keep=_keep_broadband,
-    kept=(ALIASING, f"{FIGURE5}_pieces.csv", f"excerpts/{FIGURE5}_*"),
-)
-
-
 def figure5_item(setup: Settings) -> Item:
     """The test piece of which the largest share of power lies above the 3 kHz of the other experiments."""
 
@@ -219,19 +188,32 @@ def figure5_item(setup: Settings) -> Item:
     return max(corpus(setup).items("test"), key=share)
 
 
+def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
+    """Aliasing of the models of both band limits, and the sounds of Figure 5."""
+    models = [each for each in study.train(setup, narrow(setup)) + trained if each.usable]
+    swept: list[Trained | int] = [setup.mm19.limit_hz, setup.mm19.broadband_limit_hz, *models]
+    tones = [tone for part in parallel_map(partial(_sweep, setup), swept) for tone in part]
+    study.save(setup, ALIASING, pd.DataFrame(tones))
+    _keep_excerpts(setup, trained, [figure5_item(setup)], setup.mm19.broadband_limit_hz, FIGURE5)
+
+
 def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
-    """A row per tone through a network, or through the untrained one up to a limit (Hz)."""
-    labels: Labels = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed}
+    """A row per tone, 200 Hz apart, through a network, or through the untrained one up to a limit (Hz)."""
     seed_everything(setup.seed, "weights")  # as training does
     network: Any = setup.mm19.autoencoder.build()
-    status = "none"
+    row: Row = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed, "status": "none"}
     if isinstance(what, Trained):
-        if not what.usable:
-            return []
-        labels, status, network = what.labels, what.run.status, what.run.network()
-    tones = np.arange(SWEEP_STEP_HZ / 2, labels["limit_hz"], SWEEP_STEP_HZ).tolist()
-    found = aliasing(partial(through, network), tones, setup.mm19.geometry.sample_rate, 2**network.num_layers)
-    return [dict(labels) | {"status": status} | tone for tone in found]
+        network, row = what.run.network(), {**what.labels, "status": what.run.status}
+    tones = np.arange(100, row["limit_hz"], 200.0).tolist()
+    return [
+        row | tone
+        for tone in aliasing(partial(through, network), tones, setup.mm19.geometry.sample_rate, 2**network.num_layers)
+    ]
+
+
+BROADBAND = Study(
+    "broadband", broadband, pieces, broadband_rows, BY, BROADBAND_MEASURES, _keep_broadband, (ALIASING, *KEPT5)
+)
 
 
 def sweep_means(tones: pd.DataFrame) -> pd.DataFrame:

@@ -18,8 +18,6 @@ from nblib.networks import CONFIGURATIONS
 from nblib.provenance import seed_everything
 from nblib.settings import Settings
 
-ROUNDS = 2
-
 
 def measure(setup: Settings) -> pd.DataFrame:
     """Time and memory of a step per configuration, with `setup.cost_network` as loss network, and of plain l1.
@@ -40,25 +38,28 @@ def measure(setup: Settings) -> pd.DataFrame:
     losses |= {name: CodecLoss(codec, name).to(device) for name in CONFIGURATIONS}
     shape = (1, setup.geometry.bins, setup.geometry.frames)
     batch, larger = (torch.rand(2, size, *shape, device=device) for size in (setup.cost_batch, paper_batch))
-    weights = np.array([sum(value.nbytes for value in loss.state_dict().values()) for loss in losses.values()])
-    at_paper_batch, used = (
-        np.array([peak_bytes(partial(loss_step, loss, *pair), device) for loss in losses.values()])
-        for pair in (larger, batch)
+    weights, at_paper_batch, used = (
+        np.array([count(loss) for loss in losses.values()]) / 2**20
+        for count in (
+            lambda loss: sum(value.nbytes for value in loss.state_dict().values()),
+            lambda loss: peak_bytes(partial(loss_step, loss, *larger), device),
+            lambda loss: peak_bytes(partial(loss_step, loss, *batch), device),
+        )
     )
 
     def seconds(loss: WeightedLoss) -> list[float]:
         steps = (lambda: loss(network(batch[0]), batch[1]).backward(), lambda: loss_step(loss, *batch))
         return [timeit(step, timer=timer, number=1) for step in steps]
 
-    step_seconds, loss_seconds = np.min([[seconds(loss) for loss in losses.values()] for _ in range(ROUNDS)], axis=0).T
+    step_seconds, loss_seconds = np.min([[seconds(loss) for loss in losses.values()] for _ in range(2)], axis=0).T
     return pd.DataFrame({"configuration": list(losses), "batch": setup.cost_batch}).assign(
         step_seconds=step_seconds,
         loss_seconds=loss_seconds,
-        weights_mib=weights / 2**20,
-        activations_mib=used / 2**20,
-        peak_mib=(weights + used) / 2**20,
+        weights_mib=weights,
+        activations_mib=used,
+        peak_mib=weights + used,
         paper_batch=paper_batch,
-        paper_batch_peak_mib=(weights + at_paper_batch) / 2**20,
+        paper_batch_peak_mib=weights + at_paper_batch,
         layers_parameters=[sum(value.numel() for value in loss.parameters()) for loss in losses.values()],
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         threads=torch.get_num_threads(),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from nblib import listening as tests
 from nblib import paths, study
 from nblib.audio import loudest, noise_like
 from nblib.corpora import Corpus, Item
@@ -18,34 +19,20 @@ from nblib.evaluation.intervals import seed_interval, verdict
 from nblib.experiments import autoencoding
 from nblib.experiments.autoencoding import MODELS, first_of_each, limited, restored
 from nblib.experiments.overview import different
-from nblib.listening import (
-    LABEL,
-    ORIGINAL,
-    PUBLISHED_TESTS,
-    ModelListener,
-    all_pairs,
-    noticeable_difference,
-    outcomes,
-    passed_catch,
-    passed_headphones,
-    preference_rates,
-    read_votes,
-)
+from nblib.listening import LABEL, ORIGINAL, ModelListener, preference_rates
 from nblib.listening.server.build import build_test
 from nblib.provenance import derive_seed, torch_threads
 from nblib.settings import Settings
 from nblib.study import Row, Study, Trained, untrained
 
-VOTES, SENSITIVITY, LATEST = "listening_votes.csv.gz", "listening_sensitivity.csv", "latest.txt"
-EXCERPT_SECONDS = 5.0
-PUBLISHED = PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
+VOTES, SENSITIVITY = "listening_votes.csv.gz", "listening_sensitivity.csv"
+PUBLISHED = tests.PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
 SYSTEMS = {ORIGINAL: "original"} | MODELS
 JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
 SIGNS = {"two_f": 1, "nmr_db": -1}  # so that higher is better
 # Music in noise of its own long-term spectrum, as speech was where the JND was measured; over these ratios the 2f-model
 # goes from about 25 to 75, where systems worth a test lie.
 NOISE, SNRS_DB = "noise", (0.0, 6.0, 12.0)
-SCALES = (0.5, 1.0, 2.0)
 MEASURES = ("two_f", "odg", "nmr_db")
 
 
@@ -58,7 +45,7 @@ def pieces(setup: Settings, trained: Sequence[Trained]) -> list[tuple[Corpus, It
 def excerpts(setup: Settings, trained: Sequence[Trained], piece: tuple[Corpus, Item]) -> list[tuple[Row, np.ndarray]]:
     """First columns and samples of the loudest five seconds, limited as in training, and the same through networks."""
     whole = limited(*piece, setup.mm19.limit_hz)
-    part = loudest(whole, round(EXCERPT_SECONDS * setup.mm19.geometry.sample_rate))
+    part = loudest(whole, 5 * setup.mm19.geometry.sample_rate)
     return [(row, samples[part]) for row, samples in restored(trained, whole, {ORIGINAL: whole})]
 
 
@@ -67,21 +54,23 @@ def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -
 
     Columns two_f, odg, nmr_db (dB); `NOISE` rows have the signal-to-noise ratio snr_db (dB).
     """
-    heard = excerpts(setup, trained, piece)
-    original = heard[0][1]
-    noise, label = noise_like(original, setup.seed, piece[1].name), untrained(NOISE, trained[0].labels, "system")
+    heard, about = excerpts(setup, trained, piece), {"item": piece[1].name}
+    original, label = heard[0][1], untrained(NOISE, trained[0].labels, "system")
+    noise = noise_like(original, setup.seed, piece[1].name)
     heard += [(label | {"snr_db": snr_db}, original + 10 ** (-snr_db / 20) * noise) for snr_db in SNRS_DB]
     sounds = np.stack([samples for _, samples in heard]).astype(np.float32)
     with torch_threads(1):
         found = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, setup.mm19.geometry.sample_rate)
     measured = zip(*(found[name].tolist() for name in ("two_f", "odg", "TotalNMRB")), strict=True)
-    about = {"item": piece[1].name}
     return [row | about | dict(zip(MEASURES, own, strict=True)) for (row, _), own in zip(heard, measured, strict=True)]
 
 
 def keep(setup: Settings, trained: list[Trained]) -> None:
-    """The model listeners' votes and how they move, one item's sounds, and the test for people (first seed)."""
-    scores = study.read(setup, "listening_scores.csv")
+    """The model listeners' votes and how they move, one item's sounds, and the test for people (first seed).
+
+    The test's folder is named by what is in it, so that no vote is ever lost.
+    """
+    scores, rate = study.read(setup, "listening_scores.csv"), setup.mm19.geometry.sample_rate
     study.save(setup, VOTES, pd.concat([votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
     study.save(setup, SENSITIVITY, sensitivity(setup, scores))
     sounds: dict[str, dict[str, np.ndarray]] = {}
@@ -89,8 +78,16 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
         heard = excerpts(setup, first_of_each(trained), (music, item))
         sounds[item.name] = {str(row["system"]): samples for row, samples in heard}
     for system, samples in next(iter(sounds.values())).items():
-        study.save_sound(setup, f"listening_{system}", samples, setup.mm19.geometry.sample_rate)
-    make_test(setup, sounds)
+        study.save_sound(setup, f"listening_{system}", samples, rate)
+    digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
+    folder = _latest(setup).with_name(digest.hexdigest()[:8])
+    try:
+        build_test(folder, sounds, rate, name="Which sounds better?", question="quality", seed=setup.seed)
+    except AudioError as error:  # a model that came to silence cannot be levelled
+        warnings.warn(f"no listening test for people was made: {error}", stacklevel=2)
+        return
+    with paths.whole(_latest(setup)) as temporary:
+        temporary.write_text(folder.name)
 
 
 LISTENING = Study(
@@ -98,44 +95,30 @@ LISTENING = Study(
     autoencoding.narrow,
     pieces,
     score,
-    by=("system", "limit_hz"),
-    measures=MEASURES,
-    keep=keep,
-    kept=(VOTES, SENSITIVITY, "excerpts/listening_*"),
+    autoencoding.BY,
+    MEASURES,
+    keep,
+    (VOTES, SENSITIVITY, "excerpts/listening_*"),
 )
 
 
-def make_test(setup: Settings, sounds: dict[str, dict[str, np.ndarray]]) -> None:
-    """The test for people, of the same excerpts; its folder is named by what is in it, so that no vote is ever lost."""
-    digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
-    folder = _tests(setup) / digest.hexdigest()[:8]
-    name = "Which sounds better?"
-    try:
-        build_test(folder, sounds, setup.mm19.geometry.sample_rate, name=name, question="quality", seed=setup.seed)
-    except AudioError as error:  # a model that came to silence cannot be levelled
-        warnings.warn(f"no listening test for people was made: {error}", stacklevel=2)
-        return
-    with paths.whole(_tests(setup) / LATEST) as temporary:
-        temporary.write_text(folder.name)
+def _latest(setup: Settings) -> Path:
+    return paths.data() / "listening" / setup.name / "latest.txt"
 
 
 def made_test(setup: Settings) -> Path | None:
     """The folder of the test for people that was made last, from the project's folder where it lies there."""
-    latest = _tests(setup) / LATEST
+    latest = _latest(setup)
     if not latest.exists():
         return None
     folder = latest.with_name(latest.read_text())
     return folder.relative_to(paths.home()) if folder.is_relative_to(paths.home()) else folder
 
 
-def _tests(setup: Settings) -> Path:
-    return paths.data() / "listening" / setup.name
-
-
 def difference(scores: pd.DataFrame, measure: str) -> float:
     """The JND in the unit of `measure`: 3 dB of signal-to-noise ratio."""
     noisy = scores[scores["system"] == NOISE]
-    return noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
+    return tests.noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
 
 
 def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
@@ -148,7 +131,7 @@ def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) 
     for seed in systems["seed"].dropna().unique():
         own = systems[(systems["seed"] == seed) | systems["seed"].isna()]
         score = SIGNS[measure] * own.set_index(["item", "system"])[measure]
-        pairs = all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
+        pairs = tests.all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
         for side in ("a", "b"):
             pairs = pairs.join(score.rename(f"score_{side}"), on=["item", f"system_{side}"])
         chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
@@ -159,7 +142,7 @@ def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) 
 def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     """Rates of every system when each of the listener's constants halves and doubles: columns constant, scale, ..."""
     tables = []
-    for constant, scale in itertools.product(("noise", "zone", "bias"), SCALES):
+    for constant, scale in itertools.product(("noise", "zone", "bias"), (0.5, 1.0, 2.0)):
         moved = votes(setup, scores, next(iter(JUDGES)), **{f"{constant}_scale": scale})
         tables.append(preference_rates(moved, seed=setup.seed).assign(constant=constant, scale=scale))
     columns = ["constant", "scale", "system", "preferred_rate", "preferred_std", "dont_know_rate", "dont_know_std"]
@@ -169,10 +152,12 @@ def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
 def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
     """Share of a model listener's votes on a pair for `one` less that for `other`: `seed_interval`, ``verdict``."""
     first, second = sorted((one, other))
-    table = outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
+    table = tests.outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
     net = table.groupby("seed")["outcome"].mean() * (1 if one == first else -1)
     found = seed_interval(net.to_numpy(float))
-    found |= {name: float(np.clip(found[name], -1, 1)) for name in ("low", "high")}  # a share lies there
+    found |= dict(
+        zip(("low", "high"), np.clip([found["low"], found["high"]], -1, 1), strict=True)
+    )  # a share lies there
     return found | {"verdict": verdict(found["low"], found["high"])}
 
 
@@ -184,11 +169,11 @@ def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """
     if not path:
         return None, None
-    everyone = read_votes(Path(path).expanduser())
+    everyone = tests.read_votes(Path(path).expanduser())
     for system in pd.unique(everyone.loc[everyone["kind"] == "test", ["system_a", "system_b"]].to_numpy().ravel()):
         check_choice(f"{path}: system", system, SYSTEMS)
-    heard = passed_headphones(everyone)[0] if "headphones" in everyone else everyone
-    kept, participants = (heard, None) if heard.empty else passed_catch(heard)
+    heard = tests.passed_headphones(everyone)[0] if "headphones" in everyone else everyone
+    kept, participants = (heard, None) if heard.empty else tests.passed_catch(heard)
     if kept.empty:
         raise ParameterError(f"{path}: none of {everyone['participant'].nunique()} participants passed the checks")
     return kept, participants

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import librosa
@@ -77,18 +76,18 @@ def excerpts(
 
 def corpus_tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Splits of every corpus (see `split_table`) and, of a few test items, what is known and measured."""
+
+    def write() -> None:
+        splits = [split_table(own).assign(corpus=name) for name, own in corpora.items()]
+        chosen = [(name, own, item) for name, own in corpora.items() for item in different(own.items("test"))]
+        study.save(setup, SPLIT_TABLE, pd.concat(splits))
+        study.save(setup, EXAMPLES, pd.DataFrame([_example(setup, *each) for each in chosen]))
+
     if setup.source == "run":
         corpora = {"music": data.music(setup)} | {task: data.mixtures(setup, task) for task in TASKS}
         made_from = ["corpora", *(corpus.fingerprint for corpus in corpora.values())]
-        study.once(setup, made_from, ("corpus_*.csv", "excerpts/corpus_*"), partial(_write_corpora, setup, corpora))
+        study.once(setup, made_from, ("corpus_*.csv", "excerpts/corpus_*"), write)
     return study.read(setup, SPLIT_TABLE), study.read(setup, EXAMPLES)
-
-
-def _write_corpora(setup: Settings, corpora: Mapping[str, Corpus]) -> None:
-    splits = [split_table(corpus).assign(corpus=name) for name, corpus in corpora.items()]
-    chosen = [(name, corpus, item) for name, corpus in corpora.items() for item in different(corpus.items("test"))]
-    study.save(setup, SPLIT_TABLE, pd.concat(splits))
-    study.save(setup, EXAMPLES, pd.DataFrame([_example(setup, *each) for each in chosen]))
 
 
 def _example(setup: Settings, name: str, corpus: Corpus, item: Item) -> dict[str, Any]:
@@ -133,31 +132,34 @@ def sound_numbers(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
 
 def codec_tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Per sample rate, codec and piece what `measure` gives; and the share of holes at each frequency."""
+
+    def write() -> None:
+        codecs = dict.fromkeys([*(teacher.codec for teacher in setup.teachers.values()), *OTHERS])
+        tables = [_coded(setup, corpora[rate], codec) for rate in RATES for codec in codecs]
+        for name, parts in zip((MEASURES, HOLES), zip(*tables, strict=True), strict=True):
+            study.save(setup, name, pd.concat(parts, ignore_index=True))
+
     if setup.source == "run":
         corpora = {rate: data.music(setup, rate) for rate in RATES}
         made_from = ["codecs", *(corpus.fingerprint for corpus in corpora.values())]
-        study.once(setup, made_from, ("codec_*.csv", "excerpts/codec_*"), partial(_write_codecs, setup, corpora))
+        study.once(setup, made_from, ("codec_*.csv", "excerpts/codec_*"), write)
     return study.read(setup, MEASURES), study.read(setup, HOLES)
 
 
-def _write_codecs(setup: Settings, corpora: Mapping[int, Corpus]) -> None:
-    rows, shares = [], []
-    codecs = dict.fromkeys([*(teacher.codec for teacher in setup.teachers.values()), *OTHERS])
-    for rate, corpus in corpora.items():
-        geometry = replace(setup.geometry, sample_rate=rate)
-        pieces = [(item, corpus.load(item)[: SECONDS * rate]) for item in different(corpus.items("test"))]
-        for codec in codecs:
-            pairs = [(lossless, codec.roundtrip(lossless, rate)) for _, lossless in pieces]
-            about: dict[str, Any] = {"rate": rate, "codec": codec_title(codec), "bitrate": codec.bitrate}
-            shares.append(hole_shares(pairs, geometry).assign(**about))
-            for (item, _), pair in zip(pieces, pairs, strict=True):
-                known = about | {"item": item.name, "title": short_title(item)}
-                rows.append(known | measure(*pair, geometry, setup.domain))
-                if (rate, codec) == (RATES[0], setup.codec):
-                    sounds = dict(zip(("lossless", "coded"), pair, strict=True))
-                    keep_excerpts(setup, f"codec_{item.name}", sounds, rate, geometry.patch_samples)
-    study.save(setup, MEASURES, pd.DataFrame(rows))
-    study.save(setup, HOLES, pd.concat(shares, ignore_index=True))
+def _coded(setup: Settings, corpus: Corpus, codec: Codec) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rate, geometry = corpus.sample_rate, replace(setup.geometry, sample_rate=corpus.sample_rate)
+    about: dict[str, Any] = {"rate": rate, "codec": codec_title(codec), "bitrate": codec.bitrate}
+    rows, pairs = [], []
+    for item in different(corpus.items("test")):
+        lossless = corpus.load(item)[: SECONDS * rate]
+        pair = lossless, codec.roundtrip(lossless, rate)
+        known = about | {"item": item.name, "title": short_title(item)}
+        rows.append(known | measure(*pair, geometry, setup.domain))
+        pairs.append(pair)
+        if (rate, codec) == (RATES[0], setup.codec):
+            sounds = dict(zip(("lossless", "coded"), pair, strict=True))
+            keep_excerpts(setup, f"codec_{item.name}", sounds, rate, geometry.patch_samples)
+    return pd.DataFrame(rows), hole_shares(pairs, geometry).assign(**about)
 
 
 def measure(lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str) -> dict[str, Any]:

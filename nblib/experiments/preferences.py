@@ -20,6 +20,9 @@ SCALES = ((1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0))  # of choi
 TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model"}
 KINDS = ("preferred", "dont_know")
 BY = ("task", "capacity", "contender")
+COLUMNS = """task measure contender noise_scale zone_scale capacity seed judge noticeable_difference preferred_rate
+preferred_std preferred_low preferred_high dont_know_rate dont_know_std dont_know_low dont_know_high participants
+comparisons""".split()
 
 
 def noticeable_difference(setup: Settings, task: str, measure: str) -> float:
@@ -51,19 +54,20 @@ def votes(
     configuration study's, `scales` as for `ModelListener`; `ParameterError` where nothing can be compared, or as
     `noticeable_difference`.
     """
-    listener = ModelListener(noticeable_difference(setup, task, measure), **scales)
-    heard = separation.listening_items(setup, rows, task)
-    wanted = (rows["task"] == task) & rows["item"].isin(heard) & rows["status"].isin(USABLE) & rows["seed"].notna()
-    usable = rows[wanted].dropna(subset=[measure])
-    one, other = usable[usable["contender"] != BASELINE], usable[usable["contender"] == BASELINE]
+    listener, usable = ModelListener(noticeable_difference(setup, task, measure), **scales), rows["status"].isin(USABLE)
+    heard = (rows["task"] == task) & rows["item"].isin(separation.listening_items(setup, rows, task))
+    scored = rows[heard & usable & rows["seed"].notna()].dropna(subset=[measure])
+    one, other = (
+        scored[(scored["contender"] == BASELINE) == baseline].rename(columns={measure: score})
+        for baseline, score in ((False, "score_a"), (True, "score_b"))
+    )
     keys = [name for name in (*by, "seed", "item") if name != "contender" and other[name].notna().all()]
-    one, other = (table.rename(columns={measure: f"score_{side}"}) for side, table in (("a", one), ("b", other)))
     pairs = one.merge(other[[*keys, "score_b"]], on=keys)[[*by, "seed", "item", "score_a", "score_b"]]
     if pairs.empty:
-        bad = ", ".join(separation.unusable(rows))
-        raise ParameterError(
-            f"{task}: no usable network of l1 and another loss to compare ({bad}); lower the learning rate"
-        )
+        bad = rows[~usable].drop_duplicates("run").itertuples()
+        named = ", ".join(f"{run.contender} seed {run.seed}: {run.status}" for run in bad)
+        wrong = f"{task}: no usable network of l1 and another loss to compare ({named})"
+        raise ParameterError(f"{wrong}; lower the learning rate")
     pairs = pairs.assign(system_b=BASELINE, system_a=pairs["contender"])
     parts = []
     # Each group by itself: what is chosen in it must not hang on which others there are, or which of them failed.
@@ -95,37 +99,27 @@ def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     double; a second judge whose measure cannot judge here is left out with a warning.
     """
     if setup.source == "run":
-        _make(setup, rows)
+        judged = [(task, measure) for task in TASKS for measure in separation.JUDGES[task]]
+        table = pd.concat([own for each in judged for own in _judged(setup, rows, *each)], ignore_index=True)
+        study.save(setup, TABLE, table[COLUMNS].sort_values(COLUMNS[:7]))
     return study.read(setup, TABLE)
 
 
-def _make(setup: Settings, rows: pd.DataFrame) -> None:
-    tables = []
-    for task, measure in [(each, judged) for each in TASKS for judged in separation.JUDGES[each]]:
-        main = measure == separation.JUDGES[task][0]
-        if not main and rows.loc[rows["task"] == task, measure].isna().all():  # PESQ may not be installed
-            continue
-        try:
-            tables += [_scaled(setup, rows, task, measure, *scales) for scales in (SCALES if main else SCALES[:1])]
-        except ParameterError as error:
-            if main:
-                raise
-            warnings.warn(f"{task}: no {judge(measure)}: {error}", stacklevel=2)
-    study.save(setup, TABLE, pd.concat(tables, ignore_index=True)[_COLUMNS].sort_values(_COLUMNS[:7]))
-
-
-def _scaled(setup: Settings, rows: pd.DataFrame, task: str, measure: str, noise: float, zone: float) -> pd.DataFrame:
-    chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
-    table = rates(chosen, setup.seed).assign(judge=judge(measure), measure=measure, noise_scale=noise, zone_scale=zone)
-    return table.assign(noticeable_difference=noticeable_difference(setup, task, measure))
-
-
-_COLUMNS = [
-    *("task", "measure", "contender", "noise_scale", "zone_scale", "capacity", "seed"),
-    *("judge", "noticeable_difference"),
-    *(f"{kind}_{what}" for kind in KINDS for what in ("rate", "std", "low", "high")),
-    *("participants", "comparisons"),
-]
+def _judged(setup: Settings, rows: pd.DataFrame, task: str, measure: str) -> list[pd.DataFrame]:
+    main, tables = measure == separation.JUDGES[task][0], []
+    if not main and rows.loc[rows["task"] == task, measure].isna().all():  # PESQ may not be installed
+        return []
+    try:
+        difference = noticeable_difference(setup, task, measure)
+        for noise, zone in SCALES if main else SCALES[:1]:
+            chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
+            own = rates(chosen, setup.seed).assign(judge=judge(measure), measure=measure)
+            tables.append(own.assign(noise_scale=noise, zone_scale=zone, noticeable_difference=difference))
+    except ParameterError as error:
+        if main:
+            raise
+        warnings.warn(f"{task}: no {judge(measure)}: {error}", stacklevel=3)
+    return tables
 
 
 def main_rates(rates: pd.DataFrame, task: str) -> pd.DataFrame:

@@ -6,10 +6,10 @@ lie under the masking threshold of the target, and less above it, than with l1.
 """
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from nblib.corpora import Item
 from nblib.data import mixtures
@@ -27,9 +27,10 @@ LEAST = 1e-9  # of the target's energy: what a band's residual is taken for wher
 
 def _cells(setup: Settings) -> list[Cell]:
     """The capacity study's of each task's smallest capacity."""
-    smallest = {task: next(iter(own)) for task, own in setup.trained_capacities.items()}
-    cells = separation.CAPACITY.cells(setup)
-    return [each for each in cells if each.labels["capacity"] == smallest[each.labels["task"]]]
+    smallest = {(task, next(iter(own))) for task, own in setup.trained_capacities.items()}
+    return [
+        each for each in separation.capacity_cells(setup) if (each.labels["task"], each.labels["capacity"]) in smallest
+    ]
 
 
 def _work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
@@ -39,21 +40,18 @@ def _work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
 def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> list[Row]:
     """The residual of one test item per network (and of the unprocessed input) and band of one Bark."""
     task, item = work
-    mixture = mixtures(setup, task).load(item)
+    mixture, rows = mixtures(setup, task).load(item), []
     own = [each for each in trained if each.labels["task"] == task]
     systems = [(untrained("unprocessed", own[0].labels) | {"task": task}, mixture.mixture)]
     for each in (each for each in own if each.usable):
         systems.append((each.row, separation.separate(setup, each.run.network(), mixture.mixture)))
-    rows: list[Row] = []
     for row, sound in systems:
-        with torch.no_grad():
-            found = asdict(residual(mixture.target, sound, setup.geometry.sample_rate))
-        bands = zip(*(values.tolist() for values in found.values()), strict=True)
-        rows += [row | {"item": item.name} | dict(zip(found, band, strict=True)) for band in bands]
+        bands = pd.DataFrame(asdict(residual(mixture.target, sound, setup.geometry.sample_rate)))
+        rows += [row | {"item": item.name} | band._asdict() for band in bands.itertuples(index=False)]
     return rows
 
 
-REDISTRIBUTION = Study("redistribution", _cells, _work, _score, by=("task", "capacity", "contender"), measures=PARTS)
+REDISTRIBUTION = Study("redistribution", _cells, _work, _score, separation.CAPACITY.by, PARTS)
 
 
 def totals(rows: pd.DataFrame) -> pd.DataFrame:
@@ -66,8 +64,7 @@ def totals(rows: pd.DataFrame) -> pd.DataFrame:
     above, below = _sides(sums).values()
     energies = {"above_db": above, "below_db": below, "total_db": above + below}
     energies |= {f"{part}_db": sums[part] for part in ("added_above", "missing_above")}
-    decibels = pd.DataFrame(energies).apply(_decibels)
-    return sums[keys].join(decibels).assign(share_above=above / (above + below))
+    return sums[keys].join(_decibels(pd.DataFrame(energies))).assign(share_above=above / (above + below))
 
 
 def by_band(rows: pd.DataFrame) -> pd.DataFrame:
@@ -79,9 +76,8 @@ def by_band(rows: pd.DataFrame) -> pd.DataFrame:
     table, by = [], ["task", "centre_hz"]
     networks = rows[rows["seed"].notna()]
     for side, sums in _sides(networks).items():
-        energy = sums.clip(lower=LEAST)
-        own = networks.assign(energy=energy, energy_db=_decibels(energy))
-        levels = own.groupby([*by, "contender"])["energy"].mean().unstack().apply(_decibels)
+        own = networks.assign(energy=sums.clip(lower=LEAST), energy_db=_decibels(sums))
+        levels = _decibels(own.groupby([*by, "contender"])["energy"].mean().unstack())
         for contender in own["contender"].unique():
             if contender != BASELINE:
                 found = contrast(own, contender, BASELINE, "energy_db", by).assign(contender=contender, side=side)
@@ -94,5 +90,5 @@ def _sides(rows: pd.DataFrame) -> dict[str, pd.Series]:
     return {side: rows[f"added_{side}"] + rows[f"missing_{side}"] for side in ("above", "below")}
 
 
-def _decibels(energy: pd.Series) -> pd.Series:
+def _decibels(energy: Any) -> Any:
     return 10 * np.log10(energy.clip(lower=LEAST))

@@ -1,10 +1,9 @@
 """Separation networks of both tasks, and the studies that train them (IJCNN'20 Sections IV to VI, Figures 3 and 5).
 
-What is compared was chosen before any result was looked at. Speech listeners were asked for "the sample that was more
-intelligible": ESTOI, with PESQ-WB second. Listeners to vocals were asked where "the vocals were more distinct and
-stronger compared to the background track": the signal-to-interference ratio of BSS-eval, which is vocals over what is
-left of the accompaniment and nothing else; second the 2f-model, to which what a mask does to the vocals themselves
-counts as well. SI-SDR, SAR and NMR are reported beside them.
+Judges were chosen before any result was looked at. Speech listeners were asked for "the sample that was more
+intelligible": ESTOI. Listeners to vocals were asked where "the vocals were more distinct and stronger compared to the
+background track": BSS-eval's SIR, vocals over what is left of the accompaniment; second the 2f-model, to which what a
+mask does to the vocals themselves counts as well.
 """
 
 from collections.abc import Mapping
@@ -22,7 +21,6 @@ from nblib.data import mixtures
 from nblib.entries import BASELINE, CODEC, SPEECH, TASKS, VOCALS
 from nblib.errors import check_choice
 from nblib.evaluation import score
-from nblib.evaluation.intervals import USABLE
 from nblib.experiments import costs, teachers
 from nblib.experiments.overview import keep_excerpts
 from nblib.losses import CodecLoss, LossSpec
@@ -31,7 +29,7 @@ from nblib.parallel import parallel_map
 from nblib.provenance import random_generator, torch_threads
 from nblib.settings import Settings
 from nblib.study import Cell, Row, Study, Trained, untrained
-from nblib.training import NetworkSpec, Run, RunConfig, Source
+from nblib.training import NetworkSpec, Run, Source
 
 REFERENCE, COSTS, LOSS_FILE = "separation_against_snr.csv", "configuration_costs.csv", "codec_loss_f.safetensors"
 MEASURES = {SPEECH: ("estoi", "pesq_wb", "si_sdr_db"), VOCALS: ("sir_db", "two_f", "sar_db", "si_sdr_db", "nmr_db")}
@@ -60,12 +58,12 @@ def codec_loss(setup: Settings, teacher: str = "ijcnn20", layers: str = "") -> L
 
 def cell(setup: Settings, network: NetworkSpec, loss: LossSpec, **labels: Any) -> Cell:
     """One separation network; `labels` hold its task and seed."""
-    data, training = Source(mixtures(setup, labels["task"]), setup.geometry), setup.separation_training
-    config = RunConfig(network, loss, training, setup.geometry, setup.domain, data.fingerprint, labels["seed"])
-    return Cell(labels, config, data)
+    source = Source(mixtures(setup, labels["task"]), setup.geometry)
+    return teachers.make_cell(setup, labels, source, network, loss, setup.separation_training)
 
 
-def _capacity_cells(setup: Settings) -> list[Cell]:
+def capacity_cells(setup: Settings) -> list[Cell]:
+    """Every loss in every capacity."""
     losses = contenders(setup)
     return [
         cell(setup, network, loss, task=task, capacity=capacity, contender=name, seed=seed)
@@ -116,10 +114,9 @@ def listening_items(setup: Settings, rows: pd.DataFrame, task: str) -> list[str]
     Of those in `rows` that could be scored: in a song without vocals there is nothing to be more distinct.
     """
     own = rows[(rows["task"] == task) & (rows["contender"] == BOUNDS[0])].dropna(subset=[JUDGES[task][0]])
-    items = list(own["item"].unique())
-    count = min(setup.listening_items, len(items))
-    chosen = random_generator(setup.seed, "listening items").choice(len(items), count, replace=False)
-    return [items[index] for index in sorted(chosen)]
+    items, generator = own["item"].unique(), random_generator(setup.seed, "listening items")
+    chosen = generator.choice(len(items), min(setup.listening_items, len(items)), replace=False)
+    return [str(items[index]) for index in sorted(chosen)]
 
 
 @torch.no_grad()
@@ -160,33 +157,29 @@ def _score(
     for each in own:
         diverged = each.run.status == "diverged"
         systems.append((each.row, torch.full_like(inputs, torch.nan) if diverged else each.run.network()(inputs)))
-    rows = []
+    rows, length = [], len(mixture.mixture)
     for row, estimate in systems:
-        found = {"l1": _l1(setup, estimate, target, len(mixture.mixture))}
+        # The zeros that fill up the last patch count nothing.
+        frames = torch.cat(list((estimate - target).abs().squeeze(1)), dim=-1)[:, : length // setup.geometry.hop + 1]
+        found = {"l1": float(frames.mean())}
         if np.isfinite(found["l1"]) and audible(item):
-            sound = _sound(setup, estimate, spectrum, len(mixture.mixture))
+            sound = _sound(setup, estimate, spectrum, length)
             found |= score(mixture.target, sound, setup.geometry.sample_rate, measures[task], mixture.noise)
         rows.append(row | {"item": item.name} | found)
     return rows
 
 
-def _l1(setup: Settings, estimate: torch.Tensor, target: torch.Tensor, length: int) -> float:
-    """Mean absolute error over the frames that hold sound: the zeros that fill up the last patch count nothing."""
-    frames = torch.cat(list((estimate - target).abs().squeeze(1)), dim=-1)
-    return float(frames[:, : length // setup.geometry.hop + 1].mean())
-
-
 def _keep_excerpts(setup: Settings, trained: list[Trained]) -> None:
     """One item of each task through the first seed's networks of the smallest capacity, where its target is loudest."""
+    rate = setup.geometry.sample_rate
     for task, own in setup.trained_capacities.items():
         mixture = mixtures(setup, task).load(audible_items(setup, task)[0])
         sounds = {"target": mixture.target, "unprocessed": mixture.mixture}
-        for labels, run in ((each.labels, each.run) for each in trained):
-            first = (labels["task"], labels["capacity"], labels["seed"]) == (task, next(iter(own)), setup.seed)
-            if first and run.status != "diverged":
+        wanted = {"task": task, "capacity": next(iter(own)), "seed": setup.seed}
+        for each in trained:
+            if wanted.items() <= each.labels.items() and each.run.status != "diverged":
                 with torch_threads(1):
-                    sounds[f"p1_{labels['contender']}"] = separate(setup, run.network(), mixture.mixture)
-        rate = setup.geometry.sample_rate
+                    sounds[f"p1_{each.labels['contender']}"] = separate(setup, each.run.network(), mixture.mixture)
         keep_excerpts(setup, task, sounds, rate, round(EXCERPT_SECONDS * rate))
 
 
@@ -199,23 +192,23 @@ def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
 
 CAPACITY = Study(
     "capacity",
-    _capacity_cells,
+    capacity_cells,
     work,
     partial(_score, MEASURES),
-    by=("task", "capacity", "contender"),
-    measures=("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own)),
-    keep=_keep_excerpts,
-    kept=tuple(f"excerpts/{task}_*" for task in TASKS),
+    ("task", "capacity", "contender"),
+    ("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own)),
+    _keep_excerpts,
+    tuple(f"excerpts/{task}_*" for task in TASKS),
 )
 CONFIGURATION = Study(
     "configurations",
     _configuration_cells,
     work,
     partial(_score, {SPEECH: CONFIGURATION_MEASURES}),
-    by=("task", "configuration", "contender"),
-    measures=("l1", *CONFIGURATION_MEASURES),
-    keep=_keep_costs,
-    kept=(LOSS_FILE,),  # the costs are times: another run's stay where they are
+    ("task", "configuration", "contender"),
+    ("l1", *CONFIGURATION_MEASURES),
+    _keep_costs,
+    (LOSS_FILE,),  # the costs are times: another run's stay where they are
 )
 
 
@@ -227,38 +220,28 @@ def costs_table(setup: Settings) -> pd.DataFrame:
     return table
 
 
-def unusable(rows: pd.DataFrame) -> list[str]:
-    """Collapsed and diverged runs, named; they take part in no mean and no choice."""
-    bad = rows[~rows["status"].isin(USABLE)].drop_duplicates("run")
-    group = "configuration" if "configuration" in rows else "capacity"
-    named = bad[["task", group, "contender", "seed", "status"]].itertuples(index=False)
-    return ["{} {} {} seed {}: {}".format(*row) for row in named]
-
-
 def reference(setup: Settings) -> pd.DataFrame:
     """The judges' measures of the unprocessed test mixtures at several SNRs about their own.
 
     Columns: task, item, snr_db (over the mixture's own), and both tasks' `JUDGES`.
     """
+
+    def write() -> None:
+        items = [(task, item) for task in TASKS for item in audible_items(setup, task)]
+        rows = [row for part in parallel_map(partial(_against_snr, setup), items) for row in part]
+        study.save(setup, REFERENCE, pd.DataFrame(rows))
+
     if setup.source == "run":
         made_from = [mixtures(setup, task).fingerprint for task in TASKS]
-        study.once(setup, [REFERENCE, made_from], (REFERENCE,), partial(_write_reference, setup))
+        study.once(setup, [REFERENCE, made_from], (REFERENCE,), write)
     return study.read(setup, REFERENCE)
 
 
-def _write_reference(setup: Settings) -> None:
-    own = [(task, item) for task in TASKS for item in audible_items(setup, task)]
-    parts = parallel_map(partial(_against_snr, setup), own)
-    study.save(setup, REFERENCE, pd.DataFrame([row for part in parts for row in part]))
-
-
 def _against_snr(setup: Settings, work: tuple[str, Item]) -> list[Row]:
-    (task, item), rate = work, setup.geometry.sample_rate
+    (task, item), rows = work, []
     mixture = mixtures(setup, task).load(item)
-    own = measured_snr_db(mixture.target, mixture.noise)
-    mixed = {snr_db: mix(mixture.target, mixture.noise, own + snr_db) for snr_db in SNRS_DB}
-    return [
-        {"task": task, "item": item.name, "snr_db": snr_db}
-        | score(again.target, again.mixture, rate, JUDGES[task], again.noise)
-        for snr_db, again in mixed.items()
-    ]
+    for snr_db in SNRS_DB:
+        again = mix(mixture.target, mixture.noise, measured_snr_db(mixture.target, mixture.noise) + snr_db)
+        found = score(again.target, again.mixture, setup.geometry.sample_rate, JUDGES[task], again.noise)
+        rows.append({"task": task, "item": item.name, "snr_db": snr_db} | found)
+    return rows
