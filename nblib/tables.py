@@ -69,8 +69,7 @@ def loss_network_table(setup: Settings) -> pd.DataFrame:
         for teacher in own.teachers.values():
             network = own.loss_networks[teacher.loss_network]
             column = _network_column(network.network, network.training, network.geometry)
-            if where or teacher.codec == own.codec:  # the papers' is one codec
-                columns[where + teacher.title] = {"Codec": codec_title(teacher.codec)} | column
+            columns[where + teacher.title] = {"Codec": codec_title(teacher.codec)} | column
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
@@ -78,15 +77,14 @@ def autoencoder_table(setup: Settings) -> pd.DataFrame:
     """MM'19 Table 2 from the configuration, beside this profile's; the bottleneck is counted on the network itself."""
     columns = {}
     for where, own in (("MM'19 Table 2", Settings().mm19), (f"here ({setup.profile})", setup.mm19)):
-        sizes = (own.geometry.patch_samples, own.time_geometry.patch_samples)
-        network: Any = own.autoencoder.build()
-        held = network.encode(torch.zeros(1, 1, sizes[0]))
+        length, network = own.geometry.patch_samples, own.autoencoder.build()
+        held = network.encode(torch.zeros(1, 1, length))  # type: ignore[operator]
         columns[where] = {
             "Number of layers": str(own.autoencoder.num_layers),
-            "Input size": f"{sizes[0]} (A, B, C), {sizes[1]} (D)",
+            "Input size": f"{length} (A, B, C), {own.time_geometry.patch_samples} (D)",
             "Number of filters (first level)": str(own.autoencoder.base_filters),
             "Bottleneck, channels x steps": f"{held.shape[1]} x {held.shape[2]}",
-            "Variables in the bottleneck": f"{held.numel() / sizes[0]:.2%} of the input",
+            "Variables in the bottleneck": f"{held.numel() / length:.2%} of the input",
             "Kernel, down": f"{AUTOENCODER_KERNEL}, stride 1, decimation by 2",
             "Kernel, up": f"{AUTOENCODER_KERNEL}, stride 1 after zeros between samples",
             "Activation": "ReLU, tanh in the final layer",
@@ -115,9 +113,9 @@ def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
 def separation_network_table(setup: Settings) -> pd.DataFrame:
     """IJCNN'20 Table I, the columns of the separation networks: one row per hyperparameter."""
     paper, columns = Settings(), {}
+    speech, vocals = (list(setup.capacities[task].values()) for task in (SPEECH, VOCALS))
     networks = {"speech denoising, loss configurations": [paper.configuration_network]}
-    for task, name in ((SPEECH, "speech denoising"), (VOCALS, "vocal separation")):
-        networks[f"{name}, capacity"] = list(setup.capacities[task].values())
+    networks |= {"speech denoising, capacity": speech, "vocal separation, capacity": vocals}
     for title, own in networks.items():
         columns[title] = _network_column(own[0], paper.separation_training, paper.geometry) | {
             "Number of layers": ", ".join(str(network.num_layers) for network in own),
@@ -134,16 +132,9 @@ def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.Dat
     """
     paper = published("ijcnn20", "table2").set_index("system")["value"]
     table = [
-        (
-            task,
-            name,
-            network.num_layers,
-            network.base_filters,
-            parameter_count(network),
-            paper.get(f"{task}_{name.lower()}"),
-        )
-        for task, own in setup.capacities.items()
-        for name, network in own.items()
+        (task, name, own.num_layers, own.base_filters, parameter_count(own), paper.get(f"{task}_{name.lower()}"))
+        for task, networks in setup.capacities.items()
+        for name, own in networks.items()
     ]
     columns = ["task", "capacity", "layers", "F", "counted", "published"]
     result = pd.DataFrame(table, columns=columns).astype({"published": "Int64"})
@@ -162,17 +153,22 @@ def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) ->
     participants), low and high (95 % interval over seeds, ours alone).
     """
     shown = preferences.main_rates(rates, task)
-    parts = []
-    for kind in preferences.KINDS:
-        names = {f"{kind}_rate": "value", f"{kind}_std": "spread", f"{kind}_low": "low", f"{kind}_high": "high"}
-        part = shown[["capacity", "contender", "seed", *names]].rename(columns=names)
-        parts.append(part.assign(quantity=f"{kind}_rate", source="here"))
+    parts = [
+        shown.rename(columns={f"{kind}_rate": "value", f"{kind}_std": "spread"})
+        .rename(columns={f"{kind}_low": "low", f"{kind}_high": "high"})
+        .assign(quantity=f"{kind}_rate", source="here")
+        for kind in preferences.KINDS
+    ]
     own = rows[rows["task"] == task]
     networks = own[own["seed"].notna() & own["status"].isin(USABLE)]
     means = networks.groupby(["capacity", "contender", "seed"])["l1"].mean().rename("value").reset_index()
     over_seeds = summary(own, "l1", ("capacity", "contender")).rename(columns={"mean": "value"})
     parts += [part.assign(quantity="test_l1", source="here") for part in (means, over_seeds)]
-    parts.append(_published_figure5(task, set(shown["capacity"])))
+    paper = published("ijcnn20", "figure5")
+    names = paper["system"].str.extract(rf"^{task}_(?P<capacity>p\d)(?:\|(?P<loss>\w+))?$")
+    contender = names["loss"].replace({"codec_loss": CODEC, "baseline": BASELINE}).fillna(CODEC)
+    paper = paper.assign(capacity=names["capacity"].str.upper(), contender=contender, source="paper")
+    parts.append(paper[paper["capacity"].isin(set(shown["capacity"]))])
     columns = ["task", "capacity", "quantity", "contender", "source", "seed", "value", "spread", "low", "high"]
     return pd.concat([part.assign(task=task).reindex(columns=columns) for part in parts], ignore_index=True)
 
@@ -183,14 +179,6 @@ def figure3_published() -> pd.DataFrame:
     return table.assign(configuration=table["system"].str[-1].str.upper())[["configuration", "value", "spread"]]
 
 
-def _published_figure5(task: str, capacities: set[str]) -> pd.DataFrame:
-    table = published("ijcnn20", "figure5")
-    names = table["system"].str.extract(rf"^{task}_(?P<capacity>p\d)(?:\|(?P<loss>\w+))?$")
-    contender = names["loss"].replace({"codec_loss": CODEC, "baseline": BASELINE}).fillna(CODEC)
-    table = table.assign(capacity=names["capacity"].str.upper(), contender=contender, source="paper")
-    return table[table["capacity"].isin(capacities)]
-
-
 def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """MM'19 Table 4: how often each system was preferred, mean ± standard deviation over participants, per judge.
 
@@ -198,14 +186,11 @@ def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFr
     order of the rows. Text; for people with the 95 % interval (bootstrap over participants): of a model listener's that
     would say how many participants we chose.
     """
-    rates = preference_rates(votes, ["judge"])
-    text = [
-        f"{row.preferred_rate:.2f} ± {row.preferred_std:.2f}"
-        + ("" if LABEL in str(row.judge) else f" [{row.preferred_low:.2f}, {row.preferred_high:.2f}]")
-        for row in rates.itertuples()
-    ]
-    table = rates.assign(text=text).pivot(index="system", columns="judge", values="text")
-    return table.reindex(list(names)).rename(index=names).rename_axis(index="system", columns=None)
+    rates = preference_rates(votes, ["judge"]).set_index(["system", "judge"])
+    text = rates.apply("{preferred_rate:.2f} ± {preferred_std:.2f}".format_map, axis=1)
+    people = rates.apply(" [{preferred_low:.2f}, {preferred_high:.2f}]".format_map, axis=1)
+    text += people.where(~rates.index.get_level_values("judge").str.contains(LABEL), "")
+    return text.unstack().reindex(list(names)).rename(index=names).rename_axis(index="system", columns=None)
 
 
 def dont_know_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

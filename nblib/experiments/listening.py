@@ -149,15 +149,17 @@ def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[columns]
 
 
+def share_interval(shares: Sequence[float] | pd.Series, least: float = 0.0) -> dict[str, float]:
+    """`seed_interval` of a share per training seed, cut to what a share can be."""
+    found = seed_interval(np.asarray(shares, float))
+    return found | {name: float(np.clip(found[name], least, 1)) for name in ("low", "high")}
+
+
 def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
-    """Share of a model listener's votes on a pair for `one` less that for `other`: `seed_interval`, ``verdict``."""
+    """Share of a model listener's votes on a pair for `one` less that for `other`: `share_interval`, ``verdict``."""
     first, second = sorted((one, other))
     table = tests.outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
-    net = table.groupby("seed")["outcome"].mean() * (1 if one == first else -1)
-    found = seed_interval(net.to_numpy(float))
-    found |= dict(
-        zip(("low", "high"), np.clip([found["low"], found["high"]], -1, 1), strict=True)
-    )  # a share lies there
+    found = share_interval(table.groupby("seed")["outcome"].mean() * (1 if one == first else -1), least=-1)
     return found | {"verdict": verdict(found["low"], found["high"])}
 
 

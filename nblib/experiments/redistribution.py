@@ -1,8 +1,7 @@
 """Where the codec loss leaves what it leaves (IJCNN'20 Section VI.B, Figure 4): the residual of the P1 networks.
 
 The paper looks at spectrograms: with the codec loss "the noise appears in different time-frequency regions", which
-"suggests" that it optimises for regions that "more strongly influence our audition". If so, more of the residual should
-lie under the masking threshold of the target, and less above it, than with l1.
+"more strongly influence our audition". If so, less of the residual should lie above the target's masking threshold.
 """
 
 from dataclasses import asdict
@@ -33,10 +32,6 @@ def _cells(setup: Settings) -> list[Cell]:
     ]
 
 
-def _work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
-    return [(task, item) for task, item in separation.work(setup, trained) if separation.audible(item)]
-
-
 def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> list[Row]:
     """The residual of one test item per network (and of the unprocessed input) and band of one Bark."""
     task, item = work
@@ -46,12 +41,13 @@ def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> l
     for each in (each for each in own if each.usable):
         systems.append((each.row, separation.separate(setup, each.run.network(), mixture.mixture)))
     for row, sound in systems:
-        bands = pd.DataFrame(asdict(residual(mixture.target, sound, setup.geometry.sample_rate)))
-        rows += [row | {"item": item.name} | band._asdict() for band in bands.itertuples(index=False)]
+        found = asdict(residual(mixture.target, sound, setup.geometry.sample_rate))
+        bands = zip(*(values.tolist() for values in found.values()), strict=True)
+        rows += [row | {"item": item.name} | dict(zip(found, band, strict=True)) for band in bands]
     return rows
 
 
-REDISTRIBUTION = Study("redistribution", _cells, _work, _score, separation.CAPACITY.by, PARTS)
+REDISTRIBUTION = Study("redistribution", _cells, separation.audible_work, _score, separation.CAPACITY.by, PARTS)
 
 
 def totals(rows: pd.DataFrame) -> pd.DataFrame:

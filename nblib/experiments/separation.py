@@ -15,7 +15,6 @@ import pandas as pd
 import torch
 
 from nblib import audio, study
-from nblib.audio import scale, unscale
 from nblib.corpora import Item, measured_snr_db, mix
 from nblib.data import mixtures
 from nblib.entries import BASELINE, CODEC, SPEECH, TASKS, VOCALS
@@ -103,11 +102,6 @@ def audible(item: Item) -> bool:
     return item.info.get("vocals") != SILENT
 
 
-def audible_items(setup: Settings, task: str) -> list[Item]:
-    """The test items in which there is something to separate."""
-    return list(filter(audible, mixtures(setup, task).items("test")))
-
-
 def listening_items(setup: Settings, rows: pd.DataFrame, task: str) -> list[str]:
     """The items of the listening test, drawn by the seed (IJCNN'20: "the same five speech samples/ tracks").
 
@@ -127,11 +121,11 @@ def separate(setup: Settings, network: MaskUNet, mixture: np.ndarray) -> np.ndar
 
 
 def _seen(setup: Settings, spectrum: torch.Tensor) -> torch.Tensor:
-    return scale(spectrum.abs().clamp(max=1), setup.domain).unsqueeze(1)
+    return audio.scale(spectrum.abs().clamp(max=1), setup.domain).unsqueeze(1)
 
 
 def _sound(setup: Settings, seen: torch.Tensor, phase: torch.Tensor, length: int) -> np.ndarray:
-    spectrum = audio.with_phase(unscale(seen.squeeze(1), setup.domain), phase)
+    spectrum = audio.with_phase(audio.unscale(seen.squeeze(1), setup.domain), phase)
     return np.asarray(audio.synthesise(spectrum, length, setup.geometry))
 
 
@@ -139,6 +133,11 @@ def work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
     """The test items of every task that networks were trained for."""
     tasks = dict.fromkeys(each.labels["task"] for each in trained)
     return [(task, item) for task in tasks for item in mixtures(setup, task).items("test")]
+
+
+def audible_work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
+    """The same without items in which there is nothing to separate."""
+    return [(task, item) for task, item in work(setup, trained) if audible(item)]
 
 
 @torch.no_grad()
@@ -150,8 +149,7 @@ def _score(
     own = [each for each in trained if each.labels["task"] == task]
     mixture = mixtures(setup, task).load(item)
     spectrum = audio.analyse(mixture.mixture, setup.geometry)
-    inputs = _seen(setup, spectrum)
-    target = _seen(setup, audio.analyse(mixture.target, setup.geometry))
+    inputs, target = _seen(setup, spectrum), _seen(setup, audio.analyse(mixture.target, setup.geometry))
     bounds = zip(BOUNDS, (inputs, torch.minimum(target, inputs)), strict=True)
     systems = [(untrained(name, own[0].labels) | {"task": task}, estimate) for name, estimate in bounds]
     for each in own:
@@ -173,7 +171,7 @@ def _keep_excerpts(setup: Settings, trained: list[Trained]) -> None:
     """One item of each task through the first seed's networks of the smallest capacity, where its target is loudest."""
     rate = setup.geometry.sample_rate
     for task, own in setup.trained_capacities.items():
-        mixture = mixtures(setup, task).load(audible_items(setup, task)[0])
+        mixture = mixtures(setup, task).load(next(item for each, item in audible_work(setup, trained) if each == task))
         sounds = {"target": mixture.target, "unprocessed": mixture.mixture}
         wanted = {"task": task, "capacity": next(iter(own)), "seed": setup.seed}
         for each in trained:
@@ -227,7 +225,7 @@ def reference(setup: Settings) -> pd.DataFrame:
     """
 
     def write() -> None:
-        items = [(task, item) for task in TASKS for item in audible_items(setup, task)]
+        items = [(task, item) for task in TASKS for item in mixtures(setup, task).items("test") if audible(item)]
         rows = [row for part in parallel_map(partial(_against_snr, setup), items) for row in part]
         study.save(setup, REFERENCE, pd.DataFrame(rows))
 
