@@ -3,8 +3,6 @@
 ``python tests/test_docs.py --write`` writes the tables of results anew from the record.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 import subprocess
@@ -49,7 +47,6 @@ def test_results_are_those_of_the_record() -> None:
 def test_the_readme_is_short_and_leads_everywhere() -> None:
     text = README.read_text()
     assert len(text.splitlines()) <= 120
-    assert len(HEADLINE) <= 8
     assert all(f"`{notebook.name}`" in text for notebook in suite.SUITE)
     assert all(f"(docs/{page.name})" in text for page in PAGES[1:])
 

@@ -1,7 +1,6 @@
 """The listening test of MM'19 from excerpts to tables: what is compared, who votes, and people beside the model."""
 
-from __future__ import annotations
-
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +17,14 @@ from nblib.settings import Settings
 
 def people(setup: Settings, **columns: object) -> pd.DataFrame:
     """Three people who prefer what comes first in `SYSTEMS`; p003 falls for every spoilt sound."""
-    order = list(listening.SYSTEMS)
-    rows = []
-    for participant in ("p001", "p002", "p003"):
-        for item in study.rows(setup, listening.LISTENING)["item"].unique():
-            for a, system_a in enumerate(order):
-                for b, system_b in enumerate(order[a + 1 :], start=a + 1):
-                    choice = "dont_know" if (a, b) == (0, 1) else "a"
-                    rows.append((participant, item, system_a, system_b, choice, "test"))
-            caught = "a" if participant == "p003" else "b"
-            rows += [(participant, item, SPOILT, "original", caught, "catch")] * 4
+    items = study.rows(setup, listening.LISTENING)["item"].unique()
+    pairs = [(*pair, "a", "test") for pair in combinations(listening.SYSTEMS, 2)]
+    pairs[0] = (*pairs[0][:2], "dont_know", "test")
+    rows = [
+        (participant, item, *pair)
+        for participant, item in product(("p001", "p002", "p003"), items)
+        for pair in [*pairs, *[(SPOILT, "original", "a" if participant == "p003" else "b", "catch")] * 4]
+    ]
     table = pd.DataFrame(rows, columns=["participant", "item", "system_a", "system_b", "choice", "kind"])
     return table.assign(**columns)
 
@@ -69,14 +66,10 @@ def test_every_model_participant_hears_every_pair_as_in_the_paper(tiny_mm19: Set
 
 
 def test_net_preference_is_over_seeds() -> None:
-    shares = {0: ["a", "a", "a", "b"], 1: ["a", "dont_know", "b", "b"]}  # +0.5 and -0.25 for model_a
-    rows = [
-        {"participant": str(number), "item": "x", "system_a": "model_a", "system_b": "original", "kind": "test"}
-        | {"choice": choice, "seed": seed}
-        for seed, choices in shares.items()
-        for number, choice in enumerate(choices)
-    ]
-    found = listening.net_preference(pd.DataFrame(rows), "original", "model_a")
+    choices = {0: ["a", "a", "a", "b"], 1: ["a", "dont_know", "b", "b"]}  # +0.5 and -0.25 for model_a
+    rows = pd.DataFrame(choices).melt(var_name="seed", value_name="choice", ignore_index=False)
+    rows = rows.reset_index(names="participant").assign(item="x", kind="test")
+    found = listening.net_preference(rows.assign(system_a="model_a", system_b="original"), "original", "model_a")
     assert found["mean"] == pytest.approx(-0.125) and found["seeds"] == 2
     assert (found["low"], found["high"], found["verdict"]) == (-1.0, 1.0, "no difference shown")
 
