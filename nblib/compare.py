@@ -29,8 +29,8 @@ SHOWN = 3.0  # tolerances from the middle of the figure to its edge
 def compare(setup: Settings, page: Path | None = None) -> int:
     """Compare, print how much agrees, and write the table, the figure and the page; returns 0.
 
-    Own results are read from the folder of `setup`, the record from that of its profile and corpus (`ResultsMissing`
-    where one is not there). `page` is where the HTML page goes: into the folder of own results without.
+    `page` is where the HTML page goes: into the folder of own results without. `ResultsMissing` where there is no
+    record of the profile and corpus, or no own result.
     """
     own, record = (replace(setup, source=source) for source in ("run", "record"))
     if not record.results.is_dir():

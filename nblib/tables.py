@@ -113,9 +113,11 @@ def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
 def separation_network_table(setup: Settings) -> pd.DataFrame:
     """IJCNN'20 Table I, the columns of the separation networks: one row per hyperparameter."""
     paper, columns = Settings(), {}
-    speech, vocals = (list(setup.capacities[task].values()) for task in (SPEECH, VOCALS))
-    networks = {"speech denoising, loss configurations": [paper.configuration_network]}
-    networks |= {"speech denoising, capacity": speech, "vocal separation, capacity": vocals}
+    networks = {
+        "speech denoising, loss configurations": [paper.configuration_network],
+        "speech denoising, capacity": list(setup.capacities[SPEECH].values()),
+        "vocal separation, capacity": list(setup.capacities[VOCALS].values()),
+    }
     for title, own in networks.items():
         columns[title] = _network_column(own[0], paper.separation_training, paper.geometry) | {
             "Number of layers": ", ".join(str(network.num_layers) for network in own),
@@ -127,8 +129,7 @@ def separation_network_table(setup: Settings) -> pd.DataFrame:
 def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.DataFrame:
     """IJCNN'20 Table II: parameters counted on the networks themselves beside the published numbers.
 
-    Of `rows` of the capacity study comes a column ``trained``, the count of the networks that were trained, missing
-    where the profile trains none.
+    Of `rows` of the capacity study comes a column ``trained``, missing where the profile trains none.
     """
     paper = published("ijcnn20", "table2").set_index("system")["value"]
     table = [
@@ -147,10 +148,10 @@ def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.Dat
 def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) -> pd.DataFrame:
     """Everything that IJCNN'20 Figure 5 shows of one task, ours and the paper's.
 
-    Of `rows` of the capacity study and `rates` as of `experiments.preferences.preferences`, whose main judge with
-    unscaled constants is shown. Columns: task, capacity, quantity ("preferred_rate", "dont_know_rate", "test_l1"),
-    contender, source ("here", "paper"), seed (missing for means over seeds), value, spread (standard deviation over
-    participants), low and high (95 % interval over seeds, ours alone).
+    Of `rows` of the capacity study and `rates` as of `experiments.preferences.preferences`, those of the main judge.
+    Columns: task, capacity, quantity ("preferred_rate", "dont_know_rate", "test_l1"), contender, source ("here",
+    "paper"), seed (missing for means over seeds), value, spread (standard deviation over participants), low and high
+    (95 % interval over seeds, ours alone).
     """
     shown = preferences.main_rates(rates, task)
     parts = [
@@ -180,11 +181,10 @@ def figure3_published() -> pd.DataFrame:
 
 
 def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """MM'19 Table 4: how often each system was preferred, mean ± standard deviation over participants, per judge.
+    """MM'19 Table 4: how often each system was preferred, mean ± standard deviation over participants, per ``judge``.
 
-    `votes` are as in `nblib.listening.votes`, with a column ``judge``; `names` has the label of each system, in the
-    order of the rows. Text; for people with the 95 % interval (bootstrap over participants): of a model listener's that
-    would say how many participants we chose.
+    `names` has the label of each system, in the order of the rows. Text; for people with the 95 % interval (bootstrap
+    over participants): of a model listener's that would say how many participants we chose.
     """
     rates = preference_rates(votes, ["judge"]).set_index(["system", "judge"])
     text = rates.apply("{preferred_rate:.2f} ± {preferred_std:.2f}".format_map, axis=1)

@@ -28,6 +28,7 @@ from nblib.training import Source
 HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"
 FIGURE4, FIGURE5 = "figure4", "figure5"
 KEPT4, KEPT5 = ((f"{name}_pieces.csv", f"excerpts/{name}_*") for name in (FIGURE4, FIGURE5))
+Heard = list[tuple[Row, np.ndarray]]  # first columns of what is heard, and its samples
 LOSSLESS = "lossless"
 HALF_RATE = "half_rate"  # half of the variables without any network: resampled to half the rate and back
 UNTRAINED = "untrained"  # the autoencoder as training finds it
@@ -46,7 +47,7 @@ BROADBAND_MEASURES = ("snr_db", "clicks_per_second", "level_bandwidth_hz", "wave
 def loss_terms(setup: Settings) -> pd.DataFrame:
     """What each model's loss compares, read from the losses themselves: MM'19 equations (1) to (4), Figure 3.
 
-    Columns: system; through ("samples", "magnitude", "C^S" or "C^T"); term (of a network "prediction" or "features");
+    Columns: system; through ("samples", "magnitude", "C^S", "C^T"); term (of a network "prediction" or "features");
     terms, the number of l1 distances in it; share, what they together come to once the weights are set.
     """
     rows = []
@@ -96,9 +97,7 @@ def limited(music: Corpus, item: Item, limit_hz: int) -> np.ndarray:
         return band_limit(music.load(item), music.sample_rate, limit_hz)
 
 
-def restored(
-    trained: Sequence[Trained], original: np.ndarray, others: dict[str, np.ndarray]
-) -> list[tuple[Row, np.ndarray]]:
+def restored(trained: Sequence[Trained], original: np.ndarray, others: overview.Sounds) -> Heard:
     """First columns and sound of `others`, then of `original` [shape=(n,)] through every usable network."""
     labels = trained[0].labels if trained else {}
     beside = [(untrained(name, labels, "system"), sound) for name, sound in others.items()]
@@ -125,11 +124,11 @@ def _keep_excerpts(setup: Settings, trained: list[Trained], items: list[Item], l
         heard = restored(first_of_each(trained), original, {LOSSLESS: original})
         sounds = {str(row["system"]): sound for row, sound in heard}
         keep_excerpts(setup, f"{name}_{item.name}", sounds, geometry.sample_rate, geometry.patch_samples)
-        rows += [{"item": item.name, "title": short_title(item), "system": system} for system in sounds]
-    study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows))
+        rows += [(item.name, short_title(item), system) for system in sounds]
+    study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows, columns=["item", "title", "system"]))
 
 
-def excerpts(setup: Settings, name: str) -> dict[str, dict[str, np.ndarray]]:
+def excerpts(setup: Settings, name: str) -> dict[str, overview.Sounds]:
     """The sounds of `FIGURE4` or `FIGURE5`: by the systems' titles, then the pieces'."""
     pieces = study.read(setup, f"{name}_pieces.csv")
     titles = {LOSSLESS: "lossless"} | MODELS
@@ -179,13 +178,11 @@ def broadband_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus,
 
 def figure5_item(setup: Settings) -> Item:
     """The test piece of which the largest share of power lies above the 3 kHz of the other experiments."""
-
-    def share(item: Item) -> float:
+    shares, above = [], 2 * setup.mm19.limit_hz / corpus(setup).sample_rate
+    for item in corpus(setup).items("test"):
         power = np.abs(np.fft.rfft(limited(corpus(setup), item, setup.mm19.broadband_limit_hz))) ** 2
-        above = round(len(power) * setup.mm19.limit_hz / (corpus(setup).sample_rate / 2))
-        return float(power[above:].sum() / power.sum())
-
-    return max(corpus(setup).items("test"), key=share)
+        shares.append((power[round(len(power) * above) :].sum() / power.sum(), item))
+    return max(shares, key=lambda share: share[0])[1]
 
 
 def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
@@ -205,10 +202,8 @@ def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
     if isinstance(what, Trained):
         network, row = what.run.network(), {**what.labels, "status": what.run.status}
     tones = np.arange(100, row["limit_hz"], 200.0).tolist()
-    return [
-        row | tone
-        for tone in aliasing(partial(through, network), tones, setup.mm19.geometry.sample_rate, 2**network.num_layers)
-    ]
+    rate, factor = setup.mm19.geometry.sample_rate, 2**network.num_layers
+    return [row | tone for tone in aliasing(partial(through, network), tones, rate, factor)]
 
 
 BROADBAND = Study(

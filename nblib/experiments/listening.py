@@ -17,7 +17,7 @@ from nblib.errors import AudioError, ParameterError, check_choice
 from nblib.evaluation import peaq_basic
 from nblib.evaluation.intervals import seed_interval, verdict
 from nblib.experiments import autoencoding
-from nblib.experiments.autoencoding import MODELS, first_of_each, limited, restored
+from nblib.experiments.autoencoding import MODELS, Heard, first_of_each, limited, restored
 from nblib.experiments.overview import different
 from nblib.listening import LABEL, ORIGINAL, ModelListener, preference_rates
 from nblib.listening.server.build import build_test
@@ -26,6 +26,7 @@ from nblib.settings import Settings
 from nblib.study import Row, Study, Trained, untrained
 
 VOTES, SENSITIVITY = "listening_votes.csv.gz", "listening_sensitivity.csv"
+KEPT = (VOTES, SENSITIVITY, "excerpts/listening_*")
 PUBLISHED = tests.PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
 SYSTEMS = {ORIGINAL: "original"} | MODELS
 JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
@@ -42,7 +43,7 @@ def pieces(setup: Settings, trained: Sequence[Trained]) -> list[tuple[Corpus, It
     return [(music, item) for item in different(music.items("test"), PUBLISHED.items)]
 
 
-def excerpts(setup: Settings, trained: Sequence[Trained], piece: tuple[Corpus, Item]) -> list[tuple[Row, np.ndarray]]:
+def excerpts(setup: Settings, trained: Sequence[Trained], piece: tuple[Corpus, Item]) -> Heard:
     """First columns and samples of the loudest five seconds, limited as in training, and the same through networks."""
     whole = limited(*piece, setup.mm19.limit_hz)
     part = loudest(whole, 5 * setup.mm19.geometry.sample_rate)
@@ -90,16 +91,7 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
         temporary.write_text(folder.name)
 
 
-LISTENING = Study(
-    "listening_scores",
-    autoencoding.narrow,
-    pieces,
-    score,
-    autoencoding.BY,
-    MEASURES,
-    keep,
-    (VOTES, SENSITIVITY, "excerpts/listening_*"),
-)
+LISTENING = Study("listening_scores", autoencoding.narrow, pieces, score, autoencoding.BY, MEASURES, keep, KEPT)
 
 
 def _latest(setup: Settings) -> Path:

@@ -18,6 +18,7 @@ from nblib.evaluation import hole_scores
 from nblib.evaluation.spectra import audible, holes
 from nblib.settings import Settings
 
+Sounds = dict[str, np.ndarray]
 RATES = (16_000, 22_050)  # Hz: MM'19's and IJCNN'20's
 OTHERS = (*(Codec("mp3", 1000 * kbps) for kbps in (16, 24, 32, 64)), Codec("aac", 16_000), Codec("opus", 16_000))
 
@@ -48,9 +49,7 @@ def different(items: Sequence[Item], count: int = 3) -> list[Item]:
     return chosen + [item for item in items if item not in chosen][: count - len(chosen)]
 
 
-def keep_excerpts(
-    setup: Settings, prefix: str, sounds: Mapping[str, np.ndarray], rate: int, length: int
-) -> dict[str, np.ndarray]:
+def keep_excerpts(setup: Settings, prefix: str, sounds: Sounds, rate: int, length: int) -> Sounds:
     """Of each sound [shape=(n,)] the `length` samples where the first is loudest, saved as excerpt ``prefix_name``."""
     part = audio.loudest(next(iter(sounds.values())), length)
     for name, samples in sounds.items():
@@ -58,9 +57,7 @@ def keep_excerpts(
     return {name: samples[part] for name, samples in sounds.items()}
 
 
-def excerpts(
-    setup: Settings, prefix: str, pieces: pd.DataFrame, systems: Mapping[str, str]
-) -> dict[str, dict[str, np.ndarray]]:
+def excerpts(setup: Settings, prefix: str, pieces: pd.DataFrame, systems: Mapping[str, str]) -> dict[str, Sounds]:
     """Excerpts ``prefix_item_system`` [shape=(n,)] by the titles of `systems`, then those of `pieces` (item, title)."""
     titles = pieces.drop_duplicates("item").set_index("item")["title"]
     return {
@@ -95,7 +92,7 @@ def _example(setup: Settings, name: str, corpus: Corpus, item: Item) -> dict[str
         measured["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
     keep_excerpts(setup, f"corpus_{item.name}", parts, corpus.sample_rate, setup.geometry.patch_samples)
     known = {"corpus": name, "item": item.name, "group": item.group, **item.info, "title": short_title(item)}
-    return known | sound_numbers(list(parts.values())[-1], corpus.sample_rate) | measured
+    return known | sound_numbers(parts.popitem()[1], corpus.sample_rate) | measured
 
 
 def split_table(corpus: Corpus) -> pd.DataFrame:

@@ -19,7 +19,7 @@ TABLE = "preferences.csv"
 SCALES = ((1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0))  # of choice noise and don't-know zone
 TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model"}
 KINDS = ("preferred", "dont_know")
-BY = ("task", "capacity", "contender")
+BY = separation.BY
 COLUMNS = """task measure contender noise_scale zone_scale capacity seed judge noticeable_difference preferred_rate
 preferred_std preferred_low preferred_high dont_know_rate dont_know_std dont_know_low dont_know_high participants
 comparisons""".split()
@@ -40,15 +40,9 @@ def judge(measure: str) -> str:
 
 
 def votes(
-    setup: Settings,
-    rows: pd.DataFrame,
-    task: str,
-    measure: str,
-    participants: int,
-    by: Sequence[str] = BY,
-    **scales: float,
+    setup: Settings, rows: pd.DataFrame, task: str, measure: str, people: int, by: Sequence[str] = BY, **scales: float
 ) -> pd.DataFrame:
-    """Each contender (A) against l1 (B): every participant hears the same items in each group of `by`.
+    """Each contender (A) against l1 (B): each of so many people hears the same items in each group of `by`.
 
     Each training seed has participants of its own (IJCNN'20 Sections IV and V). `rows` are the capacity or the
     configuration study's, `scales` as for `ModelListener`; `ParameterError` where nothing can be compared, or as
@@ -73,7 +67,7 @@ def votes(
     # Each group by itself: what is chosen in it must not hang on which others there are, or which of them failed.
     for _, own in pairs.groupby([*by, "seed"], sort=False):
         contender, seed = own[["contender", "seed"]].iloc[0]
-        chosen = listener.choose(own, participants, derive_seed(setup.seed, "votes", int(seed)))
+        chosen = listener.choose(own, people, derive_seed(setup.seed, "votes", int(seed)))
         parts.append(chosen.assign(participant=f"{contender}-{seed}-" + chosen["participant"].astype(str)))
     return pd.concat(parts, ignore_index=True).assign(judge=judge(measure))
 

@@ -47,13 +47,13 @@ def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> l
     return rows
 
 
-REDISTRIBUTION = Study("redistribution", _cells, separation.audible_work, _score, separation.CAPACITY.by, PARTS)
+REDISTRIBUTION = Study("redistribution", _cells, separation.audible_work, _score, separation.BY, PARTS)
 
 
 def totals(rows: pd.DataFrame) -> pd.DataFrame:
     """Per network and item over all bands: residual energy above and below the threshold, in dB over the target's.
 
-    Columns: task, capacity, contender, seed, status, run, item and `TOTALS`; share_above is of the residual's energy.
+    Columns: those of the network, item and `TOTALS`; share_above is of the residual's energy.
     """
     keys = ["task", "capacity", "contender", "seed", "status", "run", "item"]
     sums = rows.groupby(keys, dropna=False)[list(PARTS)].sum().reset_index()
@@ -64,10 +64,10 @@ def totals(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_band(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per task, contender, band and side of the threshold: mean residual of both losses, and its contrast with l1.
+    """Per task, contender, centre_hz and side ("above", "below" the threshold) its mean residual and l1's, in dB.
 
-    Columns: task, contender, side ("above", "below"), centre_hz, l1_db and contender_db (energies averaged over items
-    and seeds, over the target's in all bands), and mean, low, high of the paired difference in dB, over seeds.
+    Columns contender_db, l1_db: of energies averaged over items and seeds, over the target's in all bands; mean, low,
+    high: of the paired difference in dB, over seeds.
     """
     table, by = [], ["task", "centre_hz"]
     networks = rows[rows["seed"].notna()]

@@ -92,8 +92,8 @@ def one_run(setup: Settings, task: str, capacity: str, contender: str = CODEC) -
     check_choice("task", task, TASKS)
     check_choice("capacity", capacity, setup.capacities[task])
     check_choice("contender", contender, setup.contenders)
-    labels = {"task": task, "capacity": capacity, "contender": contender, "seed": setup.seed}
-    wanted = cell(setup, setup.capacities[task][capacity], contenders(setup)[contender], **labels)
+    network, loss = setup.capacities[task][capacity], contenders(setup)[contender]
+    wanted = cell(setup, network, loss, task=task, capacity=capacity, contender=contender, seed=setup.seed)
     return study.train(setup, [wanted])[0].run
 
 
@@ -188,16 +188,10 @@ def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
     loss.save(setup.results / LOSS_FILE)
 
 
-CAPACITY = Study(
-    "capacity",
-    capacity_cells,
-    work,
-    partial(_score, MEASURES),
-    ("task", "capacity", "contender"),
-    ("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own)),
-    _keep_excerpts,
-    tuple(f"excerpts/{task}_*" for task in TASKS),
-)
+BY = ("task", "capacity", "contender")
+ALL_MEASURES = ("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own))
+KEPT = tuple(f"excerpts/{task}_*" for task in TASKS)
+CAPACITY = Study("capacity", capacity_cells, work, partial(_score, MEASURES), BY, ALL_MEASURES, _keep_excerpts, KEPT)
 CONFIGURATION = Study(
     "configurations",
     _configuration_cells,

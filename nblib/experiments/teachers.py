@@ -57,16 +57,11 @@ def cell(setup: Settings, name: str) -> Cell:
     return make_cell(setup, {"teacher": name, "seed": setup.seed}, source, own.network, LossSpec("l1"), own.training)
 
 
-def cells(setup: Settings) -> list[Cell]:
-    """Every teacher's."""
-    return [cell(setup, name) for name in setup.teachers]
-
-
 def run(setup: Settings, name: str) -> Run:
     """One teacher's network, trained or loaded, to build upon; `TrainingDiverged` where it came to nothing."""
     (trained,) = study.train(setup, [cell(setup, name)])
+    wrong = f"loss network {name} ({trained.run.hash}): {trained.run.status}"
     if not trained.usable:
-        wrong = f"loss network {name} ({trained.run.hash}): {trained.run.status}"
         raise TrainingDiverged(f"{wrong}; lower its learning rate or change the seed")
     return trained.run
 
@@ -74,16 +69,16 @@ def run(setup: Settings, name: str) -> Run:
 def pieces(setup: Settings, trained: Sequence[Trained]) -> list[Piece]:
     """Every usable network with every held-out piece."""
     sources = [(each, cell(setup, each.labels["teacher"]).data) for each in trained if each.usable]
-    held_out = ("validation", "test")
-    return [(each, own, item) for each, own in sources for split in held_out for item in own.corpus.items(split)]
+    splits = ("validation", "test")
+    return [(each, own, item) for each, own in sources for split in splits for item in own.corpus.items(split)]
 
 
 @torch.no_grad()
 def emulation(setup: Settings, piece: Piece) -> tuple[Geometry, dict[str, np.ndarray], torch.Tensor]:
-    """The spectrogram that a network is measured by; a piece "lossless", "coded" and as the network's "emulation".
+    """A piece "lossless", "coded" and as the network's "emulation" [shape=(n,)], and the emulation's spectrogram.
 
-    Samples [shape=(n,)], and the emulation's linear magnitudes [shape=(patches, bins, frames)]. A spectral network's
-    sound has the phase of the coded one (MM'19 Section 4.3).
+    That is its geometry and linear magnitudes [shape=(patches, bins, frames)]. A spectral network's sound has the phase
+    of the coded one (MM'19 Section 4.3).
     """
     trained, source, item = piece
     geometry, network, lossless = source.geometry, trained.run.network(), source.corpus.load(item)
@@ -165,14 +160,17 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
     study.save(setup, PATCHES, table.reset_index())
 
 
-LOSS_NETWORKS = Study("loss_networks", cells, pieces, score, ("teacher", "system"), MEASURES, keep, KEPT)
+def _cells(setup: Settings) -> list[Cell]:
+    return [cell(setup, name) for name in setup.teachers]
+
+
+LOSS_NETWORKS = Study("loss_networks", _cells, pieces, score, ("teacher", "system"), MEASURES, keep, KEPT)
 
 
 def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     """Each network against identity and low-pass on all held-out pieces, in the error that it was trained with.
 
-    Columns: teacher, baseline, measure, ratio (of mean errors), and as `contrast` gives them mean, low, high of the
-    difference network - baseline, and seeds: of a network trained once there is no interval.
+    Columns: teacher, baseline, measure, ratio (of mean errors), and `contrast`'s of the difference network - baseline.
     """
     tables = []
     for (teacher, own), baseline in product(scores.groupby("teacher", sort=False), BASELINES):
