@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import product
 
-import numpy as np
 import pandas as pd
 
 from nblib import study, tables
@@ -92,12 +91,13 @@ def _capacities(setup: Settings) -> Iterator[Claim]:
     present = {name: title for name, title in setup.contenders.items() if name in trained}
     for task in TASKS:
         figure = tables.figure5_data(rows, rates, task)
+        pooled = figure[figure["seed"].isna()].pivot_table("value", ["source", "capacity", "contender"], "quantity")
+        told = pooled.dropna(subset=["preferred_rate", "dont_know_rate"]).apply(_shares, axis=1).to_dict()
         for name, title in present.items():
-            own = figure[(figure["contender"] == name) & figure["seed"].isna()].set_index(["source", "capacity"])
             for capacity in sorted(set(figure["capacity"].dropna())):
                 claim = f"{task} {capacity}: share of choices for the {title}"
-                paper, here = _rate(own, "paper", capacity), _rate(own, "here", capacity)
-                yield claim, paper or "not given", f"{here or 'no usable pair'} {MODEL}", ""
+                here = told.get(("here", capacity, name), "no usable pair")
+                yield claim, told.get(("paper", capacity, name), "not given"), f"{here} {MODEL}", ""
     for task in TASKS:
         measure, digits = separation.JUDGES[task][0], {"estoi": 3, "sir_db": 2}
         for name, title in present.items():
@@ -111,12 +111,9 @@ def _effects(rows: pd.DataFrame, contender: str, measure: str) -> Iterator[pd.Se
     return (row for _, row in found.sort_values("capacity").iterrows())
 
 
-def _rate(own: pd.DataFrame, source: str, capacity: str) -> str:
-    """The shares of choices of one source (paper, here) as text; empty where one is missing."""
-    values = own[own.index == (source, capacity)].set_index("quantity")["value"]
-    preferred, dont_know = values.reindex(["preferred_rate", "dont_know_rate"])
-    told = f"{preferred:.2f}, l1 {abs(1 - preferred - dont_know):.2f}, don't know {dont_know:.2f}"
-    return "" if np.isnan([preferred, dont_know]).any() else told
+def _shares(rates: pd.Series) -> str:
+    preferred, dont_know = rates["preferred_rate"], rates["dont_know_rate"]
+    return f"{preferred:.2f}, l1 {abs(1 - preferred - dont_know):.2f}, don't know {dont_know:.2f}"
 
 
 def _configurations(setup: Settings) -> Iterator[Claim]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nblib import listening as tests
+from nblib import listening as choices
 from nblib import paths, study
 from nblib.audio import loudest, noise_like
 from nblib.corpora import Corpus, Item
@@ -27,7 +27,7 @@ from nblib.study import Row, Study, Trained, untrained
 
 VOTES, SENSITIVITY = "listening_votes.csv.gz", "listening_sensitivity.csv"
 KEPT = (VOTES, SENSITIVITY, "excerpts/listening_*")
-PUBLISHED = tests.PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
+PUBLISHED = choices.PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
 SYSTEMS = {ORIGINAL: "original"} | MODELS
 JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
 SIGNS = {"two_f": 1, "nmr_db": -1}  # so that higher is better
@@ -110,7 +110,7 @@ def made_test(setup: Settings) -> Path | None:
 def difference(scores: pd.DataFrame, measure: str) -> float:
     """The JND in the unit of `measure`: 3 dB of signal-to-noise ratio."""
     noisy = scores[scores["system"] == NOISE]
-    return tests.noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
+    return choices.noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
 
 
 def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
@@ -123,7 +123,7 @@ def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) 
     for seed in systems["seed"].dropna().unique():
         own = systems[(systems["seed"] == seed) | systems["seed"].isna()]
         score = SIGNS[measure] * own.set_index(["item", "system"])[measure]
-        pairs = tests.all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
+        pairs = choices.all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
         for side in ("a", "b"):
             pairs = pairs.join(score.rename(f"score_{side}"), on=["item", f"system_{side}"])
         chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
@@ -150,7 +150,7 @@ def share_interval(shares: Sequence[float] | pd.Series, least: float = 0.0) -> d
 def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
     """Share of a model listener's votes on a pair for `one` less that for `other`: `share_interval`, ``verdict``."""
     first, second = sorted((one, other))
-    table = tests.outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
+    table = choices.outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
     found = share_interval(table.groupby("seed")["outcome"].mean() * (1 if one == first else -1), least=-1)
     return found | {"verdict": verdict(found["low"], found["high"])}
 
@@ -163,11 +163,11 @@ def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """
     if not path:
         return None, None
-    everyone = tests.read_votes(Path(path).expanduser())
+    everyone = choices.read_votes(Path(path).expanduser())
     for system in pd.unique(everyone.loc[everyone["kind"] == "test", ["system_a", "system_b"]].to_numpy().ravel()):
         check_choice(f"{path}: system", system, SYSTEMS)
-    heard = tests.passed_headphones(everyone)[0] if "headphones" in everyone else everyone
-    kept, participants = (heard, None) if heard.empty else tests.passed_catch(heard)
+    heard = choices.passed_headphones(everyone)[0] if "headphones" in everyone else everyone
+    kept, participants = (heard, None) if heard.empty else choices.passed_catch(heard)
     if kept.empty:
         raise ParameterError(f"{path}: none of {everyone['participant'].nunique()} participants passed the checks")
     return kept, participants

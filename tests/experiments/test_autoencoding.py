@@ -9,7 +9,7 @@ import pytest
 from nblib import figures, study, tables
 from nblib.corpora import Item
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, recovered_bandwidth, si_sdr_db
-from nblib.evaluation.intervals import contrast, summary
+from nblib.evaluation.intervals import summary
 from nblib.experiments import BROADBAND, SNR, autoencoding
 from nblib.experiments.overview import short_title
 from nblib.networks import AutoEncoder, through
@@ -46,15 +46,6 @@ def test_one_run_per_seed_and_model_and_another_for_another_band(tiny_mm19: Sett
     assert [cell.config.hash for cell in again] == [cell.config.hash for cell in narrow]
     frames = {cell.labels["system"]: cell.config.geometry.frames for cell in narrow}
     assert frames == {"model_a": 16, "model_b": 16, "model_c": 16, "model_d": 15}
-
-
-@pytest.mark.parametrize("limit", [3000, 5000])
-def test_the_material_ends_at_the_limit(tiny_mm19: Settings, limit: int) -> None:
-    samples = autoencoding.limited(autoencoding.corpus(tiny_mm19), first(tiny_mm19), limit)
-    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
-    edge = len(power) * limit // 8000
-    assert power[round(1.03 * edge) :].sum() < 1e-6 * power.sum()
-    assert power[round(0.85 * edge) : edge].sum() > 100 * power[round(1.03 * edge) :].sum()
 
 
 def test_every_piece_has_a_row_of_every_system_worked_out_anew(tiny_mm19: Settings) -> None:
@@ -108,17 +99,14 @@ def test_figures_4_and_5_show_every_system(tiny_mm19: Settings) -> None:
 def test_the_broadband_rows_are_worked_out_anew(tiny_mm19: Settings) -> None:
     rows, item = study.rows(tiny_mm19, BROADBAND), autoencoding.figure5_item(tiny_mm19)
     original = autoencoding.limited(autoencoding.corpus(tiny_mm19), item, 5000)
-    whole = rows.query("system == 'lossless' and item == @item.name").iloc[0]
+    own = rows[rows["item"] == item.name].set_index("system")
+    whole, row = own.loc["lossless"], own.loc["model_d"]
     assert whole["level_bandwidth_hz"] == whole["waveform_bandwidth_hz"] == whole["offered_bandwidth_hz"] > 3000
     restored = through(network(tiny_mm19, 5000, "model_d", 0), original)
-    row = rows.query("system == 'model_d' and item == @item.name").iloc[0]
     for found, sound in ((whole, original), (row, restored)):
         assert found["clicks_per_second"] == pytest.approx(clicks_per_second(sound, 16_000, 5000), abs=1e-4)
     bandwidth = recovered_bandwidth(original, restored, tiny_mm19.mm19.geometry, 5000)
     assert row["level_bandwidth_hz"] == bandwidth["level_bandwidth_hz"]
-    against = contrast(rows, "model_d", "lossless", "clicks_per_second", label="system").iloc[0]
-    clicks = rows.groupby("system")["clicks_per_second"].mean()
-    assert against["mean"] == pytest.approx(clicks["model_d"] - clicks["lossless"]) and np.isnan(against["low"])
 
 
 def test_every_model_is_swept(tiny_mm19: Settings) -> None:

@@ -28,11 +28,6 @@ def rows(tiny_ijcnn: Settings) -> pd.DataFrame:
     return study.read(tiny_ijcnn, "capacity.csv")
 
 
-@pytest.fixture
-def configurations(tiny_ijcnn: Settings) -> pd.DataFrame:
-    return study.read(tiny_ijcnn, "configurations.csv")
-
-
 def test_every_network_has_a_row_per_item_with_its_tasks_measures_alone(tiny_ijcnn, rows):
     for task, capacities in tiny_ijcnn.trained_capacities.items():
         items = [item.name for item in mixtures(tiny_ijcnn, task).items("test")]
@@ -118,7 +113,8 @@ def test_a_song_without_vocals_has_an_l1_and_nothing_else(monkeypatch, tiny_ijcn
     assert separation.audible_work(tiny_ijcnn, trained) == [(VOCALS, other)]
 
 
-def test_each_configuration_has_its_networks_and_l1_stands_beside_once(tiny_ijcnn, configurations):
+def test_each_configuration_has_its_networks_and_l1_stands_beside_once(tiny_ijcnn):
+    configurations = study.read(tiny_ijcnn, "configurations.csv")
     networks = configurations[configurations["seed"].notna()]
     assert set(networks["parameters"]) == {tables.parameter_count(tiny_ijcnn.configuration_network)}
     baseline = networks[networks["contender"] == "l1"]
