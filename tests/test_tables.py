@@ -53,12 +53,11 @@ def test_figure5_data_holds_both_sources_and_leaves_out_what_collapsed() -> None
         (None, "oracle_mask", None, 0.001, "none"),
     ]
     rows = pd.DataFrame(cells, columns=columns).assign(task="speech", item="x")
-    rate: dict[str, Any] = {"task": "speech", "capacity": "P1", "contender": "codec", "measure": "estoi"}
-    rate |= {"noise_scale": 1.0, "zone_scale": 1.0, "preferred_rate": 0.7, "preferred_std": 0.1}
-    rate |= {"dont_know_rate": 0.2, "dont_know_std": 0.05, "dont_know_low": 0.1, "dont_know_high": 0.3}
-    rate |= {"preferred_low": 0.6, "preferred_high": 0.9}
-    others = [{"seed": None, "zone_scale": 2.0}, {"seed": None, "measure": "pesq_wb"}, {"seed": None, "task": "vocals"}]
-    rates = pd.DataFrame([rate | {"seed": None}, rate | {"seed": 0}, *(rate | other for other in others)])
+    rate: dict[str, Any] = {"task": "speech", "capacity": "P1", "contender": "codec", "measure": "estoi", "seed": None}
+    rate |= {"noise_scale": 1, "zone_scale": 1, "preferred_rate": 0.7, "preferred_low": 0.6, "preferred_high": 0.9}
+    rate |= {"preferred_std": 0.1, "dont_know_rate": 0.2, "dont_know_std": 0.1, "dont_know_low": 0, "dont_know_high": 1}
+    others: list[dict[str, Any]] = [{"seed": 0}, {"zone_scale": 2}, {"measure": "pesq_wb"}, {"task": "vocals"}]
+    rates = pd.DataFrame([rate, *(rate | other for other in others)])
     data = tables.figure5_data(rows, rates)
     pooled = data[(data["source"] == "here") & data["seed"].isna()].set_index("quantity")
     l1 = pooled.loc["test_l1"].set_index("contender")

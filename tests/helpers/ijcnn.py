@@ -24,11 +24,8 @@ only_capacities=('P1','P2') separation_training.learning_rate=0.03 separation_tr
 separation_training.max_epochs=2 replicates=2 cost_network.num_layers=3 cost_batch=1
 """
 LEAST = settings("smoke", changes=CHANGES)
-WITH_P6 = replace(
-    LEAST,
-    capacities={**LEAST.capacities, "speech": {**LEAST.capacities["speech"], "P6": NetworkSpec(2, 3)}},
-    only_capacities=("P1", "P2", "P6"),
-)
+SPEECH = {**LEAST.capacities["speech"], "P6": NetworkSpec(2, 3)}
+WITH_P6 = replace(LEAST, capacities={**LEAST.capacities, "speech": SPEECH}, only_capacities=("P1", "P2", "P6"))
 
 
 class Sound(WeightedLoss):
