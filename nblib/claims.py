@@ -1,6 +1,7 @@
 """What came out, claim by claim, beside the published values: read from results alone, with intervals over seeds."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from nblib.settings import Settings
 from nblib.tables import interval, published
 
 TABLE = "claims.csv"
-DIGITS = {"estoi": 3, "sir_db": 2}
+MODEL = "(model-predicted)"
 Claim = tuple[str, str, str, str]  # claim, published, here, verdict
 
 
@@ -36,65 +37,73 @@ def _counts(setup: Settings) -> Iterator[Claim]:
     yield claim, "IJCNN'20 Table II", f"{agree} of {len(counts)} equal", found
 
 
+def _trainings(rows: pd.DataFrame) -> str:
+    count = rows["seed"].nunique()
+    return "one training" if count == 1 else f"mean of {count} trainings"
+
+
 def _loss_networks(setup: Settings) -> Iterator[Claim]:
     for name, own in study.read(setup, f"{teachers.LOSS_NETWORKS.name}.csv").groupby("teacher", sort=False):
-        title = setup.teachers[str(name)].title
-        means = own.groupby("system").mean(numeric_only=True)
-        errors = means[teachers.own_error(setup, str(name))]
-        identity, low_pass = (float(errors["emulation"] / errors[each]) for each in teachers.BASELINES)
+        title, told = setup.teachers[str(name)].title, _trainings(own)
+        identity, low_pass = teachers.against_baselines(setup, own)["ratio"]  # in the order of `BASELINES`
         here = f"{identity:.2f} of the identity's, {low_pass:.2f} of a low-pass's"
-        found = "holds, one training" if max(identity, low_pass) < 1 else "does not hold, one training"
-        yield f"a U-Net learns the codec ({title}): held-out l1", "shown as pictures", here, found
-        recall, precision = means.loc["emulation", ["hole_recall", "hole_precision"]]
+        found = "holds" if max(identity, low_pass) < 1 else "does not hold"
+        claim = f"a U-Net learns the codec ({title}): held-out l1"
+        yield claim, "shown as pictures", here, f"{found}, {told}"
+        recall, precision = own.loc[own["system"] == "emulation", ["hole_recall", "hole_precision"]].mean()
         here = f"recall {recall:.2f}, precision {precision:.2f} (a low-pass: recall 0)"
-        yield f"it finds the gaps of masking ({title})", "shown as pictures", here, "one training"
+        yield f"it finds the gaps of masking ({title})", "shown as pictures", here, told
 
 
 def _models(setup: Settings) -> Iterator[Claim]:
-    table3, table4 = (published("mm19", table).set_index("system")["value"] for table in ("table3", "table4"))
-    snr = summary(study.read(setup, "snr.csv"), "snr_db", ("system",))
-    for model, title in MODELS.items():
-        for _, row in snr[snr["system"] == model].iterrows():
-            yield f"{title}: SNR (dB)", f"{table3[model]:.1f}", interval(row, 1), ""
-    rates = preference_rates(listening.all_votes(setup), ["judge"])
-    main = f"{next(iter(listening.JUDGES.values()))} (model-predicted, no listeners)"
-    preferred = rates[rates["judge"] == main].set_index("system")["preferred_rate"]
-    for model in preferred.index.intersection(list(MODELS)):
-        here = f"{preferred[model]:.2f} (model-predicted, one training)"
-        yield f"{MODELS[model]}: share of its comparisons won", f"{table4[model]:.2f}", here, ""
+    rows, votes = study.read(setup, "snr.csv"), listening.all_votes(setup)
+    snr = summary(rows, "snr_db", ("system",)).set_index("system").T
+    main = votes[votes["judge"].str.startswith(next(iter(listening.JUDGES.values())))]
+    rates = preference_rates(main, ["seed"]).groupby("system")["preferred_rate"]
+    won = pd.DataFrame({model: listening.share_interval(own) for model, own in rates})
+    for what, table, found, digits, told in (
+        ("SNR (dB)", "table3", snr, 1, ""),
+        ("share of its comparisons won", "table4", won, 2, f" {MODEL}"),
+    ):
+        paper = published("mm19", table).set_index("system")["value"]
+        for model in (model for model in MODELS if model in found):
+            here = interval(found[model], digits) + told
+            yield f"{MODELS[model]}: {what}", f"{paper[model]:.{digits}f}", here, ""
 
 
 def _broadband(setup: Settings) -> Iterator[Claim]:
-    means = study.read(setup, "broadband.csv").groupby("system").mean(numeric_only=True)
-    models = means.reindex(list(MODELS))
-    clicks, width = (
-        ", ".join(f"{letter} {value:.1f}" for letter, value in zip("ABCD", values.tolist(), strict=True))
-        for values in (models["clicks_per_second"], models["level_bandwidth_hz"] * 1e-3)
-    )
-    here = f"{clicks} (original {means['clicks_per_second'][autoencoding.LOSSLESS]:.1f})"
-    yield "5 kHz material: clicks per second", "B and C click, A and D do not", here, "one training"
+    rows = study.read(setup, "broadband.csv")
+    means, told = rows.groupby("system")[["clicks_per_second", "level_bandwidth_hz"]].mean(), _trainings(rows)
+    original = means["clicks_per_second"][autoencoding.LOSSLESS]
+    models = means.reindex(list(MODELS)).assign(letter=[model[-1].upper() for model in MODELS])
+    models["khz"] = models["level_bandwidth_hz"] * 1e-3
+    clicks = ", ".join(f"{row.letter} {row.clicks_per_second:.1f}" for row in models.itertuples())
+    width = ", ".join(f"{row.letter} {row.khz:.1f}" for row in models.itertuples())
+    paper = "B and C click, A and D do not"
+    yield "5 kHz material: clicks per second", paper, f"{clicks} (original {original:.1f})", told
     paper = "A a fraction, B and C all, D more than A"
-    yield "5 kHz material: width recovered in level (kHz)", paper, width, "one training"
+    yield "5 kHz material: width recovered in level (kHz)", paper, width, told
 
 
 def _capacities(setup: Settings) -> Iterator[Claim]:
     rows, rates = study.read(setup, "capacity.csv"), study.read(setup, preferences.TABLE)
-    present = [name for name in setup.contenders if name in set(rows["contender"]) and name != BASELINE]
+    trained = set(rows["contender"]) - {BASELINE}
+    present = {name: title for name, title in setup.contenders.items() if name in trained}
     for task in TASKS:
         figure = tables.figure5_data(rows, rates, task)
-        for contender in present:
-            for name in sorted(set(figure["capacity"].dropna())):
-                own = figure[(figure["capacity"] == name) & (figure["contender"] == contender) & figure["seed"].isna()]
-                here = _rate(own[own["source"] == "here"], "no usable pair")
-                title = f"{task} {name}: share of choices for the {setup.contenders[contender]}"
-                yield title, _rate(own[own["source"] == "paper"], "not given"), f"{here} (model-predicted)", ""
+        pooled = figure[figure["seed"].isna()].pivot_table("value", ["source", "capacity", "contender"], "quantity")
+        told = pooled.dropna(subset=["preferred_rate", "dont_know_rate"]).apply(_shares, axis=1).to_dict()
+        for name, title in present.items():
+            for capacity in sorted(set(figure["capacity"].dropna())):
+                claim = f"{task} {capacity}: share of choices for the {title}"
+                here = told.get(("here", capacity, name), "no usable pair")
+                yield claim, told.get(("paper", capacity, name), "not given"), f"{here} {MODEL}", ""
     for task in TASKS:
-        measure = separation.JUDGES[task][0]
-        for contender in present:
-            what = f"{preferences.TITLES[measure]}, {setup.contenders[contender]} minus l1"
-            for row in _effects(rows[rows["task"] == task], contender, measure):
-                found = verdict(row["low"], row["high"])
-                yield f"{task} {row['capacity']}: {what}", "not given", interval(row, DIGITS[measure], "+"), found
+        measure, digits = separation.JUDGES[task][0], {"estoi": 3, "sir_db": 2}
+        for name, title in present.items():
+            for row in _effects(rows[rows["task"] == task], name, measure):
+                claim = f"{task} {row['capacity']}: {preferences.TITLES[measure]}, {title} minus l1"
+                yield claim, "not given", interval(row, digits[measure], "+"), verdict(row["low"], row["high"])
 
 
 def _effects(rows: pd.DataFrame, contender: str, measure: str) -> Iterator[pd.Series]:
@@ -102,39 +111,36 @@ def _effects(rows: pd.DataFrame, contender: str, measure: str) -> Iterator[pd.Se
     return (row for _, row in found.sort_values("capacity").iterrows())
 
 
-def _rate(own: pd.DataFrame, otherwise: str) -> str:
-    values = own.set_index("quantity")["value"].reindex(["preferred_rate", "dont_know_rate"])
-    preferred, dont_know = values
-    if values.isna().any():
-        return otherwise
+def _shares(rates: pd.Series) -> str:
+    preferred, dont_know = rates["preferred_rate"], rates["dont_know_rate"]
     return f"{preferred:.2f}, l1 {abs(1 - preferred - dont_know):.2f}, don't know {dont_know:.2f}"
 
 
 def _configurations(setup: Settings) -> Iterator[Claim]:
-    by, people = separation.BY["configuration"], setup.configuration_participants
-    chosen = preferences.votes(setup, study.read(setup, "configurations.csv"), SPEECH, "estoi", people, by)
+    by = ("task", "configuration", "contender")
+    rows, participants = study.read(setup, "configurations.csv"), setup.configuration_participants
+    chosen = preferences.votes(setup, rows, SPEECH, "estoi", participants, by)
     rates = preferences.rates(chosen, setup.seed, by)
-    here = rates[rates["seed"].isna()].set_index("configuration")["preferred_rate"]
-    paper = tables.figure3_published().set_index("configuration")["value"]
-    shares = [", ".join(f"{name} {value:.2f}" for name, value in own.items()) for own in (paper, here)]
-    yield "layer configurations: share of choices over l1", shares[0], f"{shares[1]} (model-predicted)", ""
+    own = rates[rates["seed"].isna()].set_index("configuration")["preferred_rate"]
+    published = tables.figure3_published().set_index("configuration")["value"]
+    paper, here = (", ".join(f"{name} {value:.2f}" for name, value in shares.items()) for shares in (published, own))
+    yield "layer configurations: share of choices over l1", paper, f"{here} {MODEL}", ""
     costs = separation.costs_table(setup)
     ratios = costs.loc[["A", "B"], ["f_over_step_seconds", "f_over_peak_mib", "f_over_paper_batch_peak_mib"]]
     batch, paper_batch = costs[["batch", "paper_batch"]].iloc[0]
     text = "{} {:.2f} in time, {:.2f} in memory ({:.2f} in batches of " + f"{paper_batch})"
+    here = "; ".join(text.format(*row) for row in ratios.itertuples())
     claim = f"cost of configuration F over that of A and B (batches of {batch})"
-    found = "holds" if (ratios < 1).all(axis=None) else "does not hold"
-    yield claim, "less", "; ".join(text.format(*row) for row in ratios.itertuples()), found
+    yield claim, "less", here, "holds" if (ratios < 1).all(axis=None) else "does not hold"
 
 
 def _redistribution(setup: Settings) -> Iterator[Claim]:
     totals = redistribution.totals(study.read(setup, "redistribution.csv"))
-    for task in TASKS:
-        for side in ("above", "below"):
-            for row in _effects(totals[totals["task"] == task], CODEC, f"{side}_db"):
-                title = f"{task} {row['capacity']}: residual {side} the threshold, codec loss minus l1 (dB)"
-                found = verdict(-row["high"], -row["low"]) if side == "above" else ""
-                yield title, "elsewhere (spectrograms)", interval(row, 1, "+"), found
+    for task, side in product(TASKS, ("above", "below")):
+        for row in _effects(totals[totals["task"] == task], CODEC, f"{side}_db"):
+            claim = f"{task} {row['capacity']}: residual {side} the threshold, codec loss minus l1 (dB)"
+            found = verdict(-row["high"], -row["low"]) if side == "above" else ""
+            yield claim, "elsewhere (spectrograms)", interval(row, 1, "+"), found
 
 
 def markdown(table: pd.DataFrame) -> str:

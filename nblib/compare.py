@@ -1,7 +1,4 @@
-"""Own results against the record, number by number, by the spread that a retraining has.
-
-How numbers are judged, and what that assumes, is said on the page itself: ``comparison.html``.
-"""
+"""Own results against the record, number by number: how they are judged is said on the page, ``comparison.html``."""
 
 import base64
 import html
@@ -25,7 +22,6 @@ from nblib.study import Study
 
 TABLE, PAGE = "comparison.csv", "comparison.html"
 COLUMNS = ["study", "cell", "measure", "own", "record", "own_seeds", "record_seeds", "tolerance", "verdict"]
-UNTRAINED_TOLERANCE = 0.01
 AGREES, DIFFERS, UNKNOWN = "agrees", "differs", "no spread known"
 SHOWN = 3.0  # tolerances from the middle of the figure to its edge
 
@@ -33,8 +29,8 @@ SHOWN = 3.0  # tolerances from the middle of the figure to its edge
 def compare(setup: Settings, page: Path | None = None) -> int:
     """Compare, print how much agrees, and write the table, the figure and the page; returns 0.
 
-    Own results are read from the folder of `setup`, the record from that of its profile and corpus (`ResultsMissing`
-    where one is not there). `page` is where the HTML page goes: into the folder of own results without.
+    `page` is where the HTML page goes: into the folder of own results without. `ResultsMissing` where there is no
+    record of the profile and corpus, or no own result.
     """
     own, record = (replace(setup, source=source) for source in ("run", "record"))
     if not record.results.is_dir():
@@ -72,24 +68,21 @@ def _means(which: Study, rows: pd.DataFrame, side: str) -> pd.DataFrame:
     """Mean, standard deviation and number of seed means per cell and measure."""
     measures = [name for name in which.measures if name in rows]
     usable = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan)
-    usable = usable.assign(seed=usable["seed"].astype(float), cell=_cells(which, usable))
-    per_seed = usable.groupby(["cell", "seed"], dropna=False, sort=False)[measures].mean().reset_index()
-    long = per_seed.melt(["cell", "seed"], measures, "measure").dropna(subset=["value"])
-    of_a_cell = long.groupby(["cell", "measure"], sort=False)
+    labels = usable[list(which.by)].astype(object).where(usable[list(which.by)].notna(), "").astype(str)
+    cell = labels.agg(" ".join, axis=1).str.split().str.join(" ")
+    per_seed = usable.assign(seed=usable["seed"].astype(float), cell=cell).groupby(
+        ["cell", "seed"], dropna=False, sort=False
+    )
+    long = per_seed[measures].mean().reset_index().melt(["cell", "seed"], measures, "measure").dropna(subset=["value"])
     columns = {side: ("value", "mean"), f"{side}_spread": ("value", "std"), f"{side}_seeds": ("seed", "count")}
-    return of_a_cell.agg(**columns)
-
-
-def _cells(which: Study, rows: pd.DataFrame) -> pd.Series:
-    labels = [rows[name].map(lambda value: "" if pd.isna(value) else f"{value}") for name in which.by]
-    return pd.Series([" ".join(filter(None, parts)) for parts in zip(*labels, strict=True)], rows.index)
+    return long.groupby(["cell", "measure"], sort=False).agg(**columns)
 
 
 def _judged(both: pd.DataFrame) -> pd.DataFrame:
     trained = both["record_seeds"] > 0
     share = 1 / both["record_seeds"].where(trained) + 1 / both["own_seeds"].where(trained)
     spread = both["record_seeds"].map(t_factor) * both["record_spread"] * np.sqrt(share)
-    tolerance = spread.where(trained, UNTRAINED_TOLERANCE * both["record"].abs())
+    tolerance = spread.where(trained, 0.01 * both["record"].abs())
     off = (both["own"] - both["record"]).abs()
     # Equal to the digits that tables hold is equal, whatever the spread.
     agrees = (off <= tolerance) | (off <= 1e-5 * both["record"].abs())
@@ -132,15 +125,14 @@ def _page(own: Settings, table: pd.DataFrame, figure: Figure) -> str:
     sections = {"By study": counts.reset_index()}
     for verdict in (DIFFERS, UNKNOWN, AGREES):
         sections[f"Numbers: {verdict}"] = table[table["verdict"] == verdict].drop(columns="verdict")
+    shown = {
+        title: each.to_html(index=False, border=0, na_rep="", float_format="{:.4g}".format)
+        for title, each in sections.items()
+    }
     return Template(Path(__file__).with_name(PAGE).read_text("utf-8")).substitute(
         own=html.escape(own.name),
         record=html.escape(own.record_name),
         headline=f"{agree} of {agree + differ} numbers agree with the record within the spread of a retraining.",
         picture=base64.b64encode(picture.getvalue()).decode(),
-        sections="\n".join(f"<h2>{title}</h2>{_html(each)}" for title, each in sections.items()),
+        sections="\n".join(f'<h2>{title}</h2><div class="wide">{each}</div>' for title, each in shown.items()),
     )
-
-
-def _html(table: pd.DataFrame) -> str:
-    shown = table.to_html(index=False, border=0, na_rep="", float_format="{:.4g}".format)
-    return f'<div class="wide">{shown}</div>'

@@ -21,10 +21,7 @@ def test_table_ii_is_counted_and_equals_the_paper() -> None:
 
 
 def test_table_ii_counts_what_was_trained_and_takes_a_capacity_of_ones_own() -> None:
-    row = {"task": "speech", "capacity": "P1", "contender": "l1"}
-    rows = pd.DataFrame(
-        [row | {"parameters": 54}, row | {"parameters": None}, row | {"capacity": "P2", "parameters": 7}]
-    )
+    rows = pd.DataFrame([("P1", 54), ("P1", None), ("P2", 7)], columns=["capacity", "parameters"]).assign(task="speech")
     table = tables.parameter_table(QUICK, rows).set_index(["task", "capacity"])["trained"]
     assert table["speech", "P1"] == 54 and table["speech", "P2"] == 7
     assert table["vocals"].isna().all() and len(table) == 10
@@ -49,32 +46,26 @@ def test_table_i_reads_as_in_the_paper() -> None:
 
 
 def test_figure5_data_holds_both_sources_and_leaves_out_what_collapsed() -> None:
-    row = {"task": "speech", "status": "plateau", "item": "x"}
-    rows = pd.DataFrame(
-        [
-            row | {"capacity": "P1", "contender": "l1", "seed": 0, "l1": 0.02},
-            row | {"capacity": "P1", "contender": "l1", "seed": 1, "l1": 0.04},
-            row | {"capacity": "P1", "contender": "codec", "seed": 0, "l1": 0.03},
-            row | {"capacity": "P1", "contender": "codec", "seed": 1, "l1": 9.0, "status": "collapsed"},
-            row | {"capacity": None, "contender": "unprocessed", "seed": None, "l1": 0.05, "status": "none"},
-            row | {"capacity": None, "contender": "oracle_mask", "seed": None, "l1": 0.001, "status": "none"},
-        ]
-    )
-    rate: dict[str, Any] = {"task": "speech", "capacity": "P1", "contender": "codec", "measure": "estoi"}
-    rate |= {"noise_scale": 1.0, "zone_scale": 1.0, "preferred_rate": 0.7, "preferred_std": 0.1}
-    rate |= {"dont_know_rate": 0.2, "dont_know_std": 0.05, "dont_know_low": 0.1, "dont_know_high": 0.3}
-    rate |= {"preferred_low": 0.6, "preferred_high": 0.9}
-    others = [{"seed": None, "zone_scale": 2.0}, {"seed": None, "measure": "pesq_wb"}, {"seed": None, "task": "vocals"}]
-    rates = pd.DataFrame([rate | {"seed": None}, rate | {"seed": 0}, *(rate | other for other in others)])
+    columns = ["capacity", "contender", "seed", "l1", "status"]
+    cells = [
+        *(("P1", "l1", 0, 0.02, "plateau"), ("P1", "l1", 1, 0.04, "plateau"), ("P1", "codec", 0, 0.03, "plateau")),
+        *(("P1", "codec", 1, 9.0, "collapsed"), (None, "unprocessed", None, 0.05, "none")),
+        (None, "oracle_mask", None, 0.001, "none"),
+    ]
+    rows = pd.DataFrame(cells, columns=columns).assign(task="speech", item="x")
+    rate: dict[str, Any] = {"task": "speech", "capacity": "P1", "contender": "codec", "measure": "estoi", "seed": None}
+    rate |= {"noise_scale": 1, "zone_scale": 1, "preferred_rate": 0.7, "preferred_low": 0.6, "preferred_high": 0.9}
+    rate |= {"preferred_std": 0.1, "dont_know_rate": 0.2, "dont_know_std": 0.1, "dont_know_low": 0, "dont_know_high": 1}
+    others: list[dict[str, Any]] = [{"seed": 0}, {"zone_scale": 2}, {"measure": "pesq_wb"}, {"task": "vocals"}]
+    rates = pd.DataFrame([rate, *(rate | other for other in others)])
     data = tables.figure5_data(rows, rates)
-    pooled = data[(data["source"] == "here") & data["seed"].isna()]
-    l1 = pooled[pooled["quantity"] == "test_l1"].set_index("contender")
-    assert l1["value"].to_dict() == pytest.approx(
-        {"l1": 0.03, "codec": 0.03, "unprocessed": 0.05, "oracle_mask": 0.001}
-    )
+    pooled = data[(data["source"] == "here") & data["seed"].isna()].set_index("quantity")
+    l1 = pooled.loc["test_l1"].set_index("contender")
+    expected = {"l1": 0.03, "codec": 0.03, "unprocessed": 0.05, "oracle_mask": 0.001}
+    assert l1["value"].to_dict() == pytest.approx(expected)
     assert l1.loc["l1", "high"] - 0.03 == pytest.approx(12.706 * 0.01, rel=1e-3) and np.isnan(l1.loc["codec", "high"])
-    assert pooled.set_index("quantity")["value"][["preferred_rate", "dont_know_rate"]].tolist() == [0.7, 0.2]
-    assert pooled.set_index("quantity").loc["preferred_rate", ["low", "high"]].tolist() == [0.6, 0.9]
+    assert pooled["value"][["preferred_rate", "dont_know_rate"]].tolist() == [0.7, 0.2]
+    assert pooled.loc["preferred_rate", ["low", "high"]].tolist() == [0.6, 0.9]
     paper = data[data["source"] == "paper"].set_index(["quantity", "contender"])["value"]
     assert paper["preferred_rate"].tolist() == [0.926]
     assert paper["test_l1", "codec"] == 0.046 and paper["test_l1", "l1"] == 0.046

@@ -3,15 +3,16 @@
 On material of 3 kHz (Tables 2 and 3, Figure 4), on material of 5 kHz (Section 8.1, Figure 5), and aliasing (8.2).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from nblib import data, study
-from nblib.audio import Geometry, band_limit, resample
+from nblib.audio import band_limit, resample
 from nblib.corpora import Corpus, Item
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, peaq_basic, recovered_bandwidth, si_sdr_db
 from nblib.experiments import overview, teachers
@@ -22,14 +23,15 @@ from nblib.parallel import parallel_map
 from nblib.provenance import seed_everything, torch_threads
 from nblib.settings import Settings
 from nblib.study import Cell, Row, Study, Trained, untrained
-from nblib.training import RunConfig, Source
+from nblib.training import Source
 
 HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"
-FIGURE4, FIGURE5 = "figure4", "figure5"  # their excerpts
+FIGURE4, FIGURE5 = "figure4", "figure5"
+KEPT4, KEPT5 = ((f"{name}_pieces.csv", f"excerpts/{name}_*") for name in (FIGURE4, FIGURE5))
+Heard = list[tuple[Row, np.ndarray]]  # first columns of what is heard, and its samples
 LOSSLESS = "lossless"
 HALF_RATE = "half_rate"  # half of the variables without any network: resampled to half the rate and back
 UNTRAINED = "untrained"  # the autoencoder as training finds it
-SWEEP_STEP_HZ = 200  # between the tones of the sweep
 MODELS = {"model_a": "Model A", "model_b": "Model B", "model_c": "Model C", "model_d": "Model D"}
 LOSSES = {  # `teacher` by its name
     "model_a": LossSpec("l1"),
@@ -37,21 +39,15 @@ LOSSES = {  # `teacher` by its name
     "model_c": LossSpec("spectral_codec", "mm19_spectral", ALL, prediction=True),
     "model_d": LossSpec("codec", "mm19_time_domain", ALL, prediction=True),
 }
-Heard = list[tuple[Row, np.ndarray]]
 BY = ("system", "limit_hz")
 MEASURES = ("snr_db", "snr_20log_db", "psnr_db", "snr_10ln", "si_sdr_db", "two_f", "nmr_db")
-WIDE_MEASURES = ("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz")
-
-
-def patch_geometry(setup: Settings, model: str) -> Geometry:
-    """Of a model's training patches: 66,048 samples for Models A, B and C, 16,384 for Model D (Section 6.1)."""
-    return setup.mm19.time_geometry if model == "model_d" else setup.mm19.geometry
+BROADBAND_MEASURES = ("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz")
 
 
 def loss_terms(setup: Settings) -> pd.DataFrame:
     """What each model's loss compares, read from the losses themselves: MM'19 equations (1) to (4), Figure 3.
 
-    Columns: system; through ("samples", "magnitude", "C^S" or "C^T"); term (of a network "prediction" or "features");
+    Columns: system; through ("samples", "magnitude", "C^S", "C^T"); term (of a network "prediction" or "features");
     terms, the number of l1 distances in it; share, what they together come to once the weights are set.
     """
     rows = []
@@ -76,17 +72,17 @@ def corpus(setup: Settings) -> Corpus:
 def cells(setup: Settings, limit_hz: int, replicates: int) -> list[Cell]:
     """A network per seed and model, on material band-limited to `limit_hz`; their loss networks come first.
 
-    `TrainingDiverged` where one of those came to nothing.
+    Patches have 66,048 samples for Models A, B and C, 16,384 for Model D (Section 6.1). `TrainingDiverged` where a loss
+    network came to nothing.
     """
-    runs = {spec.teacher: teachers.run(setup, spec.teacher).hash for spec in LOSSES.values() if spec.teacher}
-    mm19, made = setup.mm19, []
+    runs, own, made = {"": ""}, setup.mm19, []
+    runs |= {spec.teacher: teachers.run(setup, spec.teacher).hash for spec in LOSSES.values() if spec.teacher}
     for seed in setup.seeds(replicates):
         for model, spec in LOSSES.items():
-            loss = replace(spec, teacher=runs.get(spec.teacher, ""), unit_epochs=mm19.unit_epochs)
-            source = Source(corpus(setup), patch_geometry(setup, model), limit_hz)
-            known = (source.geometry, setup.domain, source.fingerprint, seed)
-            config = RunConfig(mm19.autoencoder, loss, mm19.training, *known)
-            made.append(Cell({"system": model, "limit_hz": limit_hz, "seed": seed}, config, source))
+            loss = replace(spec, teacher=runs[spec.teacher], unit_epochs=own.unit_epochs)
+            source = Source(corpus(setup), own.time_geometry if model == "model_d" else own.geometry, limit_hz)
+            labels = {"system": model, "limit_hz": limit_hz, "seed": seed}
+            made.append(teachers.make_cell(setup, labels, source, own.autoencoder, loss, own.training))
     return made
 
 
@@ -95,18 +91,13 @@ def narrow(setup: Settings) -> list[Cell]:
     return cells(setup, setup.mm19.limit_hz, setup.mm19.replicates)
 
 
-def wide(setup: Settings) -> list[Cell]:
-    """Models A to D on material of 5 kHz (Section 8.1)."""
-    return cells(setup, setup.mm19.broadband_limit_hz, setup.mm19.broadband_replicates)
-
-
 def limited(music: Corpus, item: Item, limit_hz: int) -> np.ndarray:
     """A piece as the models see it: band-limited to `limit_hz` [shape=(n,)]."""
     with torch_threads(1):
         return band_limit(music.load(item), music.sample_rate, limit_hz)
 
 
-def restored(trained: Sequence[Trained], original: np.ndarray, others: Mapping[str, np.ndarray]) -> Heard:
+def restored(trained: Sequence[Trained], original: np.ndarray, others: overview.Sounds) -> Heard:
     """First columns and sound of `others`, then of `original` [shape=(n,)] through every usable network."""
     labels = trained[0].labels if trained else {}
     beside = [(untrained(name, labels, "system"), sound) for name, sound in others.items()]
@@ -133,15 +124,11 @@ def _keep_excerpts(setup: Settings, trained: list[Trained], items: list[Item], l
         heard = restored(first_of_each(trained), original, {LOSSLESS: original})
         sounds = {str(row["system"]): sound for row, sound in heard}
         keep_excerpts(setup, f"{name}_{item.name}", sounds, geometry.sample_rate, geometry.patch_samples)
-        rows += [{"item": item.name, "title": short_title(item), "system": system} for system in sounds]
-    study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows))
+        rows += [(item.name, short_title(item), system) for system in sounds]
+    study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows, columns=["item", "title", "system"]))
 
 
-def _files(name: str) -> tuple[str, str]:
-    return f"{name}_pieces.csv", f"excerpts/{name}_*"
-
-
-def excerpts(setup: Settings, name: str) -> dict[str, dict[str, np.ndarray]]:
+def excerpts(setup: Settings, name: str) -> dict[str, overview.Sounds]:
     """The sounds of `FIGURE4` or `FIGURE5`: by the systems' titles, then the pieces'."""
     pieces = study.read(setup, f"{name}_pieces.csv")
     titles = {LOSSLESS: "lossless"} | MODELS
@@ -155,22 +142,25 @@ def snr_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]
     half = resample(resample(original, rate, rate // 2), rate // 2, rate)[: len(original)]
     systems = restored(trained, original, {HALF_RATE: half})
     sounds = np.stack([sound for _, sound in systems])
-    heard = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, rate)
-    return [
-        system
-        | {"item": item.name, **frame_snr(original, sound, setup.mm19.geometry.patch_samples)}
-        | {"si_sdr_db": si_sdr_db(original, sound), "two_f": float(two_f), "nmr_db": float(nmr_db)}
-        for (system, sound), two_f, nmr_db in zip(systems, heard["two_f"], heard["TotalNMRB"], strict=True)
-    ]
+    heard, rows = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, rate), []
+    for (system, sound), two_f, nmr_db in zip(systems, heard["two_f"], heard["TotalNMRB"], strict=True):
+        measured = frame_snr(original, sound, setup.mm19.geometry.patch_samples)
+        measured |= {"si_sdr_db": si_sdr_db(original, sound), "two_f": float(two_f), "nmr_db": float(nmr_db)}
+        rows.append(system | {"item": item.name} | measured)
+    return rows
 
 
 def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
-    """Learning curves, and the sounds of Figure 4."""
     study.save(setup, HISTORY, teachers.histories(trained))
     _keep_excerpts(setup, trained, overview.different(corpus(setup).items("test")), setup.mm19.limit_hz, FIGURE4)
 
 
-SNR = Study("snr", narrow, pieces, snr_rows, BY, MEASURES, _keep_narrow, kept=(HISTORY, *_files(FIGURE4)))
+SNR = Study("snr", narrow, pieces, snr_rows, BY, MEASURES, _keep_narrow, (HISTORY, *KEPT4))
+
+
+def broadband(setup: Settings) -> list[Cell]:
+    """Models A to D on material of 5 kHz."""
+    return cells(setup, setup.mm19.broadband_limit_hz, setup.mm19.broadband_replicates)
 
 
 def broadband_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
@@ -186,42 +176,39 @@ def broadband_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus,
     ]
 
 
+def figure5_item(setup: Settings) -> Item:
+    """The test piece of which the largest share of power lies above the 3 kHz of the other experiments."""
+    shares, above = [], 2 * setup.mm19.limit_hz / corpus(setup).sample_rate
+    for item in corpus(setup).items("test"):
+        power = np.abs(np.fft.rfft(limited(corpus(setup), item, setup.mm19.broadband_limit_hz))) ** 2
+        shares.append((power[round(len(power) * above) :].sum() / power.sum(), item))
+    return max(shares, key=lambda share: share[0])[1]
+
+
 def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
     """Aliasing of the models of both band limits, and the sounds of Figure 5."""
-    usable = [each for each in [*study.train(setup, narrow(setup)), *trained] if each.usable]
-    sweeps: list[Trained | int] = [setup.mm19.limit_hz, setup.mm19.broadband_limit_hz, *usable]
-    tones = [tone for part in parallel_map(partial(_sweep, setup), sweeps) for tone in part]
+    models = [each for each in study.train(setup, narrow(setup)) + trained if each.usable]
+    swept: list[Trained | int] = [setup.mm19.limit_hz, setup.mm19.broadband_limit_hz, *models]
+    tones = [tone for part in parallel_map(partial(_sweep, setup), swept) for tone in part]
     study.save(setup, ALIASING, pd.DataFrame(tones))
     _keep_excerpts(setup, trained, [figure5_item(setup)], setup.mm19.broadband_limit_hz, FIGURE5)
 
 
-BROADBAND = Study(
-    "broadband", wide, pieces, broadband_rows, BY, WIDE_MEASURES, _keep_broadband, kept=(ALIASING, *_files(FIGURE5))
-)
-
-
-def figure5_item(setup: Settings) -> Item:
-    """The test piece of which the largest share of power lies above the 3 kHz of the other experiments."""
-
-    def share(item: Item) -> float:
-        power = np.abs(np.fft.rfft(limited(corpus(setup), item, setup.mm19.broadband_limit_hz))) ** 2
-        above = round(len(power) * setup.mm19.limit_hz / (corpus(setup).sample_rate / 2))
-        return float(power[above:].sum() / power.sum())
-
-    return max(corpus(setup).items("test"), key=share)
-
-
 def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
-    """A row per tone through a network, or through the untrained one up to a limit (Hz)."""
+    """A row per tone, 200 Hz apart, through a network, or through the untrained one up to a limit (Hz)."""
+    seed_everything(setup.seed, "weights")  # as training does
+    network: Any = setup.mm19.autoencoder.build()
+    row: Row = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed, "status": "none"}
     if isinstance(what, Trained):
-        labels, network = dict(what.labels) | {"status": what.run.status}, what.run.network()
-    else:
-        labels = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed, "status": "none"}
-        seed_everything(setup.seed, "weights")  # as training does
-        network = setup.mm19.autoencoder.build()
-    tones = np.arange(SWEEP_STEP_HZ / 2, labels["limit_hz"], SWEEP_STEP_HZ).tolist()
-    found = aliasing(partial(through, network), tones, setup.mm19.geometry.sample_rate, 2**network.num_layers)
-    return [labels | tone for tone in found]
+        network, row = what.run.network(), {**what.labels, "status": what.run.status}
+    tones = np.arange(100, row["limit_hz"], 200.0).tolist()
+    rate, factor = setup.mm19.geometry.sample_rate, 2**network.num_layers
+    return [row | tone for tone in aliasing(partial(through, network), tones, rate, factor)]
+
+
+BROADBAND = Study(
+    "broadband", broadband, pieces, broadband_rows, BY, BROADBAND_MEASURES, _keep_broadband, (ALIASING, *KEPT5)
+)
 
 
 def sweep_means(tones: pd.DataFrame) -> pd.DataFrame:

@@ -9,30 +9,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nblib import listening, paths, study
+from nblib import listening as choices
+from nblib import paths, study
 from nblib.audio import loudest, noise_like
 from nblib.corpora import Corpus, Item
 from nblib.errors import AudioError, ParameterError, check_choice
 from nblib.evaluation import peaq_basic
 from nblib.evaluation.intervals import seed_interval, verdict
 from nblib.experiments import autoencoding
-from nblib.experiments.autoencoding import MODELS, first_of_each, limited, restored
+from nblib.experiments.autoencoding import MODELS, Heard, first_of_each, limited, restored
 from nblib.experiments.overview import different
+from nblib.listening import LABEL, ORIGINAL, ModelListener, preference_rates
 from nblib.listening.server.build import build_test
 from nblib.provenance import derive_seed, torch_threads
 from nblib.settings import Settings
 from nblib.study import Row, Study, Trained, untrained
 
-VOTES, SENSITIVITY, LATEST = "listening_votes.csv.gz", "listening_sensitivity.csv", "latest.txt"
-EXCERPT_SECONDS = 5.0
-PUBLISHED = listening.PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
-SYSTEMS = {listening.ORIGINAL: "original"} | MODELS
+VOTES, SENSITIVITY = "listening_votes.csv.gz", "listening_sensitivity.csv"
+KEPT = (VOTES, SENSITIVITY, "excerpts/listening_*")
+PUBLISHED = choices.PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
+SYSTEMS = {ORIGINAL: "original"} | MODELS
 JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
 SIGNS = {"two_f": 1, "nmr_db": -1}  # so that higher is better
 # Music in noise of its own long-term spectrum, as speech was where the JND was measured; over these ratios the 2f-model
 # goes from about 25 to 75, where systems worth a test lie.
 NOISE, SNRS_DB = "noise", (0.0, 6.0, 12.0)
-SCALES = (0.5, 1.0, 2.0)
 MEASURES = ("two_f", "odg", "nmr_db")
 
 
@@ -42,11 +43,11 @@ def pieces(setup: Settings, trained: Sequence[Trained]) -> list[tuple[Corpus, It
     return [(music, item) for item in different(music.items("test"), PUBLISHED.items)]
 
 
-def excerpts(setup: Settings, trained: Sequence[Trained], piece: tuple[Corpus, Item]) -> list[tuple[Row, np.ndarray]]:
+def excerpts(setup: Settings, trained: Sequence[Trained], piece: tuple[Corpus, Item]) -> Heard:
     """First columns and samples of the loudest five seconds, limited as in training, and the same through networks."""
     whole = limited(*piece, setup.mm19.limit_hz)
-    part = loudest(whole, round(EXCERPT_SECONDS * setup.mm19.geometry.sample_rate))
-    return [(row, samples[part]) for row, samples in restored(trained, whole, {listening.ORIGINAL: whole})]
+    part = loudest(whole, 5 * setup.mm19.geometry.sample_rate)
+    return [(row, samples[part]) for row, samples in restored(trained, whole, {ORIGINAL: whole})]
 
 
 def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
@@ -54,21 +55,23 @@ def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -
 
     Columns two_f, odg, nmr_db (dB); `NOISE` rows have the signal-to-noise ratio snr_db (dB).
     """
-    heard = excerpts(setup, trained, piece)
-    original = heard[0][1]
-    noise, label = noise_like(original, setup.seed, piece[1].name), untrained(NOISE, trained[0].labels, "system")
+    heard, about = excerpts(setup, trained, piece), {"item": piece[1].name}
+    original, label = heard[0][1], untrained(NOISE, trained[0].labels, "system")
+    noise = noise_like(original, setup.seed, piece[1].name)
     heard += [(label | {"snr_db": snr_db}, original + 10 ** (-snr_db / 20) * noise) for snr_db in SNRS_DB]
     sounds = np.stack([samples for _, samples in heard]).astype(np.float32)
     with torch_threads(1):
         found = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, setup.mm19.geometry.sample_rate)
     measured = zip(*(found[name].tolist() for name in ("two_f", "odg", "TotalNMRB")), strict=True)
-    about = {"item": piece[1].name}
     return [row | about | dict(zip(MEASURES, own, strict=True)) for (row, _), own in zip(heard, measured, strict=True)]
 
 
 def keep(setup: Settings, trained: list[Trained]) -> None:
-    """The model listeners' votes and how they move, one item's sounds, and the test for people (first seed)."""
-    scores = study.read(setup, "listening_scores.csv")
+    """The model listeners' votes and how they move, one item's sounds, and the test for people (first seed).
+
+    The test's folder is named by what is in it, so that no vote is ever lost.
+    """
+    scores, rate = study.read(setup, "listening_scores.csv"), setup.mm19.geometry.sample_rate
     study.save(setup, VOTES, pd.concat([votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
     study.save(setup, SENSITIVITY, sensitivity(setup, scores))
     sounds: dict[str, dict[str, np.ndarray]] = {}
@@ -76,44 +79,38 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
         heard = excerpts(setup, first_of_each(trained), (music, item))
         sounds[item.name] = {str(row["system"]): samples for row, samples in heard}
     for system, samples in next(iter(sounds.values())).items():
-        study.save_sound(setup, f"listening_{system}", samples, setup.mm19.geometry.sample_rate)
-    make_test(setup, sounds)
-
-
-FILES = (VOTES, SENSITIVITY, "excerpts/listening_*")
-LISTENING = Study("listening_scores", autoencoding.narrow, pieces, score, autoencoding.BY, MEASURES, keep, FILES)
-
-
-def make_test(setup: Settings, sounds: dict[str, dict[str, np.ndarray]]) -> None:
-    """The test for people, of the same excerpts; its folder is named by what is in it, so that no vote is ever lost."""
+        study.save_sound(setup, f"listening_{system}", samples, rate)
     digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
-    folder, rate = _tests(setup) / digest.hexdigest()[:8], setup.mm19.geometry.sample_rate
+    folder = _latest(setup).with_name(digest.hexdigest()[:8])
     try:
         build_test(folder, sounds, rate, name="Which sounds better?", question="quality", seed=setup.seed)
     except AudioError as error:  # a model that came to silence cannot be levelled
         warnings.warn(f"no listening test for people was made: {error}", stacklevel=2)
         return
-    with paths.whole(_tests(setup) / LATEST) as temporary:
+    with paths.whole(_latest(setup)) as temporary:
         temporary.write_text(folder.name)
+
+
+LISTENING = Study("listening_scores", autoencoding.narrow, pieces, score, autoencoding.BY, MEASURES, keep, KEPT)
+
+
+def _latest(setup: Settings) -> Path:
+    return paths.data() / "listening" / setup.name / "latest.txt"
 
 
 def made_test(setup: Settings) -> Path | None:
     """The folder of the test for people that was made last, from the project's folder where it lies there."""
-    latest = _tests(setup) / LATEST
+    latest = _latest(setup)
     if not latest.exists():
         return None
     folder = latest.with_name(latest.read_text())
     return folder.relative_to(paths.home()) if folder.is_relative_to(paths.home()) else folder
 
 
-def _tests(setup: Settings) -> Path:
-    return paths.data() / "listening" / setup.name
-
-
 def difference(scores: pd.DataFrame, measure: str) -> float:
     """The JND in the unit of `measure`: 3 dB of signal-to-noise ratio."""
     noisy = scores[scores["system"] == NOISE]
-    return listening.noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
+    return choices.noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
 
 
 def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
@@ -121,36 +118,40 @@ def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) 
 
     Columns as in `nblib.listening.votes`, ``seed``, and ``judge``, which names the measure.
     """
-    listener, tables = listening.ModelListener(difference(scores, measure), **scales), []
+    listener, tables = ModelListener(difference(scores, measure), **scales), []
     systems = scores[scores["system"] != NOISE]
     for seed in systems["seed"].dropna().unique():
         own = systems[(systems["seed"] == seed) | systems["seed"].isna()]
         score = SIGNS[measure] * own.set_index(["item", "system"])[measure]
-        pairs = listening.all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
+        pairs = choices.all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
         for side in ("a", "b"):
             pairs = pairs.join(score.rename(f"score_{side}"), on=["item", f"system_{side}"])
         chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
         tables.append(chosen.drop(columns=["score_a", "score_b"]).assign(seed=seed))
-    return pd.concat(tables, ignore_index=True).assign(judge=f"{JUDGES[measure]} ({listening.LABEL})")
+    return pd.concat(tables, ignore_index=True).assign(judge=f"{JUDGES[measure]} ({LABEL})")
 
 
 def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     """Rates of every system when each of the listener's constants halves and doubles: columns constant, scale, ..."""
     tables = []
-    for constant, scale in itertools.product(("noise", "zone", "bias"), SCALES):
+    for constant, scale in itertools.product(("noise", "zone", "bias"), (0.5, 1.0, 2.0)):
         moved = votes(setup, scores, next(iter(JUDGES)), **{f"{constant}_scale": scale})
-        tables.append(listening.preference_rates(moved, seed=setup.seed).assign(constant=constant, scale=scale))
+        tables.append(preference_rates(moved, seed=setup.seed).assign(constant=constant, scale=scale))
     columns = ["constant", "scale", "system", "preferred_rate", "preferred_std", "dont_know_rate", "dont_know_std"]
     return pd.concat(tables, ignore_index=True)[columns]
 
 
+def share_interval(shares: Sequence[float] | pd.Series, least: float = 0.0) -> dict[str, float]:
+    """`seed_interval` of a share per training seed, cut to what a share can be."""
+    found = seed_interval(np.asarray(shares, float))
+    return found | {name: float(np.clip(found[name], least, 1)) for name in ("low", "high")}
+
+
 def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
-    """Share of a model listener's votes on a pair for `one` less that for `other`: `seed_interval`, ``verdict``."""
+    """Share of a model listener's votes on a pair for `one` less that for `other`: `share_interval`, ``verdict``."""
     first, second = sorted((one, other))
-    table = listening.outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
-    net = table.groupby("seed")["outcome"].mean() * (1 if one == first else -1)
-    found = seed_interval(net.to_numpy(float))
-    found |= {name: float(np.clip(found[name], -1, 1)) for name in ("low", "high")}  # a share lies there
+    table = choices.outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
+    found = share_interval(table.groupby("seed")["outcome"].mean() * (1 if one == first else -1), least=-1)
     return found | {"verdict": verdict(found["low"], found["high"])}
 
 
@@ -162,11 +163,11 @@ def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """
     if not path:
         return None, None
-    everyone = listening.read_votes(Path(path).expanduser())
+    everyone = choices.read_votes(Path(path).expanduser())
     for system in pd.unique(everyone.loc[everyone["kind"] == "test", ["system_a", "system_b"]].to_numpy().ravel()):
         check_choice(f"{path}: system", system, SYSTEMS)
-    heard = listening.passed_headphones(everyone)[0] if "headphones" in everyone else everyone
-    kept, participants = (heard, None) if heard.empty else listening.passed_catch(heard)
+    heard = choices.passed_headphones(everyone)[0] if "headphones" in everyone else everyone
+    kept, participants = (heard, None) if heard.empty else choices.passed_catch(heard)
     if kept.empty:
         raise ParameterError(f"{path}: none of {everyone['participant'].nunique()} participants passed the checks")
     return kept, participants

@@ -1,9 +1,7 @@
 """What notebooks 01 and 02 show: corpora and their splits, and what codecs remove: lag, cut-off, holes and error."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import librosa
@@ -20,16 +18,14 @@ from nblib.evaluation import hole_scores
 from nblib.evaluation.spectra import audible, holes
 from nblib.settings import Settings
 
-SPLIT_TABLE, EXAMPLES = "corpus_splits.csv", "corpus_examples.csv"
-MEASURES, HOLES = "codec_measures.csv", "codec_holes.csv"
-KINDS = ("character", "noise_kind", "noise_source", "range")  # what `Item.info` may tell an item's kind by
+Sounds = dict[str, np.ndarray]
 RATES = (16_000, 22_050)  # Hz: MM'19's and IJCNN'20's
-SECONDS = 12  # of each coded piece
 OTHERS = (*(Codec("mp3", 1000 * kbps) for kbps in (16, 24, 32, 64)), Codec("aac", 16_000), Codec("opus", 16_000))
 
 
 def _kind(item: Item) -> str:
-    return next((str(item.info[name]) for name in KINDS if item.info.get(name)), "")
+    kinds = (item.info.get(name) for name in ("character", "noise_kind", "noise_source", "range"))
+    return str(next(filter(None, kinds), ""))
 
 
 def short_title(item: Item) -> str:
@@ -53,42 +49,37 @@ def different(items: Sequence[Item], count: int = 3) -> list[Item]:
     return chosen + [item for item in items if item not in chosen][: count - len(chosen)]
 
 
-def keep_excerpts(
-    setup: Settings, prefix: str, sounds: Mapping[str, np.ndarray], rate: int, length: int
-) -> dict[str, np.ndarray]:
+def keep_excerpts(setup: Settings, prefix: str, sounds: Sounds, rate: int, length: int) -> Sounds:
     """Of each sound [shape=(n,)] the `length` samples where the first is loudest, saved as excerpt ``prefix_name``."""
     part = audio.loudest(next(iter(sounds.values())), length)
-    kept = {name: samples[part] for name, samples in sounds.items()}
-    for name, samples in kept.items():
-        study.save_sound(setup, f"{prefix}_{name}", samples, rate)
-    return kept
+    for name, samples in sounds.items():
+        study.save_sound(setup, f"{prefix}_{name}", samples[part], rate)
+    return {name: samples[part] for name, samples in sounds.items()}
 
 
-def excerpts(
-    setup: Settings, prefix: str, pieces: pd.DataFrame, systems: Mapping[str, str]
-) -> dict[str, dict[str, np.ndarray]]:
+def excerpts(setup: Settings, prefix: str, pieces: pd.DataFrame, systems: Mapping[str, str]) -> dict[str, Sounds]:
     """Excerpts ``prefix_item_system`` [shape=(n,)] by the titles of `systems`, then those of `pieces` (item, title)."""
-    rows = list(pieces.drop_duplicates("item").itertuples())
+    titles = pieces.drop_duplicates("item").set_index("item")["title"]
     return {
-        title: {str(row.title): study.read_sound(setup, f"{prefix}_{row.item}_{system}") for row in rows}
+        title: {str(piece): study.read_sound(setup, f"{prefix}_{item}_{system}") for item, piece in titles.items()}
         for system, title in systems.items()
     }
 
 
 def corpus_tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Splits of every corpus (see `split_table`) and, of a few test items, what is known and measured."""
+    names = ("corpus_splits.csv", "corpus_examples.csv")
+
+    def write() -> None:
+        chosen = [(name, own, item) for name, own in corpora.items() for item in different(own.items("test"))]
+        study.save(setup, names[0], pd.concat([split_table(own).assign(corpus=name) for name, own in corpora.items()]))
+        study.save(setup, names[1], pd.DataFrame([_example(setup, *each) for each in chosen]))
+
     if setup.source == "run":
         corpora = {"music": data.music(setup)} | {task: data.mixtures(setup, task) for task in TASKS}
         made_from = ["corpora", *(corpus.fingerprint for corpus in corpora.values())]
-        study.once(setup, made_from, ("corpus_*.csv", "excerpts/corpus_*"), partial(_write_corpora, setup, corpora))
-    return study.read(setup, SPLIT_TABLE), study.read(setup, EXAMPLES)
-
-
-def _write_corpora(setup: Settings, corpora: Mapping[str, Corpus]) -> None:
-    splits = [split_table(corpus).assign(corpus=name) for name, corpus in corpora.items()]
-    chosen = [(name, corpus, item) for name, corpus in corpora.items() for item in different(corpus.items("test"))]
-    study.save(setup, SPLIT_TABLE, pd.concat(splits))
-    study.save(setup, EXAMPLES, pd.DataFrame([_example(setup, *each) for each in chosen]))
+        study.once(setup, made_from, ("corpus_*.csv", "excerpts/corpus_*"), write)
+    return study.read(setup, names[0]), study.read(setup, names[1])
 
 
 def _example(setup: Settings, name: str, corpus: Corpus, item: Item) -> dict[str, Any]:
@@ -101,25 +92,21 @@ def _example(setup: Settings, name: str, corpus: Corpus, item: Item) -> dict[str
         measured["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
     keep_excerpts(setup, f"corpus_{item.name}", parts, corpus.sample_rate, setup.geometry.patch_samples)
     known = {"corpus": name, "item": item.name, "group": item.group, **item.info, "title": short_title(item)}
-    return known | sound_numbers(list(parts.values())[-1], corpus.sample_rate) | measured
+    return known | sound_numbers(parts.popitem()[1], corpus.sample_rate) | measured
 
 
 def split_table(corpus: Corpus) -> pd.DataFrame:
     """Items and groups (pieces, speakers) of each split, how many groups another split has too, and the source."""
-    groups = {split: [item.group for item in corpus.items(split)] for split in SPLITS}
-    splits = Counter(group for own in groups.values() for group in set(own))
-    rows = [
-        (split, len(own), len(set(own)), sum(splits[group] > 1 for group in set(own))) for split, own in groups.items()
-    ]
-    table = pd.DataFrame(rows, columns=["split", "items", "groups", "groups_shared"])
+    items = pd.DataFrame([(split, item.group) for split in SPLITS for item in corpus.items(split)])
+    items = items.set_axis(["split", "group"], axis=1)
+    items["shared"] = items["group"].where(items.groupby("group")["split"].transform("nunique") > 1)
+    counts = {"items": ("group", "size"), "groups": ("group", "nunique"), "groups_shared": ("shared", "nunique")}
+    table = items.groupby("split", sort=False).agg(**counts).reset_index()
     return table.assign(name=corpus.name, licence=corpus.licence, citation=corpus.citation)
 
 
 def sound_numbers(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """Length (s), level (dB of full scale) and colour (Hz) of a signal [shape=(n,)].
-
-    ``centroid_hz`` is the mean spectral centroid by librosa, under ``rolloff_hz`` lies 99 % of the power.
-    """
+    """Length (s), level (dB of full scale), mean spectral centroid and what 99 % of the power lies under (Hz)."""
     spectrum = np.abs(librosa.stft(samples, n_fft=1024, hop_length=512, center=False))
     power = np.cumsum(np.square(spectrum).sum(axis=1))
     return {
@@ -133,31 +120,34 @@ def sound_numbers(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
 
 def codec_tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Per sample rate, codec and piece what `measure` gives; and the share of holes at each frequency."""
+    names = ("codec_measures.csv", "codec_holes.csv")
+
+    def write() -> None:
+        codecs = dict.fromkeys([*(teacher.codec for teacher in setup.teachers.values()), *OTHERS])
+        tables = [_coded(setup, corpora[rate], codec) for rate in RATES for codec in codecs]
+        for name, parts in zip(names, zip(*tables, strict=True), strict=True):
+            study.save(setup, name, pd.concat(parts, ignore_index=True))
+
     if setup.source == "run":
         corpora = {rate: data.music(setup, rate) for rate in RATES}
         made_from = ["codecs", *(corpus.fingerprint for corpus in corpora.values())]
-        study.once(setup, made_from, ("codec_*.csv", "excerpts/codec_*"), partial(_write_codecs, setup, corpora))
-    return study.read(setup, MEASURES), study.read(setup, HOLES)
+        study.once(setup, made_from, ("codec_*.csv", "excerpts/codec_*"), write)
+    return study.read(setup, names[0]), study.read(setup, names[1])
 
 
-def _write_codecs(setup: Settings, corpora: Mapping[int, Corpus]) -> None:
-    rows, shares = [], []
-    codecs = dict.fromkeys([*(teacher.codec for teacher in setup.teachers.values()), *OTHERS])
-    for rate, corpus in corpora.items():
-        geometry = replace(setup.geometry, sample_rate=rate)
-        pieces = [(item, corpus.load(item)[: SECONDS * rate]) for item in different(corpus.items("test"))]
-        for codec in codecs:
-            pairs = [(lossless, codec.roundtrip(lossless, rate)) for _, lossless in pieces]
-            about: dict[str, Any] = {"rate": rate, "codec": codec_title(codec), "bitrate": codec.bitrate}
-            shares.append(hole_shares(pairs, geometry).assign(**about))
-            for (item, _), pair in zip(pieces, pairs, strict=True):
-                known = about | {"item": item.name, "title": short_title(item)}
-                rows.append(known | measure(*pair, geometry, setup.domain))
-                if (rate, codec) == (RATES[0], setup.codec):
-                    sounds = dict(zip(("lossless", "coded"), pair, strict=True))
-                    keep_excerpts(setup, f"codec_{item.name}", sounds, rate, geometry.patch_samples)
-    study.save(setup, MEASURES, pd.DataFrame(rows))
-    study.save(setup, HOLES, pd.concat(shares, ignore_index=True))
+def _coded(setup: Settings, corpus: Corpus, codec: Codec) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rate, geometry = corpus.sample_rate, replace(setup.geometry, sample_rate=corpus.sample_rate)
+    about: dict[str, Any] = {"rate": rate, "codec": codec_title(codec), "bitrate": codec.bitrate}
+    rows, pairs = [], []
+    for item in different(corpus.items("test")):
+        lossless = corpus.load(item)[: 12 * rate]
+        pairs.append((lossless, codec.roundtrip(lossless, rate)))
+        measured = measure(*pairs[-1], geometry, setup.domain)
+        rows.append(about | {"item": item.name, "title": short_title(item)} | measured)
+        if (rate, codec) == (RATES[0], setup.codec):
+            sounds = dict(zip(("lossless", "coded"), pairs[-1], strict=True))
+            keep_excerpts(setup, f"codec_{item.name}", sounds, rate, geometry.patch_samples)
+    return pd.DataFrame(rows), hole_shares(pairs, geometry).assign(**about)
 
 
 def measure(lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str) -> dict[str, Any]:

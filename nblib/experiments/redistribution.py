@@ -1,14 +1,14 @@
 """Where the codec loss leaves what it leaves (IJCNN'20 Section VI.B, Figure 4): the residual of the P1 networks.
 
-With it "the noise appears in different time-frequency regions", which "suggests" that it optimises for those that "more
-strongly influence our audition": then more of it lies under the target's masking threshold, and less above, than of l1.
+The paper looks at spectrograms: with the codec loss "the noise appears in different time-frequency regions", which
+"more strongly influence our audition". If so, less of the residual should lie above the target's masking threshold.
 """
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from nblib.corpora import Item
 from nblib.data import mixtures
@@ -26,61 +26,54 @@ LEAST = 1e-9  # of the target's energy: what a band's residual is taken for wher
 
 def _cells(setup: Settings) -> list[Cell]:
     """The capacity study's of each task's smallest capacity."""
-    smallest = {task: next(iter(own)) for task, own in setup.trained_capacities.items()}
-    cells = separation.CAPACITY.cells(setup)
-    return [each for each in cells if each.labels["capacity"] == smallest[each.labels["task"]]]
-
-
-def _work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
-    return [(task, item) for task, item in separation.work(setup, trained) if separation.audible(item)]
+    smallest = {(task, next(iter(own))) for task, own in setup.trained_capacities.items()}
+    return [
+        each for each in separation.capacity_cells(setup) if (each.labels["task"], each.labels["capacity"]) in smallest
+    ]
 
 
 def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> list[Row]:
     """The residual of one test item per network (and of the unprocessed input) and band of one Bark."""
     task, item = work
-    mixture = mixtures(setup, task).load(item)
+    mixture, rows = mixtures(setup, task).load(item), []
     own = [each for each in trained if each.labels["task"] == task]
     systems = [(untrained("unprocessed", own[0].labels) | {"task": task}, mixture.mixture)]
     for each in (each for each in own if each.usable):
         systems.append((each.row, separation.separate(setup, each.run.network(), mixture.mixture)))
-    rows: list[Row] = []
     for row, sound in systems:
-        with torch.no_grad():
-            found = asdict(residual(mixture.target, sound, setup.geometry.sample_rate))
+        found = asdict(residual(mixture.target, sound, setup.geometry.sample_rate))
         bands = zip(*(values.tolist() for values in found.values()), strict=True)
         rows += [row | {"item": item.name} | dict(zip(found, band, strict=True)) for band in bands]
     return rows
 
 
-REDISTRIBUTION = Study("redistribution", _cells, _work, _score, by=("task", "capacity", "contender"), measures=PARTS)
+REDISTRIBUTION = Study("redistribution", _cells, separation.audible_work, _score, separation.BY, PARTS)
 
 
 def totals(rows: pd.DataFrame) -> pd.DataFrame:
     """Per network and item over all bands: residual energy above and below the threshold, in dB over the target's.
 
-    Columns: task, capacity, contender, seed, status, run, item and `TOTALS`; share_above is of the residual's energy.
+    Columns: those of the network, item and `TOTALS`; share_above is of the residual's energy.
     """
     keys = ["task", "capacity", "contender", "seed", "status", "run", "item"]
     sums = rows.groupby(keys, dropna=False)[list(PARTS)].sum().reset_index()
     above, below = _sides(sums).values()
     energies = {"above_db": above, "below_db": below, "total_db": above + below}
     energies |= {f"{part}_db": sums[part] for part in ("added_above", "missing_above")}
-    decibels = pd.DataFrame(energies).apply(_decibels)
-    return sums[keys].join(decibels).assign(share_above=above / (above + below))
+    return sums[keys].join(_decibels(pd.DataFrame(energies))).assign(share_above=above / (above + below))
 
 
 def by_band(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per task, contender, band and side of the threshold: mean residual of both losses, and its contrast with l1.
+    """Per task, contender, centre_hz and side ("above", "below" the threshold) its mean residual and l1's, in dB.
 
-    Columns: task, contender, side ("above", "below"), centre_hz, l1_db and contender_db (energies averaged over items
-    and seeds, over the target's in all bands), and mean, low, high of the paired difference in dB, over seeds.
+    Columns contender_db, l1_db: of energies averaged over items and seeds, over the target's in all bands; mean, low,
+    high: of the paired difference in dB, over seeds.
     """
     table, by = [], ["task", "centre_hz"]
     networks = rows[rows["seed"].notna()]
     for side, sums in _sides(networks).items():
-        energy = sums.clip(lower=LEAST)
-        own = networks.assign(energy=energy, energy_db=_decibels(energy))
-        levels = own.groupby([*by, "contender"])["energy"].mean().unstack().apply(_decibels)
+        own = networks.assign(energy=sums.clip(lower=LEAST), energy_db=_decibels(sums))
+        levels = _decibels(own.groupby([*by, "contender"])["energy"].mean().unstack())
         for contender in own["contender"].unique():
             if contender != BASELINE:
                 found = contrast(own, contender, BASELINE, "energy_db", by).assign(contender=contender, side=side)
@@ -93,5 +86,5 @@ def _sides(rows: pd.DataFrame) -> dict[str, pd.Series]:
     return {side: rows[f"added_{side}"] + rows[f"missing_{side}"] for side in ("above", "below")}
 
 
-def _decibels(energy: pd.Series) -> pd.Series:
+def _decibels(energy: Any) -> Any:
     return 10 * np.log10(energy.clip(lower=LEAST))

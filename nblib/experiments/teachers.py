@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import torch
 
 from nblib import audio, data, study
 from nblib.audio import Codec, Geometry, scale, unscale
-from nblib.corpora import Corpus, Item
+from nblib.corpora import Item
 from nblib.entries import LossNetwork
 from nblib.errors import TrainingDiverged, check_choice
 from nblib.evaluation import hole_scores
@@ -19,10 +20,12 @@ from nblib.losses import LossSpec
 from nblib.networks import WaveUNet, through
 from nblib.provenance import torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Study, Trained
-from nblib.training import Run, RunConfig, Source
+from nblib.study import Cell, Labels, Row, Study, Trained
+from nblib.training import NetworkSpec, Run, RunConfig, Source, Training
 
 HISTORY, PATCHES = "loss_network_history.csv", "figure2_patches.csv.gz"
+KEPT = (HISTORY, PATCHES, "excerpts/figure2_*")
+MEASURES = ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall")
 BASELINES = ("identity", "low_pass")
 Piece = tuple[Trained, Source, Item]  # a network and what it is heard on; no worker opens the corpus anew
 
@@ -37,27 +40,28 @@ def own_error(setup: Settings, teacher: str) -> str:
     return "l1_samples" if loss_network(setup, teacher).network.on_samples else "l1"
 
 
+def make_cell(
+    setup: Settings, labels: Labels, source: Source, network: NetworkSpec, loss: LossSpec, training: Training
+) -> Cell:
+    """One network of any study, on patches of `source`; `labels` hold its seed."""
+    geometry, patches = source.geometry, source.fingerprint
+    return Cell(labels, RunConfig(network, loss, training, geometry, setup.domain, patches, labels["seed"]), source)
+
+
 def cell(setup: Settings, name: str) -> Cell:
     """The network that learns one teacher's codec; `ParameterError` where there is no such teacher."""
     check_choice("teacher", name, setup.teachers)
     own = loss_network(setup, name)
     corpus = data.music(setup, own.geometry.sample_rate)
     source = Source(corpus, own.geometry, setup.teachers[name].codec, overlap=own.network.on_samples)
-    loss, patches = LossSpec("l1"), source.fingerprint
-    config = RunConfig(own.network, loss, own.training, own.geometry, setup.domain, patches, setup.seed)
-    return Cell({"teacher": name, "seed": setup.seed}, config, source)
-
-
-def cells(setup: Settings) -> list[Cell]:
-    """A network per teacher."""
-    return [cell(setup, name) for name in setup.teachers]
+    return make_cell(setup, {"teacher": name, "seed": setup.seed}, source, own.network, LossSpec("l1"), own.training)
 
 
 def run(setup: Settings, name: str) -> Run:
     """One teacher's network, trained or loaded, to build upon; `TrainingDiverged` where it came to nothing."""
     (trained,) = study.train(setup, [cell(setup, name)])
+    wrong = f"loss network {name} ({trained.run.hash}): {trained.run.status}"
     if not trained.usable:
-        wrong = f"loss network {name} ({trained.run.hash}): {trained.run.status}"
         raise TrainingDiverged(f"{wrong}; lower its learning rate or change the seed")
     return trained.run
 
@@ -65,16 +69,16 @@ def run(setup: Settings, name: str) -> Run:
 def pieces(setup: Settings, trained: Sequence[Trained]) -> list[Piece]:
     """Every usable network with every held-out piece."""
     sources = [(each, cell(setup, each.labels["teacher"]).data) for each in trained if each.usable]
-    held_out = ("validation", "test")
-    return [(each, own, item) for each, own in sources for split in held_out for item in own.corpus.items(split)]
+    splits = ("validation", "test")
+    return [(each, own, item) for each, own in sources for split in splits for item in own.corpus.items(split)]
 
 
 @torch.no_grad()
 def emulation(setup: Settings, piece: Piece) -> tuple[Geometry, dict[str, np.ndarray], torch.Tensor]:
-    """The spectrogram that a network is measured by; a piece "lossless", "coded" and as the network's "emulation".
+    """A piece "lossless", "coded" and as the network's "emulation" [shape=(n,)], and the emulation's spectrogram.
 
-    Samples [shape=(n,)], and the emulation's linear magnitudes [shape=(patches, bins, frames)]. A spectral network's
-    sound has the phase of the coded one (MM'19 Section 4.3).
+    That is its geometry and linear magnitudes [shape=(patches, bins, frames)]. A spectral network's sound has the phase
+    of the coded one (MM'19 Section 4.3).
     """
     trained, source, item = piece
     geometry, network, lossless = source.geometry, trained.run.network(), source.corpus.load(item)
@@ -100,11 +104,10 @@ def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     cutoff_hz = audio.cutoff_hz(lossless, coded, geometry.sample_rate)
     before, after = (audio.analyse(samples, geometry).abs().clamp(max=1) for samples in (lossless, coded))
     cut, bins = low_passed(audio.analyse(lossless, geometry), cutoff_hz, geometry)
-    low_pass = audio.synthesise(cut, len(lossless), geometry).numpy()
-    systems = {"identity": (before, lossless), "low_pass": (cut.abs().clamp(max=1), low_pass)}
-    first = piece[0].row | {"split": piece[2].split, "item": piece[2].name}
-    rows = []
-    for system, (magnitude, sound) in (systems | {"emulation": (emulated, sounds["emulation"])}).items():
+    low_pass = cut.abs().clamp(max=1), audio.synthesise(cut, len(lossless), geometry).numpy()
+    systems = {"identity": (before, lossless), "low_pass": low_pass, "emulation": (emulated, sounds["emulation"])}
+    first, rows = piece[0].row | {"split": piece[2].split, "item": piece[2].name}, []
+    for system, (magnitude, sound) in systems.items():
         errors = {"l1": float((scale(magnitude, setup.domain) - scale(after, setup.domain)).abs().mean())}
         errors |= {"l1_samples": float(np.abs(sound - coded).mean()), "codec_cutoff_hz": cutoff_hz}
         errors["cutoff_error_hz"] = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
@@ -115,43 +118,13 @@ def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
 
 def histories(trained: Sequence[Trained]) -> pd.DataFrame:
     """Labels, epoch, training_loss, validation_loss and validation_l1 of every epoch of every network."""
-    tables = [pd.DataFrame(each.run.record.get("history", [])).assign(**each.labels) for each in trained]
-    return pd.concat([own.assign(epoch=range(1, len(own) + 1)) for own in tables], ignore_index=True)
-
-
-def keep(setup: Settings, trained: list[Trained]) -> None:
-    """Learning curves, and the patches and sounds of MM'19 Figure 2."""
-    study.save(setup, HISTORY, histories(trained))
-    corpus = data.music(setup, setup.mm19.geometry.sample_rate)
-    with torch_threads(1):
-        items = different([*corpus.items("test"), *corpus.items("validation")])
-        study.save(setup, PATCHES, pd.concat([_figure2(setup, trained, corpus, item) for item in items]))
-
-
-MEASURES = ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall")
-FILES = (HISTORY, PATCHES, "excerpts/figure2_*")
-LOSS_NETWORKS = Study("loss_networks", cells, pieces, score, ("teacher", "system"), MEASURES, keep, FILES)
-
-
-def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
-    """Each network against identity and low-pass on all held-out pieces, in the error that it was trained with.
-
-    Columns: teacher, baseline, measure, ratio (of mean errors), and as `contrast` gives them mean, low, high of the
-    difference network - baseline, and seeds: of a network trained once there is no interval.
-    """
-    tables = []
-    for teacher, own in scores.groupby("teacher", sort=False):
-        measure = own_error(setup, str(teacher))
-        means = own.groupby("system")[measure].mean()
-        for baseline in BASELINES:
-            found = contrast(own, "emulation", baseline, measure, ["teacher"], label="system")
-            tables.append(found.assign(baseline=baseline, ratio=means["emulation"] / means[baseline]))
-    columns = ["teacher", "baseline", "measure", "ratio", "mean", "low", "high", "seeds"]
-    return pd.concat(tables, ignore_index=True)[columns]
+    epochs = [(each.labels, enumerate(each.run.record.get("history", []), start=1)) for each in trained]
+    return pd.DataFrame([row | {**labels, "epoch": epoch} for labels, own in epochs for epoch, row in own])
 
 
 def _coded(setup: Settings) -> dict[str, Codec]:
-    return {f"{each.codec.name}_{each.codec.bitrate // 1000}k": each.codec for each in setup.teachers.values()}
+    codecs = [teacher.codec for teacher in setup.teachers.values()]
+    return {f"{codec.name}_{codec.bitrate // 1000}k": codec for codec in codecs}
 
 
 def figure2_names(setup: Settings) -> dict[str, str]:
@@ -160,19 +133,50 @@ def figure2_names(setup: Settings) -> dict[str, str]:
     return {"lossless": "lossless"} | coded | {name: teacher.title for name, teacher in setup.teachers.items()}
 
 
-def _figure2(setup: Settings, trained: list[Trained], corpus: Corpus, item: Item) -> pd.DataFrame:
-    """The loudest patch of a piece as decibels, one row per system and bin, and its sounds, at MM'19's sample rate."""
-    geometry, lossless, rate = setup.mm19.geometry, corpus.load(item), corpus.sample_rate
-    sounds = {"lossless": lossless}
-    sounds |= {system: codec.roundtrip(lossless, rate) for system, codec in _coded(setup).items()}
-    for each in (each for each in trained if each.usable):
-        teacher = each.labels["teacher"]
-        heard, made, _ = emulation(setup, (each, cell(setup, teacher).data, item))
-        sounds[teacher] = audio.resample(made["emulation"], heard.sample_rate, rate)
+def keep(setup: Settings, trained: list[Trained]) -> None:
+    """Learning curves, and MM'19 Figure 2: of a few pieces the loudest patch in dB by system and bin, and its sounds.
+
+    All at MM'19's sample rate.
+    """
+    study.save(setup, HISTORY, histories(trained))
+    geometry, frames = setup.mm19.geometry, {}
+    corpus, rate = data.music(setup, geometry.sample_rate), geometry.sample_rate
     frequency_hz = np.arange(geometry.bins) * rate / geometry.window
-    frames = {}
-    for system, samples in keep_excerpts(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples).items():
-        decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
-        own = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
-        frames[item.name, short_title(item), system] = own
-    return pd.concat(frames, names=["item", "title", "system", "frequency_hz"]).reset_index()
+    with torch_threads(1):
+        for item in different([*corpus.items("test"), *corpus.items("validation")]):
+            lossless = corpus.load(item)
+            sounds = {"lossless": lossless}
+            sounds |= {system: codec.roundtrip(lossless, rate) for system, codec in _coded(setup).items()}
+            for each in (each for each in trained if each.usable):
+                teacher = each.labels["teacher"]
+                heard, made, _ = emulation(setup, (each, cell(setup, teacher).data, item))
+                sounds[teacher] = audio.resample(made["emulation"], heard.sample_rate, rate)
+            kept = keep_excerpts(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
+            for system, samples in kept.items():
+                decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
+                own = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
+                frames[item.name, short_title(item), system] = own
+    table = pd.concat(frames, names=["item", "title", "system", "frequency_hz"])
+    study.save(setup, PATCHES, table.reset_index())
+
+
+def _cells(setup: Settings) -> list[Cell]:
+    return [cell(setup, name) for name in setup.teachers]
+
+
+LOSS_NETWORKS = Study("loss_networks", _cells, pieces, score, ("teacher", "system"), MEASURES, keep, KEPT)
+
+
+def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
+    """Each network against identity and low-pass on all held-out pieces, in the error that it was trained with.
+
+    Columns: teacher, baseline, measure, ratio (of mean errors), and `contrast`'s of the difference network - baseline.
+    """
+    tables = []
+    for (teacher, own), baseline in product(scores.groupby("teacher", sort=False), BASELINES):
+        measure = own_error(setup, str(teacher))
+        means = own.groupby("system")[measure].mean()
+        found = contrast(own, "emulation", baseline, measure, ["teacher"], label="system")
+        tables.append(found.assign(baseline=baseline, ratio=means["emulation"] / means[baseline]))
+    columns = ["teacher", "baseline", "measure", "ratio", "mean", "low", "high", "seeds"]
+    return pd.concat(tables, ignore_index=True)[columns]

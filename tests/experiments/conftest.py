@@ -1,7 +1,5 @@
 """Both papers' studies at the least size, made once for all files that look at their results."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +23,10 @@ LEAST = """
 
 
 @pytest.fixture(scope="session")
-def tiny_mm19_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_mm19(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with all of MM'19's tables at the least size."""
-    folder = tmp_path_factory.mktemp("mm19")
-    setup = settings("smoke", changes=LEAST)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NBLIB_DATA", str(folder))
-        patch.setenv("NBLIB_CORES", "1")
+    folder, setup = tmp_path_factory.mktemp("mm19"), settings("smoke", changes=LEAST)
+    with ijcnn.contenders(folder):
         for each in (LOSS_NETWORKS, SNR, BROADBAND, listening.LISTENING):
             study.rows(setup, each)
         overview.corpus_tables(setup)
@@ -40,11 +35,10 @@ def tiny_mm19_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny_mm19(tiny_mm19_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings of `tiny_mm19_folder`, which is the data folder, on one core."""
-    monkeypatch.setenv("NBLIB_DATA", str(tiny_mm19_folder))
-    monkeypatch.setenv("NBLIB_CORES", "1")
-    return settings("smoke", changes=LEAST)
+def tiny_mm19(made_mm19: Path) -> Iterator[Settings]:
+    """The settings that `made_mm19` was made with; its folder is the data folder."""
+    with ijcnn.contenders(made_mm19):
+        yield settings("smoke", changes=LEAST)
 
 
 @pytest.fixture(scope="session")

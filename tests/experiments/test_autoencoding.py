@@ -1,7 +1,5 @@
 """Models A to D at 3 and 5 kHz: losses, rows worked out anew, tables and excerpts."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +9,11 @@ import pytest
 from nblib import figures, study, tables
 from nblib.corpora import Item
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, recovered_bandwidth, si_sdr_db
-from nblib.evaluation.intervals import contrast, summary
+from nblib.evaluation.intervals import summary
 from nblib.experiments import BROADBAND, SNR, autoencoding
 from nblib.experiments.overview import short_title
 from nblib.networks import AutoEncoder, through
-from nblib.settings import Settings, settings
+from nblib.settings import Settings
 from nblib.training import load
 
 
@@ -29,23 +27,14 @@ def first(setup: Settings) -> Item:
     return autoencoding.corpus(setup).items("test")[0]
 
 
-def test_the_paper_profile_has_the_papers_sizes() -> None:
-    lengths = {model: autoencoding.patch_geometry(Settings(), model).patch_samples for model in autoencoding.MODELS}
-    assert lengths == {"model_a": 66_048, "model_b": 66_048, "model_c": 66_048, "model_d": 16_384}
-    assert autoencoding.patch_geometry(settings("quick"), "model_a") == Settings().mm19.geometry
-
-
 def test_each_model_has_the_terms_of_its_equation() -> None:
     terms = autoencoding.loss_terms(Settings())
-    found = {
-        model: list(zip(own["through"], own["term"], own["terms"], strict=True))
-        for model, own in terms.groupby("system")
-    }
-    assert found == {
-        "model_a": [("samples", "samples", 1)],
-        "model_b": [("samples", "samples", 1), ("magnitude", "magnitude", 1)],
-        "model_c": [("samples", "samples", 1), ("C^S", "features", 9), ("C^S", "prediction", 1)],
-        "model_d": [("C^T", "features", 15), ("C^T", "prediction", 1)],
+    terms["text"] = terms["through"] + " " + terms["term"] + " " + terms["terms"].astype(str)
+    assert terms.groupby("system")["text"].agg(", ".join).to_dict() == {
+        "model_a": "samples samples 1",
+        "model_b": "samples samples 1, magnitude magnitude 1",
+        "model_c": "samples samples 1, C^S features 9, C^S prediction 1",
+        "model_d": "C^T features 15, C^T prediction 1",
     }
     assert np.allclose(terms["share"], 1)
 
@@ -55,32 +44,24 @@ def test_one_run_per_seed_and_model_and_another_for_another_band(tiny_mm19: Sett
     assert len({cell.config.hash for cell in [*narrow, *wide]}) == 16
     again = autoencoding.cells(replace(tiny_mm19, participants=9), 3000, 2)
     assert [cell.config.hash for cell in again] == [cell.config.hash for cell in narrow]
-
-
-@pytest.mark.parametrize("limit", [3000, 5000])
-def test_the_material_ends_at_the_limit(tiny_mm19: Settings, limit: int) -> None:
-    samples = autoencoding.limited(autoencoding.corpus(tiny_mm19), first(tiny_mm19), limit)
-    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
-    edge = len(power) * limit // 8000
-    assert power[round(1.03 * edge) :].sum() < 1e-6 * power.sum()
-    assert power[round(0.85 * edge) : edge].sum() > 100 * power[round(1.03 * edge) :].sum()
+    frames = {cell.labels["system"]: cell.config.geometry.frames for cell in narrow}
+    assert frames == {"model_a": 16, "model_b": 16, "model_c": 16, "model_d": 15}
 
 
 def test_every_piece_has_a_row_of_every_system_worked_out_anew(tiny_mm19: Settings) -> None:
     rows, item = study.rows(tiny_mm19, SNR), first(tiny_mm19)
-    items = [item.name for item in autoencoding.corpus(tiny_mm19).items("test")]
+    items, patch = [item.name for item in autoencoding.corpus(tiny_mm19).items("test")], tiny_mm19.mm19.geometry
     expected = {"half_rate": items} | dict.fromkeys(autoencoding.MODELS, items * 2)
     assert rows.groupby("system")["item"].agg(list).to_dict() == expected
     original = autoencoding.limited(autoencoding.corpus(tiny_mm19), item, 3000)
     for model in autoencoding.MODELS:
         row = rows.query("system == @model and seed == 1 and item == @item.name").iloc[0]
         restored = through(network(tiny_mm19, 3000, model, 1), original)
-        found = frame_snr(original, restored, tiny_mm19.mm19.geometry.patch_samples)
-        assert row["snr_db"] == pytest.approx(found["snr_db"], rel=1e-4)
-        assert row["si_sdr_db"] == pytest.approx(si_sdr_db(original, restored), rel=1e-4)
-        assert row["frames"] == len(original) // tiny_mm19.mm19.geometry.patch_samples
-    assert not rows[rows["system"] != "half_rate"].isna().any(axis=None)
-    assert (rows.loc[rows["system"] == "half_rate", "snr_db"] > 40).all(), "half the rate is enough for 3 kHz"
+        found = frame_snr(original, restored, patch.patch_samples)["snr_db"], si_sdr_db(original, restored)
+        assert row[["snr_db", "si_sdr_db"]].tolist() == pytest.approx(found, rel=1e-4)
+        assert row["frames"] == len(original) // patch.patch_samples
+    half = rows["system"] == "half_rate"
+    assert not rows[~half].isna().any(axis=None) and (rows.loc[half, "snr_db"] > 40).all(), "enough for 3 kHz"
 
 
 def test_table_3_has_means_intervals_over_seeds_and_the_papers_values(tiny_mm19: Settings) -> None:
@@ -96,31 +77,21 @@ def test_table_3_has_means_intervals_over_seeds_and_the_papers_values(tiny_mm19:
 
 def test_a_model_that_came_to_nothing_is_left_out_and_the_next_seed_is_heard(tiny_mm19: Settings) -> None:
     trained = study.train(tiny_mm19, autoencoding.narrow(tiny_mm19))
-    gone = [
-        replace(
-            each, run=replace(each.run, record=each.run.record | {"status": "collapsed" if number == 2 else "diverged"})
-        )
-        if number in (2, 3)
-        else each
-        for number, each in enumerate(trained)
-    ]
-    assert [row["system"] for row, _ in autoencoding.restored(gone, np.zeros(2048, np.float32), {})].count(
-        "model_c"
-    ) == 1
-    firsts = {each.labels["system"]: each.labels["seed"] for each in autoencoding.first_of_each(gone)}
+    for number, status in ((2, "collapsed"), (3, "diverged")):
+        run = trained[number].run
+        trained[number] = replace(trained[number], run=replace(run, record=run.record | {"status": status}))
+    heard = [row["system"] for row, _ in autoencoding.restored(trained, np.zeros(2048, np.float32), {})]
+    assert sorted(heard) == ["model_a"] * 2 + ["model_b"] * 2 + ["model_c", "model_d"]
+    firsts = {each.labels["system"]: each.labels["seed"] for each in autoencoding.first_of_each(trained)}
     assert firsts == {"model_a": 0, "model_b": 0, "model_c": 1, "model_d": 1}
 
 
 def test_figures_4_and_5_show_every_system(tiny_mm19: Settings) -> None:
     geometry = tiny_mm19.mm19.geometry
-    titles = ["lossless", "Model A", "Model B", "Model C", "Model D"]
-    for name, items in (
-        (autoencoding.FIGURE4, [first(tiny_mm19)]),
-        (autoencoding.FIGURE5, [autoencoding.figure5_item(tiny_mm19)]),
-    ):
+    for name, item in (("figure4", first(tiny_mm19)), ("figure5", autoencoding.figure5_item(tiny_mm19))):
         sounds = autoencoding.excerpts(tiny_mm19, name)
-        assert list(sounds) == titles
-        assert all(list(own) == [short_title(item) for item in items] for own in sounds.values())
+        assert list(sounds) == ["lossless", "Model A", "Model B", "Model C", "Model D"]
+        assert all(list(own) == [short_title(item)] for own in sounds.values())
         assert {len(samples) for own in sounds.values() for samples in own.values()} == {geometry.patch_samples}
         assert len(figures.spectrogram_rows(sounds, geometry).axes) == 5 + 1
 
@@ -128,17 +99,14 @@ def test_figures_4_and_5_show_every_system(tiny_mm19: Settings) -> None:
 def test_the_broadband_rows_are_worked_out_anew(tiny_mm19: Settings) -> None:
     rows, item = study.rows(tiny_mm19, BROADBAND), autoencoding.figure5_item(tiny_mm19)
     original = autoencoding.limited(autoencoding.corpus(tiny_mm19), item, 5000)
-    whole = rows.query("system == 'lossless' and item == @item.name").iloc[0]
+    own = rows[rows["item"] == item.name].set_index("system")
+    whole, row = own.loc["lossless"], own.loc["model_d"]
     assert whole["level_bandwidth_hz"] == whole["waveform_bandwidth_hz"] == whole["offered_bandwidth_hz"] > 3000
     restored = through(network(tiny_mm19, 5000, "model_d", 0), original)
-    row = rows.query("system == 'model_d' and item == @item.name").iloc[0]
     for found, sound in ((whole, original), (row, restored)):
         assert found["clicks_per_second"] == pytest.approx(clicks_per_second(sound, 16_000, 5000), abs=1e-4)
     bandwidth = recovered_bandwidth(original, restored, tiny_mm19.mm19.geometry, 5000)
     assert row["level_bandwidth_hz"] == bandwidth["level_bandwidth_hz"]
-    against = contrast(rows, "model_d", "lossless", "clicks_per_second", label="system").iloc[0]
-    clicks = rows.groupby("system")["clicks_per_second"].mean()
-    assert against["mean"] == pytest.approx(clicks["model_d"] - clicks["lossless"]) and np.isnan(against["low"])
 
 
 def test_every_model_is_swept(tiny_mm19: Settings) -> None:
@@ -160,8 +128,7 @@ def test_the_pictures_of_notebooks_4_5_and_7_show_their_tables(tiny_mm19: Settin
     axes = figures.interval_points(snr, autoencoding.MODELS, "dB", published).axes[0]
     assert axes.get_lines()[-1].get_ydata().tolist() == [59.3, 55.6, 62.7, 45.6]
     panels = figures.aliasing_curves(study.read(tiny_mm19, autoencoding.ALIASING), autoencoding.MODELS).axes
-    assert len(panels) == 4 and all(len(axes.get_lines()) == 4 for axes in panels)
-    assert len(panels[3].get_lines()[0].get_xdata()) == 25
+    assert [len(axes.get_lines()) for axes in panels] == [4] * 4 and len(panels[3].get_lines()[0].get_xdata()) == 25
     terms = autoencoding.loss_terms(tiny_mm19)
     texts = [text.get_text() for text in figures.models_diagram(terms, autoencoding.MODELS, "").axes[0].texts]
     assert texts.count("samples") == 3 and "features (×5)\n+ prediction" in texts
@@ -170,9 +137,8 @@ def test_the_pictures_of_notebooks_4_5_and_7_show_their_tables(tiny_mm19: Settin
 def test_table_2_counts_the_bottleneck(tiny_mm19: Settings) -> None:
     table = tables.autoencoder_table(tiny_mm19)
     assert table.loc["Variables in the bottleneck"].tolist() == ["50.00% of the input"] * 2
-    assert table["MM'19 Table 2"]["Bottleneck, channels x steps"] == "128 x 258"
-    assert table["MM'19 Table 2"]["Input size"] == "66048 (A, B, C), 16384 (D)"
-    assert table["MM'19 Table 2"]["Trainable parameters"] == "484,857"
+    golden = {"128 x 258", "66048 (A, B, C), 16384 (D)", "484,857"}
+    assert golden <= set(table["MM'19 Table 2"])
 
 
 def test_an_interval_is_left_out_where_there_is_none() -> None:

@@ -1,6 +1,8 @@
 """The capacity and the configuration study, made once at the least size (see conftest.py), looked at and worked out."""
 
 import dataclasses
+from itertools import product
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 import torch
 
 from nblib import audio, study, tables
-from nblib.corpora import Item, Mixture
+from nblib.corpora import Mixture
 from nblib.data import mixtures
 from nblib.entries import SPEECH, TASKS, VOCALS
 from nblib.evaluation import bss_eval, estoi, peaq_basic, si_sdr_db
@@ -26,30 +28,17 @@ def rows(tiny_ijcnn: Settings) -> pd.DataFrame:
     return study.read(tiny_ijcnn, "capacity.csv")
 
 
-@pytest.fixture
-def configurations(tiny_ijcnn: Settings) -> pd.DataFrame:
-    return study.read(tiny_ijcnn, "configurations.csv")
-
-
 def test_every_network_has_a_row_per_item_with_its_tasks_measures_alone(tiny_ijcnn, rows):
     for task, capacities in tiny_ijcnn.trained_capacities.items():
         items = [item.name for item in mixtures(tiny_ijcnn, task).items("test")]
         networks = rows[rows["seed"].notna() & (rows["task"] == task)]
-        expected = {
-            (name, contender, seed, item)
-            for name in capacities
-            for contender in ("l1", "codec", "sound")
-            for seed in tiny_ijcnn.seeds()
-            for item in items
-        }
-        found = list(networks[["capacity", "contender", "seed", "item"]].itertuples(index=False, name=None))
-        assert set(found) == expected and len(found) == len(expected)
-        for name, spec in capacities.items():
-            counted = set(networks.loc[networks["capacity"] == name, "parameters"])
-            assert counted == {tables.parameter_count(spec)}
+        expected = list(product(capacities, ("l1", "codec", "sound"), tiny_ijcnn.seeds(), items))
+        found = networks[["capacity", "contender", "seed", "item"]].itertuples(index=False, name=None)
+        assert sorted(found) == sorted(expected)
+        counted = {name: tables.parameter_count(spec) for name, spec in capacities.items()}
+        assert (networks["parameters"] == networks["capacity"].map(counted)).all()
         other = [each for each in CAPACITY.measures[1:] if each not in separation.MEASURES[task]]
-        assert networks[other].isna().all(axis=None)
-        assert networks[separation.JUDGES[task][0]].notna().any()
+        assert networks[other].isna().all(axis=None) and networks[separation.JUDGES[task][0]].notna().any()
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -105,40 +94,27 @@ def over_sound(values: torch.Tensor, length: int) -> float:
     return float(np.concatenate(list(values.squeeze(1).numpy()), axis=-1)[:, : length // 512 + 1].mean())
 
 
-class Instrumental:
-    """A corpus of songs whose first test song has no vocals."""
-
-    def __init__(self, songs: Any) -> None:
-        self.songs = songs
-
-    def items(self, split: str | None = None) -> list[Item]:
-        first, *rest = self.songs.items(split)
-        return [dataclasses.replace(first, info={**first.info, "vocals": "silent"}), *rest]
-
-    def load(self, item: Item) -> Mixture:
-        mixture = self.songs.load(item)
-        if item.info.get("vocals") != "silent":
-            return mixture
-        return Mixture(np.zeros_like(mixture.target), mixture.noise, mixture.noise)
-
-
 def test_a_song_without_vocals_has_an_l1_and_nothing_else(monkeypatch, tiny_ijcnn, rows):
-    corpus = Instrumental(mixtures(tiny_ijcnn, VOCALS))
+    songs = mixtures(tiny_ijcnn, VOCALS)
+    first, other = songs.items("test")
+    silent, loaded = dataclasses.replace(first, info={**first.info, "vocals": "silent"}), songs.load(first)
+    sounds = {
+        silent.name: Mixture(np.zeros_like(loaded.target), loaded.noise, loaded.noise),
+        other.name: songs.load(other),
+    }
+    corpus = SimpleNamespace(items=lambda split: [silent, other], load=lambda item: sounds[item.name])
     monkeypatch.setattr(separation, "mixtures", lambda setup, task: corpus)
     run = load(rows.loc[rows["task"] == VOCALS, "run"].dropna().iloc[0])
     trained = [Trained({"task": VOCALS, "capacity": "P1", "contender": "codec", "seed": 0}, run)]
-    silent, other = corpus.items("test")
     for item in (silent, other):
         scored = pd.DataFrame(CAPACITY.score(tiny_ijcnn, trained, (VOCALS, item)))
         assert scored["l1"].notna().all()
         assert ("sir_db" in scored) == (item is other)
-    assert separation.audible_items(tiny_ijcnn, VOCALS) == [other]
+    assert separation.audible_work(tiny_ijcnn, trained) == [(VOCALS, other)]
 
 
-# Configurations
-
-
-def test_each_configuration_has_its_networks_and_l1_stands_beside_once(tiny_ijcnn, configurations):
+def test_each_configuration_has_its_networks_and_l1_stands_beside_once(tiny_ijcnn):
+    configurations = study.read(tiny_ijcnn, "configurations.csv")
     networks = configurations[configurations["seed"].notna()]
     assert set(networks["parameters"]) == {tables.parameter_count(tiny_ijcnn.configuration_network)}
     baseline = networks[networks["contender"] == "l1"]
@@ -153,9 +129,8 @@ def test_each_configuration_has_its_networks_and_l1_stands_beside_once(tiny_ijcn
 def test_configuration_f_is_stored_and_is_the_loss_that_trained(tiny_ijcnn):
     stored = CodecLoss.load(tiny_ijcnn.results / separation.LOSS_FILE)
     whole = CodecLoss(teachers.run(tiny_ijcnn, "ijcnn20").network(), "F")
-    assert stored.layers == whole.layers
-    estimate, target = torch.rand(2, 1, 1, 64, 16)
-    assert float(stored.eval()(estimate, target)) == pytest.approx(float(whole.eval()(estimate, target)), rel=1e-5)
+    pair = torch.rand(2, 1, 1, 64, 16)
+    assert stored.layers == whole.layers and stored.eval()(*pair).item() == pytest.approx(whole.eval()(*pair).item())
 
 
 def test_the_table_of_costs_counts_what_each_loss_holds(tiny_ijcnn):

@@ -1,7 +1,5 @@
 """The loss networks: what is scored, worked out anew; and a further teacher that is one entry."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -23,94 +21,68 @@ from nblib.training import load
 TEACHERS = ("ijcnn20", "mm19_spectral", "mm19_time_domain")
 
 
-def rows_of(setup: Settings, teacher: str) -> pd.DataFrame:
-    table = study.rows(setup, LOSS_NETWORKS)
-    return table[table["teacher"] == teacher].set_index(["item", "system"])
-
-
 def held_out(setup: Settings, teacher: str) -> list[Item]:
     corpus = teachers.cell(setup, teacher).data.corpus
     return [item for split in ("validation", "test") for item in corpus.items(split)]
 
 
+def test_every_held_out_piece_has_a_row_for_identity_low_pass_and_emulation(tiny_mm19: Settings) -> None:
+    for teacher, own in study.rows(tiny_mm19, LOSS_NETWORKS).groupby("teacher"):
+        items = {item.name: item.split for item in held_out(tiny_mm19, teacher)}
+        systems = ["identity", "low_pass", "emulation"]
+        assert own.groupby("item")["system"].agg(list).to_dict() == dict.fromkeys(items, systems)
+        assert dict(zip(own["item"], own["split"], strict=True)) == items
+        assert set(own["run"]) == {teachers.cell(tiny_mm19, teacher).config.hash}
+        assert not own.drop(columns="hole_precision").isna().any(axis=None)
+
+
 @pytest.mark.parametrize("teacher", TEACHERS)
-def test_every_held_out_piece_has_a_row_for_identity_low_pass_and_emulation(tiny_mm19: Settings, teacher: str) -> None:
-    table = rows_of(tiny_mm19, teacher).reset_index()
-    items = {item.name: item.split for item in held_out(tiny_mm19, teacher)}
-    systems = ["identity", "low_pass", "emulation"]
-    assert table.groupby("item")["system"].agg(list).to_dict() == dict.fromkeys(items, systems)
-    assert dict(zip(table["item"], table["split"], strict=True)) == items
-    assert set(table["run"]) == {teachers.cell(tiny_mm19, teacher).config.hash}
-    assert not table.drop(columns="hole_precision").isna().any().any()
-
-
-@pytest.mark.parametrize(("teacher", "rate"), [("ijcnn20", 22_050), ("mm19_spectral", 16_000)])
-def test_a_spectral_networks_errors_are_those_of_its_systems_worked_out_anew(
-    tiny_mm19: Settings, teacher: str, rate: int
-) -> None:
-    table, item, cell = rows_of(tiny_mm19, teacher), held_out(tiny_mm19, teacher)[-1], teachers.cell(tiny_mm19, teacher)
-    geometry = cell.config.geometry
+def test_errors_are_those_of_the_systems_worked_out_anew(tiny_mm19: Settings, teacher: str) -> None:
+    item, cell = held_out(tiny_mm19, teacher)[-1], teachers.cell(tiny_mm19, teacher)
+    table = study.rows(tiny_mm19, LOSS_NETWORKS).set_index(["teacher", "item", "system"]).loc[teacher, item.name]
     lossless = cell.data.corpus.load(item)
-    coded = tiny_mm19.codec.roundtrip(lossless, rate)
+    on_samples, rate = teacher == "mm19_time_domain", cell.config.geometry.sample_rate
+    geometry = tiny_mm19.mm19.geometry if on_samples else cell.config.geometry
+    coded, network = tiny_mm19.codec.roundtrip(lossless, rate), load(cell.config.hash).network()
     before, after = (audio.analyse(samples, geometry).abs().clamp(max=1) for samples in (lossless, coded))
     with torch.no_grad():
-        emulated = load(cell.config.hash).network()(audio.scale(before).unsqueeze(1)).squeeze(1)
-    identity = float((audio.scale(before) - audio.scale(after)).abs().mean())
-    assert table.loc[(item.name, "identity"), "l1"] == pytest.approx(identity, rel=1e-3)
-    assert table.loc[(item.name, "identity"), "l1_samples"] == pytest.approx(np.abs(lossless - coded).mean(), rel=1e-3)
-    found = float((emulated - audio.scale(after)).abs().mean())
-    assert table.loc[(item.name, "emulation"), "l1"] == pytest.approx(found, rel=1e-3)
-    cutoff_hz = table.loc[(item.name, "identity"), "codec_cutoff_hz"]
+        if on_samples:
+            padded = torch.from_numpy(np.pad(lossless, (0, -len(lossless) % 8)))
+            sound = network(padded[None, None])[0, 0, : len(lossless)].numpy()
+            assert table.loc["emulation", "l1_samples"] == pytest.approx(np.abs(sound - coded).mean(), rel=1e-3)
+            emulated = audio.scale(audio.analyse(sound, geometry).abs().clamp(max=1))
+        else:
+            emulated = network(audio.scale(before).unsqueeze(1)).squeeze(1)
+    for system, seen in (("identity", audio.scale(before)), ("emulation", emulated)):
+        assert table.loc[system, "l1"] == pytest.approx(float((seen - audio.scale(after)).abs().mean()), rel=1e-3)
+    assert table.loc["identity", "l1_samples"] == pytest.approx(np.abs(lossless - coded).mean(), rel=1e-3)
+    cutoff_hz = table.loc["identity", "codec_cutoff_hz"]
     assert cutoff_hz == pytest.approx(5500, abs=300), "16 kbps MP3 cuts off at 5.5 kHz"
     holes = hole_scores(before.numpy(), after.numpy(), before.numpy(), round(cutoff_hz / rate * 1024) + 1)
-    assert table.loc[(item.name, "identity"), "hole_share"] == pytest.approx(holes["hole_share"], rel=1e-4)
+    assert table.loc["identity", "hole_share"] == pytest.approx(holes["hole_share"], rel=1e-4)
 
 
-def test_the_time_domain_networks_error_is_that_of_its_samples(tiny_mm19: Settings) -> None:
-    name = "mm19_time_domain"
-    table, item, cell = rows_of(tiny_mm19, name), held_out(tiny_mm19, name)[-1], teachers.cell(tiny_mm19, name)
-    lossless = cell.data.corpus.load(item)
-    coded = tiny_mm19.codec.roundtrip(lossless, 16_000)
-    padded = np.pad(lossless, (0, -len(lossless) % 8))
-    with torch.no_grad():
-        sound = load(cell.config.hash).network()(torch.from_numpy(padded)[None, None])[0, 0, : len(lossless)].numpy()
-    assert table.loc[(item.name, "emulation"), "l1_samples"] == pytest.approx(np.abs(sound - coded).mean(), rel=1e-3)
-    seen = [audio.scale(audio.analyse(each, tiny_mm19.mm19.geometry).abs().clamp(max=1)) for each in (sound, coded)]
-    expected = float((seen[0] - seen[1]).abs().mean())
-    assert table.loc[(item.name, "emulation"), "l1"] == pytest.approx(expected, rel=1e-3)
-
-
-@pytest.mark.parametrize("teacher", TEACHERS)
-def test_identity_and_low_pass_earn_nothing_by_holes_and_the_low_pass_has_the_cut_off(
-    tiny_mm19: Settings, teacher: str
-) -> None:
-    table = rows_of(tiny_mm19, teacher)
-    for system in teachers.BASELINES:
-        assert (table.xs(system, level="system")["hole_recall"] == 0).all()
-    errors = table["cutoff_error_hz"].abs().groupby("system").mean()
-    assert errors["low_pass"] < 200 < errors["identity"]
+def test_identity_and_low_pass_earn_nothing_by_holes_and_the_low_pass_has_the_cut_off(tiny_mm19: Settings) -> None:
+    table = study.rows(tiny_mm19, LOSS_NETWORKS)
+    assert (table.loc[table["system"].isin(teachers.BASELINES), "hole_recall"] == 0).all()
+    errors = table["cutoff_error_hz"].abs().groupby([table["teacher"], table["system"]]).mean().unstack()
+    assert (errors["low_pass"] < 200).all() and (errors["identity"] > 200).all()
 
 
 def test_each_network_is_compared_in_the_error_it_was_trained_with() -> None:
-    rows = [
-        {"teacher": teacher, "seed": 0, "status": "plateau", "item": item, "system": system}
-        | {"l1": value + shift, "l1_samples": 2 * value}
-        for teacher in TEACHERS
-        for item, shift in (("one", 0.0), ("two", 0.1))
-        for system, value in (("identity", 0.4), ("low_pass", 0.1), ("emulation", 0.2))
-    ]
-    table = teachers.against_baselines(Settings(), pd.DataFrame(rows)).set_index(["teacher", "baseline"])
-    assert table.loc[("mm19_spectral", "identity"), "ratio"] == pytest.approx(0.25 / 0.45)
-    assert table.loc[("mm19_spectral", "identity"), "mean"] == pytest.approx(-0.2)
-    assert table.loc[("mm19_time_domain", "low_pass"), "measure"] == "l1_samples"
-    assert table.loc[("mm19_time_domain", "low_pass"), "ratio"] == pytest.approx(2)
+    systems = pd.DataFrame({"system": ["identity", "low_pass", "emulation"], "l1": [0.4, 0.1, 0.2]})
+    items = [systems.assign(item=item, l1=systems["l1"] + shift) for item, shift in (("one", 0.0), ("two", 0.1))]
+    rows = pd.concat(items).assign(l1_samples=2 * pd.concat([systems["l1"]] * 2), seed=0, status="plateau")
+    rows = pd.concat([rows.assign(teacher=teacher) for teacher in TEACHERS])
+    table = teachers.against_baselines(Settings(), rows).set_index(["teacher", "baseline"])
+    assert table.loc[("mm19_spectral", "identity"), ["ratio", "mean"]].tolist() == pytest.approx([0.25 / 0.45, -0.2])
+    assert table.loc[("mm19_time_domain", "low_pass"), ["measure", "ratio"]].tolist() == ["l1_samples", 2]
     assert table["low"].isna().all(), "one training says nothing of another"
 
 
-@pytest.mark.parametrize("teacher", TEACHERS)
-def test_the_history_is_the_runs(tiny_mm19: Settings, teacher: str) -> None:
-    record = teachers.run(tiny_mm19, teacher).record
-    history = study.read(tiny_mm19, teachers.HISTORY).query("teacher == @teacher")
+def test_the_history_is_the_runs(tiny_mm19: Settings) -> None:
+    record = teachers.run(tiny_mm19, "ijcnn20").record
+    history = study.read(tiny_mm19, teachers.HISTORY).query("teacher == 'ijcnn20'")
     assert history["epoch"].tolist() == list(range(1, record["epochs"] + 1))
     np.testing.assert_allclose(history["validation_l1"], [row["validation_l1"] for row in record["history"]], rtol=1e-5)
 
@@ -155,30 +127,27 @@ def test_a_further_teacher_is_one_entry(tiny_mm19: Settings) -> None:
     labels = [panel.get_ylabel().split("\n")[0] for panel in axes if panel.get_ylabel()]
     assert labels[:3] == ["lossless", "MP3, 16 kbps", "OPUS, 24 kbps"] and labels[-1] == "Opus, 24 kbps"
     curves = figures.learning_curve(history, dict.fromkeys(setup.teachers, 0.1), names)
-    assert [panel.get_title() for panel in curves.axes][-1] == "Opus, 24 kbps"
+    assert curves.axes[-1].get_title() == "Opus, 24 kbps"
     assert tables.loss_network_table(setup)["here (smoke): Opus, 24 kbps"]["Codec"] == "OPUS, 24 kbps"
     assert len(tables.loss_network_table(setup).columns) == 7
 
 
 def test_figure_2_keeps_what_each_system_sounds_like(tiny_mm19: Settings) -> None:
     patches, item = study.read(tiny_mm19, teachers.PATCHES), held_out(tiny_mm19, "mm19_spectral")[-1]
-    own = patches[patches["item"] == item.name].set_index("system")
-    lossless, coded = (study.read_sound(tiny_mm19, f"figure2_{item.name}_{name}") for name in ("lossless", "mp3_16k"))
-    assert len(lossless) == tiny_mm19.mm19.geometry.patch_samples
-    decibels = 20 * torch.log10(audio.analyse(coded, tiny_mm19.mm19.geometry)[0].abs().clamp(min=1e-6))
-    shown = own.loc["mp3_16k"].filter(like="frame").drop(columns="frequency_hz", errors="ignore").to_numpy(float)
-    loud = shown > -60
-    np.testing.assert_allclose(shown[loud], decibels.numpy()[loud], atol=0.3)
+    coded = study.read_sound(tiny_mm19, f"figure2_{item.name}_mp3_16k")
+    assert len(coded) == tiny_mm19.mm19.geometry.patch_samples
+    decibels = 20 * torch.log10(audio.analyse(coded, tiny_mm19.mm19.geometry)[0].abs().clamp(min=1e-6)).numpy()
+    own = patches[(patches["item"] == item.name) & (patches["system"] == "mp3_16k")]
+    shown = own.filter(regex=r"frame\d").to_numpy(float)
+    np.testing.assert_allclose(shown[shown > -60], decibels[shown > -60], atol=0.3)
 
 
-def test_pieces_to_look_at_are_of_different_character_as_far_as_there_are() -> None:
-    def chosen(kinds: list[str]) -> list[str]:
-        items = [Item(f"{n}", "", "test", {"character": kind}) for n, kind in enumerate(kinds)]
-        return [item.name for item in different(items)]
-
-    assert chosen(["solo", "solo", "band", "choir"]) == ["0", "2", "3"]
-    assert chosen(["solo", "solo", "band"]) == ["0", "2", "1"]
-    assert chosen(["solo"]) == ["0"]
+@pytest.mark.parametrize(
+    ("kinds", "chosen"), [("solo solo band choir", "023"), ("solo solo band", "021"), ("solo", "0")]
+)
+def test_pieces_to_look_at_are_of_different_character_as_far_as_there_are(kinds: str, chosen: str) -> None:
+    items = [Item(f"{n}", "", "test", {"character": kind}) for n, kind in enumerate(kinds.split())]
+    assert "".join(item.name for item in different(items)) == chosen
 
 
 def test_table_1_is_the_papers_and_has_both_domains() -> None:
@@ -188,5 +157,4 @@ def test_table_1_is_the_papers_and_has_both_domains() -> None:
     assert table.loc["Batch size"].tolist()[:3] == ["32", "32", "16"]
     assert table.loc["Number of layers"].tolist() == ["6", "5", "8"] * 2
     assert table.loc["Sample rate (Hz)"].tolist() == ["22050", "16000", "16000"] * 2
-    time_domain = table["MM'19, time domain"]
-    assert time_domain["W (frames, or samples)"] == "16384" and time_domain["Kernel, down"].startswith("15, stride 1")
+    assert {"16384", "15, stride 1, decimation by 2"} <= set(table["MM'19, time domain"])

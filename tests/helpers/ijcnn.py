@@ -24,11 +24,8 @@ only_capacities=('P1','P2') separation_training.learning_rate=0.03 separation_tr
 separation_training.max_epochs=2 replicates=2 cost_network.num_layers=3 cost_batch=1
 """
 LEAST = settings("smoke", changes=CHANGES)
-WITH_P6 = replace(
-    LEAST,
-    capacities={**LEAST.capacities, "speech": {**LEAST.capacities["speech"], "P6": NetworkSpec(2, 3)}},
-    only_capacities=("P1", "P2", "P6"),
-)
+SPEECH = {**LEAST.capacities["speech"], "P6": NetworkSpec(2, 3)}
+WITH_P6 = replace(LEAST, capacities={**LEAST.capacities, "speech": SPEECH}, only_capacities=("P1", "P2", "P6"))
 
 
 class Sound(WeightedLoss):
@@ -53,19 +50,18 @@ class Broken(L1Loss):
 
 
 @contextmanager
-def contenders(folder: Path, **further: type[WeightedLoss]) -> Iterator[pytest.MonkeyPatch]:
+def contenders(folder: Path, **further: type[WeightedLoss]) -> Iterator[None]:
     """`folder` holds the data, one core works, and `further` losses compete by their names.
 
     So small a network may be called collapsed on one processor and not on another: here none is.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NBLIB_DATA", str(folder))
-        patch.setenv("NBLIB_FIGURES", str(folder / "figures"))
-        patch.setenv("NBLIB_CORES", "1")
+        for name, value in {"DATA": folder, "FIGURES": folder / "figures", "CORES": 1}.items():
+            patch.setenv(f"NBLIB_{name}", str(value))
         patch.setattr("nblib.training.runs.COLLAPSED_SPREAD", 0.0)
         for name, kind in further.items():
             patch.setitem(LOSSES, name, kind)
-        yield patch
+        yield
 
 
 def make(setup: Settings, *studies: Study) -> None:
