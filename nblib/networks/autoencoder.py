@@ -19,10 +19,7 @@ KERNEL = 9
 
 
 class AutoEncoder(SampleNetwork):
-    """Encoder of L levels, level k of k F channels and the bottleneck of ``2 ** (L - 1)``, and its mirrored decoder.
-
-    L is at least 2; F is even, from 2, since channels start in pairs.
-    """
+    """Encoder of L levels (from 2) of k F channels (F even), bottleneck of ``2 ** (L - 1)``, and mirrored decoder."""
 
     skips = False
 
@@ -34,14 +31,7 @@ class AutoEncoder(SampleNetwork):
 
     def encode(self, samples: Tensor) -> Tensor:
         """The bottleneck [shape=(batch, 2 ** (L - 1), n / 2 ** L)] of `samples` [shape=(batch, 1, n)]."""
-        name = f"down{self.num_layers}"
-        return self.activations(samples, [name])[name]
-
-    def decode(self, bottleneck: Tensor) -> Tensor:
-        """Samples in (-1, 1) [shape=(batch, 1, n)] from what `encode` gave."""
-        for level in range(1, self.num_layers + 1):
-            bottleneck = self._layer("up", level, bottleneck)
-        return bottleneck
+        return self.activations(samples, [last := f"down{self.num_layers}"])[last]
 
 
 @torch.no_grad()
@@ -78,5 +68,4 @@ def through(network: SampleNetwork, samples: np.ndarray) -> np.ndarray:
     Zeros are put behind until n can be halved as often as the network does it, and cut off again.
     """
     padded = np.pad(samples, (0, -len(samples) % 2**network.num_layers)).astype(np.float32)
-    restored: Tensor = network(torch.from_numpy(padded)[None, None])
-    return restored[0, 0, : len(samples)].numpy()
+    return network(torch.from_numpy(padded)[None, None])[0, 0, : len(samples)].numpy()

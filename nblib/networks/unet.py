@@ -20,13 +20,14 @@ OUTPUTS = ("mask", "direct")
 DROPOUT_LAYERS = 3
 DOWN_KERNEL, UP_KERNEL = 15, 9  # of the time-domain network
 
-# IJCNN'20 Figure 2: which of the loss network's layers the loss compares. Down layers count from the input, up layers
-# from the bottleneck; the bottleneck is the output of the deepest down layer.
 CONFIGURATIONS = ("A", "B", "C", "D", "E", "F")
 
 
 def configuration_layers(configuration: str, num_layers: int) -> tuple[str, ...]:
-    """The layer names of one configuration of IJCNN'20 Figure 2 (A to F) in a network of `num_layers` levels."""
+    """Which layers of a network of `num_layers` levels the loss compares in a configuration of IJCNN'20 Figure 2.
+
+    Down layers count from the input, up layers from the bottleneck, the output of the deepest down layer.
+    """
     check_choice("layers", configuration, CONFIGURATIONS)
     down, up = ([f"{side}{level}" for level in range(1, num_layers + 1)] for side in ("down", "up"))
     chosen = {"A": down, "B": up, "C": down[-3:] + up[:3], "D": down[:3] + up[-3:], "E": down[-3:], "F": down[:3]}
@@ -34,10 +35,7 @@ def configuration_layers(configuration: str, num_layers: int) -> tuple[str, ...]
 
 
 class UNet(nn.Module):
-    """What all networks share: L halving levels ``down``, L doubling levels ``up``, named layers.
-
-    A subclass makes the levels and says, in `_layer`, what goes on in one of them.
-    """
+    """L halving levels ``down``, L doubling levels ``up``, named layers; what goes on in one, `_layer` says."""
 
     down: nn.ModuleList
     up: nn.ModuleList
@@ -57,11 +55,7 @@ class UNet(nn.Module):
         return tuple(self._levels())
 
     def first_layers(self, names: Iterable[str]) -> Self:
-        """A copy with the layers that the named ones are computed from, and no other: `activations` knows only those.
-
-        IJCNN'20 Section V: configuration F needs "only ... the first three downsampling layers", whose weights "are
-        saved independently". An unknown name is a `ParameterError`.
-        """
+        """A copy with the layers that the named ones are computed from, and no other (IJCNN'20 Section V)."""
         deepest = max((self.layer_names.index(name) + 1 for name in self._known(names)), default=0)
         part = copy.deepcopy(self)
         for name, _ in self.named_children():
@@ -70,10 +64,7 @@ class UNet(nn.Module):
         return part
 
     def fuse(self) -> Self:
-        """Itself in evaluation mode, batch norm folded into the convolutions before it: to be trained no more.
-
-        The same values up to rounding, in fewer passes over memory: a fifth less time in configuration F's loss.
-        """
+        """Itself in evaluation mode, batch norm folded into the convolutions: a fifth less time in a codec loss."""
         for side in ("down", "up"):
             layers, norms = getattr(self, side), getattr(self, f"{side}_norm", [])
             for index, norm in enumerate(norms):
@@ -83,17 +74,18 @@ class UNet(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The estimate, same shape, domain and range as `inputs` [shape=(batch, 1, bins, frames) or (batch, 1, n)]."""
-        last = f"up{self.num_layers}"
-        return self.activations(inputs, [last])[last]
+        return self.activations(inputs, [last := f"up{self.num_layers}"])[last]
 
     def activations(self, inputs: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """Outputs of the named layers, after norm and ReLU, computing no layer beyond the deepest one named.
+        """Outputs of the named layers (`layer_names`), after norm and ReLU, computing no layer beyond the deepest.
 
-        Names are `layer_names`, of which ``upL`` is the network's estimate; an unknown one is a `ParameterError`, as is
-        a size that cannot be halved L times.
+        An unknown name is a `ParameterError`, as is a size that cannot be halved L times.
         """
         wanted = self._known(names)
-        self._check(inputs)
+        sizes, step = inputs.shape[2:], 2**self.num_layers
+        if len(sizes) != self.dimensions or inputs.shape[1] != 1 or any(size % step or not size for size in sizes):
+            needed = f"{self.dimensions} sizes behind (batch, 1), divisible by {step}, are needed"
+            raise ParameterError(f"input of shape {tuple(inputs.shape)}: {needed} by {self.num_layers} layers")
         found: dict[str, Tensor] = {}
         skips: list[Tensor] = []
         hidden = inputs
@@ -110,8 +102,8 @@ class UNet(nn.Module):
         return found
 
     def _levels(self) -> dict[str, tuple[str, int]]:
-        counts = {"down": len(self.down), "up": len(self.up)}
-        return {f"{side}{level}": (side, level) for side in counts for level in range(1, counts[side] + 1)}
+        sides = {"down": self.down, "up": self.up}
+        return {f"{side}{level}": (side, level) for side in sides for level in range(1, len(sides[side]) + 1)}
 
     def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
         raise NotImplementedError
@@ -121,13 +113,6 @@ class UNet(nn.Module):
         for name in sorted(wanted):
             check_choice("layer", name, known)
         return wanted
-
-    def _check(self, inputs: Tensor) -> None:
-        sizes, step = inputs.shape[2:], 2**self.num_layers
-        if len(sizes) != self.dimensions or inputs.shape[1] != 1 or any(size % step or not size for size in sizes):
-            form = "(batch, 1, n)" if self.dimensions == 1 else "(batch, 1, bins, frames)"
-            wanted = f"{form} with sizes divisible by {step} is needed by {self.num_layers} layers"
-            raise ParameterError(f"input of shape {tuple(inputs.shape)}: {wanted}")
 
 
 class MaskUNet(UNet):
@@ -153,8 +138,7 @@ class MaskUNet(UNet):
 
     def mask(self, magnitude: Tensor) -> Tensor:
         """The sigmoid's output in [0, 1], same shape as `magnitude`."""
-        last = f"up{self.num_layers}"
-        return super().activations(magnitude, [last])[last]
+        return super().activations(magnitude, [last := f"up{self.num_layers}"])[last]
 
     def activations(self, inputs: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """As `UNet.activations`."""
@@ -204,10 +188,7 @@ class WaveUNet(SampleNetwork):
 
 
 def glorot(network: SampleNetwork) -> None:
-    """Glorot and Bengio's uniform weights and no biases: the defaults of Keras, whose Adam the papers' decay is of.
-
-    Networks on samples have no batch norm to make up for a bad start.
-    """
+    """Glorot and Bengio's uniform weights and no biases, Keras's defaults: no batch norm makes up for a bad start."""
     for layer in (*network.down, *network.up):
         nn.init.xavier_uniform_(cast(nn.Conv1d, layer).weight)
         nn.init.zeros_(cast(Tensor, layer.bias))
