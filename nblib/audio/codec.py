@@ -1,8 +1,7 @@
 """Codec pairs: what a lossy codec leaves of a signal, in line with it sample by sample (MM'19 Section 4.1).
 
-Everything happens in memory, through the libav that PyAV carries. The buffer must be seekable: only then can the muxer
-go back and write the header that tells the decoder how much of the coder's delay to drop. Through pipes, 1105 samples
-of MP3 delay stay in, and a network trained on such pairs learns the delay.
+In memory, through the libav that PyAV carries. The buffer must be seekable: only then can the muxer go back and write
+the header that tells the decoder how much of the coder's delay to drop. Through pipes, 1105 samples of MP3 stay in.
 """
 
 import io
@@ -35,15 +34,10 @@ _FORMATS = {  # encoder, container, zeros to put behind
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec and its bitrate; picklable, and free of state, so that threads and processes may share it.
+    """A codec and its bitrate; free of state, so that threads and processes may share it."""
 
-    `name` is "mp3" (FFmpeg's libmp3lame, the papers' codec), "aac" (AAC-LC), "opus" (48 kHz inside) or, as a lossless
-    control, "flac" (16 bits). `bitrate` is in bits per second, 0 for flac; `check_sample_rate` refuses those that the
-    codec has not.
-    """
-
-    name: str = "mp3"
-    bitrate: int = 16_000
+    name: str = "mp3"  # FFmpeg's libmp3lame; or "aac" (AAC-LC), "opus" (48 kHz inside), as a lossless control "flac"
+    bitrate: int = 16_000  # bits per second; 0 for flac (16 bits a sample)
 
     def __post_init__(self) -> None:
         check_choice("name", self.name, _FORMATS)

@@ -12,10 +12,9 @@ SILENCE = 2.0**-16  # peak under which a signal is silent: half a step of 16-bit
 
 
 def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1, allow_silence: bool = False) -> None:
-    """Raise `AudioError`, by the `name` of a file or parameter, unless `samples` [shape=(..., n)] can be used.
+    """Raise `AudioError`, by the `name` of a file or parameter, unless `samples` [shape=(..., n)] are a signal.
 
-    They must be floating point and finite (the first index that is not is named), n at least `minimum_samples`, and
-    the peak at least `SILENCE` unless `allow_silence`.
+    Floating point, finite, n at least `minimum_samples`, the peak at least `SILENCE` unless `allow_silence`.
     """
     if samples.ndim == 0 or samples.size == 0:
         raise AudioError(f"{name}: empty, 0 samples; leave it out")
@@ -24,8 +23,7 @@ def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1
     if samples.shape[-1] < minimum_samples:
         raise AudioError(f"{name}: {samples.shape[-1]} samples are too short, {minimum_samples} needed; leave it out")
     check_finite(samples, name)
-    peak = float(np.abs(samples).max())
-    if not allow_silence and peak < SILENCE:
+    if not allow_silence and (peak := float(np.abs(samples).max())) < SILENCE:
         raise AudioError(f"{name}: silent (peak {peak:.2g}); leave it out")
 
 

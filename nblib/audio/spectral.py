@@ -110,8 +110,7 @@ def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Ten
     """Spectrum of a whole signal, cut along time into patches that lie end to end; `synthesise` inverts it.
 
     Zeros are put in front (window - hop of them) and behind, so that every sample is seen by the same number of windows
-    and the last patch is full. Of `samples` [shape=(..., n), full scale 1] it is [shape=(..., patches, bins, frames),
-    complex], with magnitude 1 for a full-scale sine; nothing overlaps.
+    and the last patch is full: of `samples` [shape=(..., n)] it is [shape=(..., patches, bins, frames), complex].
     """
     tensor = _as_tensor(samples)
     needed = math.ceil(tensor.shape[-1] / geometry.hop) + geometry.overlap - 1

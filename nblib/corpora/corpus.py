@@ -22,29 +22,20 @@ from nblib.errors import CorpusError, ParameterError, check_choice, check_whole
 from nblib.provenance import config_hash, random_generator
 
 VERSION = 2  # raised with any change that changes a sample
-SPEECH_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)  # IJCNN'20, Section IV
-MUSIC_FRACTIONS = (0.7, 0.2, 0.1)  # MM'19, Section 3
-SONG_FRACTIONS = (100 / 150, 25 / 150, 25 / 150)  # IJCNN'20, Section IV
-DEALT = {
-    "music": ("music", MUSIC_FRACTIONS),
-    "speech": ("speakers", SPEECH_FRACTIONS),
-    "vocals": ("songs", SONG_FRACTIONS),
-}
+SPEECH_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)  # IJCNN'20 Section IV, as of songs; of music MM'19 Section 3
+SONGS, MUSIC = ("songs", (100 / 150, 25 / 150, 25 / 150)), ("music", (0.7, 0.2, 0.1))
+DEALT = {"music": MUSIC, "speech": ("speakers", SPEECH_FRACTIONS), "vocals": SONGS}  # what the groups are, fractions
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Recordings of one kind, split so that no group is in two splits; made by `open_corpus`.
-
-    `fingerprint` (twelve hexadecimal digits) changes with the settings and with any sample in use, not with the place;
-    `skipped` has what was met and cannot be used, with the reason; `sample_rate` is in Hz.
-    """
+    """Recordings of one kind, split so that no group is in two splits; made by `open_corpus`."""
 
     name: str
-    sample_rate: int
+    sample_rate: int  # Hz
     seed: int
-    fingerprint: str
-    skipped: Mapping[str, str] = field(repr=False)
+    fingerprint: str  # twelve hexadecimal digits: changes with the settings and any sample in use, not with the place
+    skipped: Mapping[str, str] = field(repr=False)  # what was met and cannot be used, and why
     rows: Mapping[str, Row] = field(repr=False)
     licence: str
     citation: str
@@ -67,8 +58,7 @@ class Corpus:
     def load(self, item: Item) -> Any:
         """Music: mono samples [shape=(n,)], float32 in [-1, 1]; else a `Mixture`. The same at every call.
 
-        A peak over full scale (in mixtures over 0.99) makes the whole quieter. Raises `CorpusError` for an item of
-        another corpus, `AudioError` where a file has changed since and cannot be read.
+        A peak over full scale (in mixtures over 0.99) makes the whole quieter. `CorpusError` for another corpus's item.
         """
         if item.name not in self.rows:
             raise CorpusError(f"{item.name!r} is no item of {self.name}: take one from items()")
@@ -211,12 +201,11 @@ def in_order(rows: Sequence[Row], seed: int, what: str) -> list[Row]:
 
 def with_noise(rows: list[Row], split: str, survey: Survey) -> list[Row]:
     """Rows that name a folder of noise, each with one of the split's recordings from there; the sources take turns."""
-    pool = rows[0].noise
-    if pool is None:
+    if (pool := rows[0].noise) is None:
         return rows
-    found = [Row(pool, path.relative_to(pool).as_posix(), "", path) for path in sound_files(pool)]
-    found = [replace(row, group=source_of(row.file)) for row in found]
-    sources = split_groups([row.group for row in found], SPEECH_FRACTIONS, survey.seed, "noise sources")
+    files = {path.relative_to(pool).as_posix(): path for path in sound_files(pool)}
+    sources = split_groups([source_of(file) for file in files], SPEECH_FRACTIONS, survey.seed, "noise sources")
+    found = [Row(pool, file, source_of(file), path) for file, path in files.items()]
     own = [row for row in found if sources[row.group] == split]
     if not (heard := survey(in_order(own, survey.seed, "noise"), len(rows))):
         raise CorpusError(f"{pool}: no usable recording for {split}")

@@ -48,21 +48,13 @@ def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], s
 
 
 def measured_snr_db(target: np.ndarray, noise: np.ndarray) -> float:
-    """Energy of `target` over energy of `noise`, both [shape=(n,)], in dB: the one definition of SNR in the project.
-
-    VoiceBank-DEMAND's labels leave pauses out (active level, ITU-T P.56): a pair labelled 0 dB measures lower here.
-    """
+    """Energy of `target` over energy of `noise`, both [shape=(n,)], in dB: the one definition of SNR in the project."""
     signal, rest = (float(np.sum(np.square(part, dtype=np.float64))) for part in (target, noise))
-    if rest == 0:
-        return float("inf")
-    return 10 * float(np.log10(signal / rest)) if signal > 0 else float("-inf")
+    return 10 * float(np.log10(signal / rest)) if signal > 0 and rest > 0 else float("inf" if rest == 0 else "-inf")
 
 
 def mix(target: np.ndarray, noise: np.ndarray, snr_db: float) -> Mixture:
-    """`target` plus `noise`, both [shape=(n,)], the noise scaled to `snr_db` (`measured_snr_db`); see `limited`.
-
-    Raises `ParameterError` where a part is silent or not finite.
-    """
+    """`target` plus `noise` [shape=(n,)] scaled to `snr_db`, `limited`; `ParameterError` for silence or infinity."""
     measured = measured_snr_db(target, noise)
     if not np.isfinite(measured):
         raise ParameterError(f"snr_db={snr_db}, now {measured}: target and noise must be finite and not silent")

@@ -1,7 +1,6 @@
 """Where recordings of a kind are looked for: a layout is one function from a root folder to rows.
 
-To add one, write a function that gives None where its folders are not below the root and else a `Row` for each
-recording, and put `layout` over it. For each kind the first layout that is there and can be used is taken.
+It gives None where its folders are not below the root; of a kind the first layout that can be used is taken.
 """
 
 import difflib
@@ -115,11 +114,10 @@ def music_folder(root: Path) -> list[Row] | None:
         return None
     songs = {path.parent: path for path in sound_files(folder) if path.stem.casefold() == "mixture"}
     rows = []
-    for path in sound_files(folder, LOSSLESS + LOSSY):
-        file, song = path.relative_to(folder).as_posix(), songs.get(path.parent)
-        group, title = (path.parent.name,) * 2 if song else (piece_name(file), path.stem)
-        if song in (None, path):
-            rows.append(Row(folder, file, group, path, info={"title": title}))
+    for path in (path for path in sound_files(folder, LOSSLESS + LOSSY) if songs.get(path.parent, path) == path):
+        file = path.relative_to(folder).as_posix()
+        group, title = (path.parent.name,) * 2 if path.parent in songs else (piece_name(file), path.stem)
+        rows.append(Row(folder, file, group, path, info={"title": title}))
     if len(pieces := {row.group for row in rows}) < 3 <= len(rows):
         found = f"pieces by name ({', '.join(sorted(pieces))}) are too few to split"
         warnings.warn(f"{folder}: {found}; each file is taken for one", stacklevel=3)
@@ -188,8 +186,7 @@ def split_list() -> Mapping[str, Mapping[str, str]]:
     """MUSDB18's 150 tracks by their names' letters and digits: ``track``, MUSDB18's own ``set``, our ``split``.
 
     IJCNN'20 Section IV does not publish which are its 100, 25 and 25. Here MUSDB18's training tracks are train; its
-    test tracks, by name without regard to case, go alternately to validation and test. Its own sets share four artists,
-    validation and test five. Names are as in sigsep/website, tracklist.csv.
+    test tracks, by name without regard to case, go alternately to validation and test (sigsep/website, tracklist.csv).
     """
     lines: list[Any] = pd.read_csv(Path(__file__).with_name("musdb18_split.csv")).to_dict("records")
     return {_spelt(line["track"]): line for line in lines}
@@ -203,19 +200,16 @@ def _spelt(name: str) -> str:
 def musdb18(root: Path) -> list[Row] | None:
     """Songs of MUSDB18 or MUSDB18-HQ, or of any part of it, in folders of stems and in stem files, also side by side.
 
-    The accompaniment is mixture - vocals: the other stems sum up to it but for rounding in MUSDB18-HQ (66 to 78 dB
-    below the mixture; not in "PR - Oh No", whose left channel does not add up) and the coding error in MUSDB18 (34 to
-    44 dB below). Listed tracks are split by `split_list`; others follow their folder, those in test/ alternately to
-    validation and test. Of a song that is there twice, a folder comes before a stem file.
+    The accompaniment is mixture - vocals, since stems sum up but for rounding or coding (and "PR - Oh No", HQ, not).
+    Listed tracks are split by `split_list`; others follow their folder, those in test/ alternately to validation and
+    test. Of a song that is there twice, a folder comes before a stem file.
     """
     folder = next((root / name for name in ("musdb18hq", "musdb18") if (root / name).is_dir()), root)
     paths = [path for each in ("train", "test") for path in folder.glob(f"{each}/[!.]*")]
     paths = [path for path in paths if path.is_dir() or path.name.casefold().endswith(STEM_FILE)]
     if not paths and folder != root:
         raise CorpusError(f"{folder}: no track in train/ or test/; unpack MUSDB18 (doi 10.5281/zenodo.1117372) into it")
-    rows: list[Row] = []
-    first: dict[str, str] = {}
-    turns = cycle(("validation", "test"))
+    rows, first, turns = list[Row](), dict[str, str](), cycle(("validation", "test"))
     for path in sorted(paths, key=lambda path: (path.is_file(), path.name.casefold(), path.parent.name != "train")):
         row = _song(folder, path)
         if (twin := first.setdefault(_spelt(row.group), row.file)) != row.file:
@@ -231,7 +225,6 @@ def musdb18(root: Path) -> list[Row] | None:
 
 
 def _song(folder: Path, path: Path) -> Row:
-    """A folder of stems, WAV or FLAC, or a stem file; the list's split, else "train", or None in test/."""
     stems = {each.stem: each for each in sound_files(path)} if path.is_dir() else {"mixture": path, "vocals": path}
     absent = [stem for stem in ("mixture", "vocals") if stem not in stems]
     problem = f"neither {absent[0]}.wav nor {absent[0]}.flac is there; unpack the track again" if absent else ""

@@ -159,20 +159,17 @@ class MaskUNet(UNet):
 class SampleNetwork(UNet):
     """Convolutions and decimation by 2 down, transposed convolutions of stride 2 up; ReLUs, the last layer's tanh.
 
-    Neither batch norm nor dropout; samples are [shape=(batch, 1, n), range [-1, 1]]. MM'19 gives no channel counts: F,
-    2F, ..., as in its second author's Wave-U-Net (Stoller, Ewert and Dixon 2018). "A 1D convolution with a stride of 1,
-    followed by a decimation of 2" is computed as one with stride 2.
+    Samples are [shape=(batch, 1, n), range [-1, 1]]. MM'19 gives no channel counts: F, 2F, ..., as in its second
+    author's Wave-U-Net (2018). Its convolution "with a stride of 1, followed by a decimation of 2" is one of stride 2.
     """
 
     def __init__(self, size: tuple[int, int, int], kernels: tuple[int, int], bottleneck: int | None = None) -> None:
         super().__init__(*size)
         channels = [self.base_filters * level for level in range(1, self.num_layers + 1)]
         down, up = ladder([*channels[:-1], bottleneck or channels[-1]], self.skips)
-        one, other = kernels
-        self.down = nn.ModuleList(nn.Conv1d(*pair, one, stride=2, padding=one // 2) for pair in down)
-        self.up = nn.ModuleList(
-            nn.ConvTranspose1d(*pair, other, stride=2, padding=other // 2, output_padding=1) for pair in up
-        )
+        one, other = (dict[str, Any](kernel_size=size, stride=2, padding=size // 2) for size in kernels)
+        self.down = nn.ModuleList(nn.Conv1d(*pair, **one) for pair in down)
+        self.up = nn.ModuleList(nn.ConvTranspose1d(*pair, **other, output_padding=1) for pair in up)
 
     def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
         hidden = getattr(self, side)[level - 1](hidden)
