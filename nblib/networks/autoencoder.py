@@ -40,9 +40,8 @@ def projection(down: nn.ModuleList, up: nn.ModuleList) -> None:
 
     Channels come in pairs of opposite sign, so that what one ReLU cuts off the other passes and the next layer takes
     the difference: the network "looks linear" (Balduzzi et al. 2017, "The shattered gradients problem", Section 4). The
-    two middle taps of level k's kernel turn two steps of the level above into one of this, so that the levels down to
-    it come to an orthogonal transform of 2 ** k samples, cut to as many rows as there are pairs; the decoder has the
-    transposed matrices, all else is 0. What the bottleneck has room for so passes all layers unweakened.
+    two middle taps of level k's kernel turn two steps of the level above into one of this: down to it, an orthogonal
+    transform of 2 ** k samples, cut to as many rows as there are pairs; the decoder has the transposes, all else is 0.
     """
     above = torch.ones(1, 1)
     for encoder, decoder in zip(cast(list[nn.Conv1d], down), cast(list[nn.Conv1d], reversed(up)), strict=True):

@@ -1,8 +1,7 @@
 """The U-Nets of both papers; the separation networks and the spectral codec (loss) network are one class.
 
-Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Section 4, Table 1. What those leave open is settled so that all
-ten parameter counts of IJCNN'20 Table II come out exactly: a bias in every convolution, batch norm on every layer but
-the last, skips concatenated, one output channel.
+Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Section 4, Table 1. What those leave open (biases, where batch
+norm is, skips concatenated) is settled so that all ten parameter counts of IJCNN'20 Table II come out exactly.
 """
 
 import copy
@@ -17,7 +16,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from nblib.errors import ParameterError, check_choice, check_whole
 
 OUTPUTS = ("mask", "direct")
-DROPOUT_LAYERS = 3
 DOWN_KERNEL, UP_KERNEL = 15, 9  # of the time-domain network
 
 CONFIGURATIONS = ("A", "B", "C", "D", "E", "F")
@@ -109,18 +107,16 @@ class UNet(nn.Module):
         raise NotImplementedError
 
     def _known(self, names: Iterable[str]) -> set[str]:
-        wanted, known = set(names), self.layer_names
-        for name in sorted(wanted):
-            check_choice("layer", name, known)
+        for name in (wanted := set(names)):
+            check_choice("layer", name, self.layer_names)
         return wanted
 
 
 class MaskUNet(UNet):
     """U-Net on magnitude patches, 5 x 5 kernels and stride 2, L levels of F, 2F, 4F, ... channels and mirrored up.
 
-    Batch norm and ReLU follow every layer but the last, dropout 0.5 the first three up layers (never the last one),
-    a sigmoid the last: as `output` says, a "mask" on the input (IJCNN'20 equation 1), or the estimate itself,
-    "direct". Patches are [shape=(batch, 1, bins, frames), range [0, 1]].
+    Batch norm and ReLU follow every layer but the last, dropout 0.5 the first three up layers (never the last), which
+    a sigmoid follows: `output` "mask" (IJCNN'20 equation 1) or "direct". Patches are [shape=(batch, 1, bins, frames)].
     """
 
     dimensions = 2
@@ -152,7 +148,7 @@ class MaskUNet(UNet):
         if side == "up" and level == self.num_layers:
             return torch.sigmoid(hidden)
         hidden = functional.relu(getattr(self, f"{side}_norm")[level - 1](hidden))
-        dropping = side == "up" and level <= DROPOUT_LAYERS
+        dropping = side == "up" and level <= 3
         return functional.dropout(hidden, 0.5, self.training) if dropping else hidden
 
 

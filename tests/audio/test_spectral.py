@@ -77,7 +77,7 @@ def test_round_trip_loses_the_top_bin_and_nothing_else(n, overlap, hop, frames):
     np.testing.assert_allclose(restored, samples - top_bin_part(samples, geometry), atol=1e-5)
 
 
-@pytest.mark.parametrize("n", [5000, 66_048, 200_001])
+@pytest.mark.parametrize("n", [5000, 200_001])
 def test_round_trip_of_a_signal_without_top_bin_is_exact(n):
     samples = torch.from_numpy(without_top(n)).double()
     np.testing.assert_allclose(synthesise(analyse(samples, PAPER), n, PAPER), samples, atol=1e-6)

@@ -21,9 +21,9 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def mask_u_net(num_layers: int, base_filters: int, output: str = "mask") -> MaskUNet:
-    seed_everything("network", num_layers, base_filters)
-    return MaskUNet(num_layers, base_filters, output)
+def mask_u_net(*sizes: int, output: str = "mask") -> MaskUNet:
+    seed_everything("network", *sizes)
+    return MaskUNet(*sizes, output)
 
 
 def wave_u_net(*sizes: int) -> WaveUNet:
@@ -80,7 +80,7 @@ def test_the_mask_times_the_input_is_the_estimate_and_the_direct_output_is_the_s
     mask = unet.mask(magnitude).detach()
     assert 0 < float(mask.min()) < float(mask.max()) < 1
     assert torch.equal(unet(magnitude), mask * magnitude)
-    assert torch.equal(mask_u_net(2, 2, "direct").eval()(magnitude), mask)
+    assert torch.equal(mask_u_net(2, 2, output="direct").eval()(magnitude), mask)
     trained = unet.train()(magnitude)
     assert trained.shape == magnitude.shape and (trained >= 0).all() and (trained <= magnitude).all()
 
