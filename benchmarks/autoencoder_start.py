@@ -1,18 +1,17 @@
 """How the autoencoder's first weights and its decoder decide what training makes of it: Model A, the same steps each.
 
-    python benchmarks/autoencoder_start.py [--steps 300] [--only NAME ...]
+    python benchmarks/autoencoder_start.py [--steps 300] [--pieces 60] [--seconds 24] [--only NAME ...]
 
 Rows: the network as it is (an orthogonal projection to begin with); the same with Keras's default weights (Glorot) and
 with torch's; a decoder that repeats samples and convolves instead of putting zeros between them, with Glorot's weights.
 Trained on single patches of 66,048 samples of embedded music up to 3 kHz with l1 and Adam at 5e-4, one thread.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +21,15 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from nblib.patches import sample_patches
-
+from nblib import data
 from nblib.audio import Geometry
-from nblib.corpora import music
+from nblib.entries import Size
 from nblib.evaluation import frame_snr
 from nblib.networks import AutoEncoder
 from nblib.networks.unet import glorot
 from nblib.provenance import seed_everything
-
-LEARNING_RATE = 5e-4
+from nblib.settings import settings
+from nblib.training import Source
 
 
 class Repeating(AutoEncoder):
@@ -73,15 +71,20 @@ def main() -> None:
     """Train each start and print a line for it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--pieces", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=24.0, help="of each piece")
     parser.add_argument("--only", nargs="+", choices=STARTS, default=list(STARTS))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    corpus, geometry = music("embedded", sample_rate=16_000, pieces=60, seconds=24.0), Geometry(sample_rate=16_000)
-    training, validation = (sample_patches(corpus, 3000, geometry, split).inputs for split in ("train", "validation"))
+    test, validating = max(1, options.pieces // 10), max(1, options.pieces // 5)
+    size = Size(options.pieces - validating - test, validating, test, options.seconds)
+    corpus = data.music(replace(settings(), music=size), 16_000)
+    source = Source(corpus, Geometry(sample_rate=16_000), becomes=3000)
+    training, validation = (source(split).inputs for split in ("train", "validation"))
     for name in options.only:
         seed_everything("start")
         network = STARTS[name]()
-        optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+        optimiser = torch.optim.Adam(network.parameters(), lr=5e-4)
         began = time.monotonic()
         for step in range(options.steps):
             patch = training[step * 37 % len(training)][None]

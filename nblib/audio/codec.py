@@ -1,8 +1,7 @@
 """Codec pairs: what a lossy codec leaves of a signal, in line with it sample by sample (MM'19 Section 4.1).
 
-Everything happens in memory, through the libav that PyAV carries. The buffer must be seekable: only then can the muxer
-go back and write the header that tells the decoder how much of the coder's delay to drop. Through pipes, 1105 samples
-of MP3 delay stay in, and a network trained on such pairs learns the delay.
+In memory, through the libav that PyAV carries. The buffer must be seekable: only then can the muxer go back and write
+the header that tells the decoder how much of the coder's delay to drop. Through pipes, 1105 samples of MP3 stay in.
 """
 
 import io
@@ -13,10 +12,10 @@ import numpy as np
 import torch
 
 from nblib.audio.io import decoded
-from nblib.audio.resampling import check_rate, resample
+from nblib.audio.resampling import resample
 from nblib.audio.signals import check_signal
 from nblib.audio.spectral import Geometry, stft
-from nblib.errors import AudioError, ParameterError, check_choice
+from nblib.errors import AudioError, ParameterError, check_choice, check_whole
 
 # Bitrates (kbit/s) that each sample rate (Hz) has in MPEG-2.5, MPEG-2 and MPEG-1 Layer III.
 MP3_BITRATES = {
@@ -24,12 +23,6 @@ MP3_BITRATES = {
     (16000, 22050, 24000): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (32000, 44100, 48000): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
 }
-MPEG_RATES = tuple(rate for rates in MP3_BITRATES for rate in rates)  # of AAC, too
-OPUS_RATE = 48_000
-CUTOFF_DROP_DB = 30.0  # a bin whose long-term power fell by more is gone: holes at 16 kbit/s cost under 20 dB
-CUTOFF_RANGE_DB = 80.0  # bins this far under the loudest say nothing about a codec
-
-
 _FORMATS = {  # encoder, container, zeros to put behind
     "mp3": ("libmp3lame", "mp3", 0),
     # MP4 counts time in its own units and may drop a last sample: one frame of zeros behind makes sure of it.
@@ -41,22 +34,14 @@ _FORMATS = {  # encoder, container, zeros to put behind
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec and its bitrate; picklable, and free of state, so that threads and processes may share it.
+    """A codec and its bitrate; free of state, so that threads and processes may share it."""
 
-    `name` is "mp3" (FFmpeg's libmp3lame, the papers' codec), "aac" (AAC-LC), "opus" (48 kHz inside) or, as a lossless
-    control, "flac" (16 bits). `bitrate` is in bits per second, 0 for flac; `check_sample_rate` refuses those that the
-    codec has not.
-    """
-
-    name: str = "mp3"
-    bitrate: int = 16_000
+    name: str = "mp3"  # FFmpeg's libmp3lame; or "aac" (AAC-LC), "opus" (48 kHz inside), as a lossless control "flac"
+    bitrate: int = 16_000  # bits per second; 0 for flac (16 bits a sample)
 
     def __post_init__(self) -> None:
         check_choice("name", self.name, _FORMATS)
-        if isinstance(self.bitrate, bool) or not isinstance(self.bitrate, int):
-            raise ParameterError(f"bitrate={self.bitrate!r}: a whole number of bits per second is needed, e.g. 16000")
-        if (self.bitrate == 0) != (self.name == "flac"):
-            raise ParameterError(f"bitrate={self.bitrate} for {self.name}: only flac, which is lossless, takes 0")
+        check_whole("bitrate", self.bitrate)
 
     @property
     def identity(self) -> str:
@@ -66,52 +51,39 @@ class Codec:
 
     def check_sample_rate(self, sample_rate: int) -> None:
         """Raise `ParameterError` at a sample rate (Hz) where the codec would take another bitrate in silence."""
-        check_rate("sample_rate", sample_rate)
-        if self.name in ("mp3", "aac") and sample_rate not in MPEG_RATES:
-            raise ParameterError(f"sample_rate={sample_rate} for {self.name}: resample first to one of {MPEG_RATES} Hz")
-        if self.name == "mp3":
-            steps = next(steps for rates, steps in MP3_BITRATES.items() if sample_rate in rates)
-            if self.bitrate not in [1000 * kilobits for kilobits in steps]:
-                raise ParameterError(
-                    f"bitrate={self.bitrate} for mp3 at {sample_rate} Hz: the lowest is {steps[0]}000, and there are "
-                    f"{', '.join(map(str, steps))} kbit/s; another would be taken in silence. Choose one of them, or "
-                    "resample first: 16 kbit/s needs 24000 Hz or less"
-                )
-        elif self.name != "flac":
-            # AAC's were measured on broadband music: outside them the encoder does not keep to the bitrate.
-            aac = (12_000 if sample_rate <= 24_000 else 16_000, 4 * sample_rate)
-            lowest, highest = aac if self.name == "aac" else (6000, 256_000)
-            if not lowest <= self.bitrate <= highest:
-                kept = (
-                    f"the lowest it keeps to is {lowest}, the highest {highest}; choose one between, or resample first"
-                )
-                raise ParameterError(f"bitrate={self.bitrate} for {self.name} at {sample_rate} Hz: {kept}")
+        check_whole("sample_rate", sample_rate, 1)
+        steps = next((steps for rates, steps in MP3_BITRATES.items() if sample_rate in rates), ())
+        if self.name in ("mp3", "aac") and not steps:  # both have MPEG's rates
+            known = ", ".join(str(rate) for rates in MP3_BITRATES for rate in rates)
+            raise ParameterError(f"sample_rate={sample_rate} for {self.name}: resample first to one of {known} Hz")
+        # AAC's were measured on broadband music: outside them the encoder does not keep to the bitrate.
+        aac = range(12_000 if sample_rate <= 24_000 else 16_000, 4 * sample_rate + 1)
+        mp3, opus = [1000 * step for step in steps], range(6000, 256_001)
+        allowed = {"mp3": mp3, "aac": aac, "opus": opus, "flac": [0]}[self.name]
+        if self.bitrate not in allowed:
+            known = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else ", ".join(map(str, allowed))
+            wrong = f"bitrate={self.bitrate} for {self.name} at {sample_rate} Hz: it keeps to {known}"
+            raise ParameterError(f"{wrong}, and would take another in silence; choose one of them, or resample first")
 
     def roundtrip(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
         """Encode and decode `samples` [shape=(n,), full scale 1, n >= 1]: lag 0, equal shape, float32.
 
         A peak over full scale is brought to 1 for the codec and back after it, so that none clips. Output may overshoot
-        the input's peak, as decoders do. `AudioError` for no mono signal or one that is not finite, `ParameterError`
-        for a bitrate that the codec has not at this `sample_rate` (Hz), or where PyAV lacks the encoder.
+        the input's peak, as decoders do. `AudioError` for a signal that is empty or not finite, `ParameterError` for a
+        bitrate that the codec has not at this `sample_rate` (Hz).
         """
         self.check_sample_rate(sample_rate)
-        samples = np.asarray(samples)
         check_signal(samples, "samples", allow_silence=True)
-        if samples.ndim != 1:
-            raise AudioError(f"samples [shape={samples.shape}]: one channel is needed; down-mix first")
         peak = max(1.0, float(np.abs(samples).max()))
         level = (samples / peak).astype(np.float32)
-        rate = OPUS_RATE if self.name == "opus" else sample_rate
+        rate = 48_000 if self.name == "opus" else sample_rate
         coded = resample(self._code(resample(level, sample_rate, rate), rate), rate, sample_rate)
         return (coded[: len(samples)] * peak).astype(np.float32)
 
     def _code(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
         (encoder, form, padding), buffer = _FORMATS[self.name], io.BytesIO()
         with av.open(buffer, "w", format=form) as container:
-            try:
-                stream = container.add_stream(encoder, rate=sample_rate, layout="mono", bit_rate=self.bitrate)
-            except av.codec.codec.UnknownCodecError as error:
-                raise ParameterError(f"name={self.name!r}: PyAV lacks {encoder}; install PyAV's wheel") from error
+            stream = container.add_stream(encoder, rate=sample_rate, layout="mono", bit_rate=self.bitrate)
             assert isinstance(stream, av.AudioStream)
             frame = av.AudioFrame.from_ndarray(np.pad(samples, (0, padding))[np.newaxis], "fltp", "mono")
             frame.sample_rate, frame.pts = sample_rate, 0
@@ -129,20 +101,17 @@ class Codec:
 def cutoff_hz(lossless: np.ndarray, coded: np.ndarray, sample_rate: int) -> float:
     """Cut-off frequency of coded material, above which the codec left nothing: Hz, in steps of sample_rate / 1024.
 
-    The highest frequency at which the long-term power of `coded` (Hann 1024, hop 512) lies within `CUTOFF_DROP_DB` of
-    that of `lossless`, among those where `lossless` is within `CUTOFF_RANGE_DB` of its loudest bin; 0 where there is
-    none. Material with nothing to cut gives its own upper limit: take broadband material, or the median over several.
+    The highest frequency at which the long-term power of `coded` (Hann 1024, hop 512) lies within 30 dB of that of
+    `lossless` (holes at 16 kbit/s cost under 20 dB), among those where `lossless` is within 80 dB of its loudest bin; 0
+    where there is none. Material with nothing to cut gives its own upper limit: take the median over several.
 
-    `lossless` and `coded` [shape=(n,), n >= 1024] must be sample-aligned; `AudioError` for no such pair, or silence.
+    `lossless` and `coded` [shape=(n,), n >= 1024] must be sample-aligned; `AudioError` for silence.
     """
     geometry = Geometry(sample_rate=sample_rate)
     check_signal(lossless, "lossless", minimum_samples=geometry.window)
-    check_signal(coded, "coded", allow_silence=True)
-    if lossless.ndim != 1 or lossless.shape != coded.shape:
-        raise AudioError(f"lossless {lossless.shape} and coded {coded.shape} are no pair; use Codec.roundtrip's output")
     # Whole windows only: where a signal breaks off, a window padded with zeros holds a click at all frequencies.
     pair = torch.from_numpy(np.stack([lossless, coded]).astype(np.float32))
     before, after = stft(pair, geometry).abs().square().mean(-1)
-    present = before > before.max() * 10 ** (-CUTOFF_RANGE_DB / 10)
-    left = present & (after > before * 10 ** (-CUTOFF_DROP_DB / 10))
+    present = before > before.max() * 1e-8
+    left = present & (after > before * 1e-3)
     return float(left.nonzero().max()) * sample_rate / geometry.window if left.any() else 0.0

@@ -9,18 +9,12 @@ from nblib.errors import AudioError
 from nblib.provenance import random_generator
 
 SILENCE = 2.0**-16  # peak under which a signal is silent: half a step of 16-bit samples
-SEARCH_SECONDS = 1.0
-CLEAR = 2.0
-CORRELATED = 0.05  # what the same sound keeps of its correlation in noise 26 dB stronger
-_PEAK_SECONDS = 0.002  # how far around a peak its own flanks reach
-_FLOOR = 1e-8  # cross-power under which phases are rounding, relative to the strongest bin
 
 
 def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1, allow_silence: bool = False) -> None:
-    """Raise `AudioError`, by the `name` of a file or parameter, unless `samples` [shape=(..., n)] can be used.
+    """Raise `AudioError`, by the `name` of a file or parameter, unless `samples` [shape=(..., n)] are a signal.
 
-    They must be floating point and finite (the first index that is not is named), n at least `minimum_samples`, and
-    the peak at least `SILENCE` unless `allow_silence`.
+    Floating point, finite, n at least `minimum_samples`, the peak at least `SILENCE` unless `allow_silence`.
     """
     if samples.ndim == 0 or samples.size == 0:
         raise AudioError(f"{name}: empty, 0 samples; leave it out")
@@ -29,8 +23,7 @@ def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1
     if samples.shape[-1] < minimum_samples:
         raise AudioError(f"{name}: {samples.shape[-1]} samples are too short, {minimum_samples} needed; leave it out")
     check_finite(samples, name)
-    peak = float(np.abs(samples).max())
-    if not allow_silence and peak < SILENCE:
+    if not allow_silence and (peak := float(np.abs(samples).max())) < SILENCE:
         raise AudioError(f"{name}: silent (peak {peak:.2g}); leave it out")
 
 
@@ -48,8 +41,8 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     The highest value, of either sign, of the cross-correlation weighted to a flat cross-spectrum (the phase transform:
     Knapp and Carter 1976, "The generalized correlation method for estimation of time delay"), within +-1 s. It hangs on
     phases alone, so that a low-passed or separated sound has as sharp a peak as an equal one. It is clear where it is
-    `CLEAR` times as high as any value farther than 2 ms from it, which neither a periodic sound nor unrelated ones
-    attain, and the samples are correlated there by at least `CORRELATED`, which a click and a hum are not.
+    twice as high as any value farther than 2 ms from it, which neither a periodic sound nor unrelated ones attain, and
+    the samples are correlated there by at least 0.05 (as in noise 26 dB stronger), which a click and a hum are not.
 
     `samples` and `reference` have equal shapes, (n,) or (n, 2).
     """
@@ -59,35 +52,27 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     power = np.abs(cross)
     if power.max() == 0:
         return None
-    correlation = irfft(cross / (power + _FLOOR * power.max()), size)
-    reach = min(len(late) - 1, round(SEARCH_SECONDS * sample_rate))
+    correlation = irfft(cross / (power + 1e-8 * power.max()), size)  # phases of less power are rounding
+    reach, flank = min(len(late) - 1, sample_rate), round(0.002 * sample_rate)
     heights = np.abs(np.concatenate([correlation[-reach:], correlation[: reach + 1]]))
     peak = int(heights.argmax())
-    flank = round(_PEAK_SECONDS * sample_rate)
     elsewhere = np.concatenate([heights[: max(0, peak - flank)], heights[peak + flank + 1 :]])
     found = peak - reach
-    clear = heights[peak] >= CLEAR * elsewhere.max() and _correlation(late, early, found) >= CORRELATED
+    one, other = (late[found:], early[: len(early) - found]) if found >= 0 else (late[:found], early[-found:])
+    one, other = (signal.astype(np.float64) - signal.mean() for signal in (one, other))
+    energy = float(one @ one) * float(other @ other)
+    clear = heights[peak] >= 2 * elsewhere.max() and energy > 0 and abs(float(one @ other)) >= 0.05 * energy**0.5
     return found if clear else None
 
 
-def _correlation(late: np.ndarray, early: np.ndarray, shift: int) -> float:
-    """How alike the two are, 0 to 1, once `late` is taken `shift` samples earlier."""
-    one, other = (late[shift:], early[: len(early) - shift]) if shift >= 0 else (late[:shift], early[-shift:])
-    one, other = (signal.astype(np.float64) - signal.mean() for signal in (one, other))
-    energy = float(one @ one) * float(other @ other)
-    return abs(float(one @ other)) / energy**0.5 if energy > 0 else 0.0
-
-
-def check_alignment(
-    name: str, samples: np.ndarray, reference: np.ndarray, sample_rate: int, tolerance_seconds: float
-) -> None:
-    """Raise `AudioError` where `lag` is clear and over the tolerance; `name` is what the message calls the samples."""
+def check_alignment(name: str, samples: np.ndarray, reference: np.ndarray, sample_rate: int, tolerance: float) -> None:
+    """Raise `AudioError` where `lag` is clear and over `tolerance` (s); messages call the samples by `name`."""
     found = lag(samples, reference, sample_rate)
-    if found is None or abs(found) <= tolerance_seconds * sample_rate:
-        return
-    side, remedy = ("later", "cut them from its start") if found > 0 else ("earlier", "put so much silence before it")
-    by = f"{abs(found)} samples ({1000 * abs(found) / sample_rate:.1f} ms) {side}"
-    raise AudioError(f"{name}: {by} than the reference; {remedy}")
+    if found is not None and abs(found) > tolerance * sample_rate:
+        late, early = ("later", "cut them from its start"), ("earlier", "put so much silence before it")
+        side, remedy = late if found > 0 else early
+        by = f"{abs(found)} samples ({1000 * abs(found) / sample_rate:.1f} ms)"
+        raise AudioError(f"{name}: {by} {side} than the reference; {remedy}")
 
 
 def loudest(samples: np.ndarray, length: int) -> slice:

@@ -14,13 +14,9 @@ import torch
 from nblib.errors import AudioError, ParameterError, check_choice, check_whole
 
 DOMAINS = ("sqrt", "linear", "log1p")
-DEFAULT_DOMAIN = "sqrt"
-
-# Linear magnitude (-120 dB) under which the sqrt domain runs straight to 0: about the rounding of 16-bit samples in one
-# bin (7e-7), so nothing audible changes, and the slope stays at or under 1 / sqrt(SQRT_FLOOR) = 1000.
+# Linear magnitude under which the sqrt domain runs straight to 0: about the rounding of 16-bit samples in one bin.
 SQRT_FLOOR = 1e-6
-# k of the log1p domain: logarithmic above 1 / k = -60 dB of a full-scale sine, linear below. That is near the median
-# bin of music under 5.5 kHz (-47 to -65 dB over five clips), so that the quiet half is neither lost nor blown up.
+# k of the log1p domain: linear below 1 / k = -60 dB of a full-scale sine, near the median bin of music.
 LOG_SLOPE = 1000.0
 
 
@@ -28,8 +24,7 @@ LOG_SLOPE = 1000.0
 class Geometry:
     """Sizes of the spectrogram and of a patch; the defaults are IJCNN'20's, MM'19 has ``sample_rate=16000``.
 
-    ``Geometry(frames=31).patch_samples`` is 16,384, the patch of MM'19's time-domain networks. A `window` that is odd
-    or no multiple of the hop is a `ParameterError`.
+    ``Geometry(frames=31).patch_samples`` is 16,384, the patch of MM'19's time-domain networks.
     """
 
     sample_rate: int = 22050  # Hz
@@ -40,11 +35,9 @@ class Geometry:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             check_whole(name, value, least=1)
-        if self.window % 2 or self.window % self.hop or self.window < 2 * self.hop:
-            needed = "even and a multiple (2, 3, ...) of the hop, or frames could not be added up to samples again"
-            raise ParameterError(
-                f"window={self.window} with hop={self.hop}: it must be {needed}; use hop = window // 2"
-            )
+        if self.window % 2 or self.window % self.hop or self.overlap < 2:
+            needed = "to add frames up to samples again it must be even and a multiple (2, 3, ...) of the hop"
+            raise ParameterError(f"window={self.window} with hop={self.hop}: {needed}; use hop = window // 2")
 
     @property
     def bins(self) -> int:
@@ -62,12 +55,11 @@ class Geometry:
         return self.window // self.hop
 
 
-def scale(magnitude: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor:
+def scale(magnitude: torch.Tensor, domain: str = "sqrt") -> torch.Tensor:
     """Linear magnitude (1 for a full-scale sine) in [0, 1]: ``sqrt(m)``, ``m`` or ``log1p(k m) / log1p(k)``.
 
-    Slopes are finite everywhere, also at silence, since MM'19's Models B and C (Section 6) send gradients from a
-    magnitude error back to samples: below `SQRT_FLOOR` the square root is replaced by the line from 0 that meets it
-    there. Above magnitude 1 the value is 1, the slope 0. k is `LOG_SLOPE`.
+    Slopes are finite (up to 1000) also at silence, since MM'19's Models B and C (Section 6) send gradients back to
+    samples: below `SQRT_FLOOR` the root is replaced by the line from 0 that meets it there. Above 1 the value is 1.
     """
     check_choice("domain", domain, DOMAINS)
     magnitude = magnitude.clamp(max=1.0)
@@ -78,7 +70,7 @@ def scale(magnitude: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor
     return magnitude
 
 
-def unscale(values: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor:
+def unscale(values: torch.Tensor, domain: str = "sqrt") -> torch.Tensor:
     """Linear magnitude in [0, 1] of `values` in [0, 1]: the inverse of `scale`, same parameters."""
     check_choice("domain", domain, DOMAINS)
     if domain == "sqrt":
@@ -89,16 +81,12 @@ def unscale(values: torch.Tensor, domain: str = DEFAULT_DOMAIN) -> torch.Tensor:
 
 
 def _window(geometry: Geometry, like: torch.Tensor) -> torch.Tensor:
-    dtype = like.real.dtype if like.is_complex() else like.dtype
-    return torch.hann_window(geometry.window, dtype=dtype, device=like.device)
+    return torch.hann_window(geometry.window, dtype=like.real.dtype, device=like.device)
 
 
 def _as_tensor(samples: np.ndarray | torch.Tensor) -> torch.Tensor:
     # A copy, since torch cannot share read-only or reversed arrays.
-    tensor = samples if isinstance(samples, torch.Tensor) else torch.from_numpy(np.array(samples, dtype=np.float32))
-    if tensor.ndim == 0 or tensor.shape[-1] == 0:
-        raise AudioError(f"samples [shape={tuple(tensor.shape)}]: no samples; skip empty signals")
-    return tensor
+    return samples if isinstance(samples, torch.Tensor) else torch.from_numpy(np.array(samples, dtype=np.float32))
 
 
 def stft(samples: torch.Tensor, geometry: Geometry) -> torch.Tensor:
@@ -122,8 +110,7 @@ def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Ten
     """Spectrum of a whole signal, cut along time into patches that lie end to end; `synthesise` inverts it.
 
     Zeros are put in front (window - hop of them) and behind, so that every sample is seen by the same number of windows
-    and the last patch is full. Of `samples` [shape=(..., n), full scale 1] it is [shape=(..., patches, bins, frames),
-    complex], with magnitude 1 for a full-scale sine; nothing overlaps. `AudioError` where n is 0.
+    and the last patch is full: of `samples` [shape=(..., n)] it is [shape=(..., patches, bins, frames), complex].
     """
     tensor = _as_tensor(samples)
     needed = math.ceil(tensor.shape[-1] / geometry.hop) + geometry.overlap - 1
@@ -136,8 +123,6 @@ def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Ten
 
 def with_phase(magnitude: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
     """Linear `magnitude` with the phase of `mixture`, equal in shape; 0 where that is 0 (IJCNN'20 Section IV)."""
-    if magnitude.shape != mixture.shape:
-        raise ParameterError(f"magnitude {tuple(magnitude.shape)} and mixture {tuple(mixture.shape)} differ in shape")
     return torch.polar(magnitude, mixture.angle())
 
 
@@ -145,12 +130,9 @@ def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch
     """Samples [shape=(..., length)] of `analyse`'s patches, or of some changed since: least-squares overlap-add.
 
     Each frame is windowed again, and the sum divided by the sum of the squared windows: exact to 1e-6 for signals
-    without energy at half the sample rate (the dropped bin counts as zero). `ParameterError` where `spectrum` [shape=
-    (..., patches, bins, frames), complex] is not the geometry's, or `length` is outside 1 to what the frames cover.
+    without energy at half the sample rate (the dropped bin counts as zero). `spectrum` is [shape=(..., patches, bins,
+    frames), complex]; `ParameterError` where `length` is outside 1 to what the frames cover.
     """
-    if spectrum.ndim < 3 or spectrum.shape[-2:] != (geometry.bins, geometry.frames) or not spectrum.is_complex():
-        wanted = f"complex patches of {geometry.bins} bins x {geometry.frames} frames"
-        raise ParameterError(f"spectrum [{tuple(spectrum.shape)}, {spectrum.dtype}]: {wanted} of analyse() are needed")
     window = _window(geometry, spectrum)
     whole = spectrum.movedim(-3, -2).flatten(-2).transpose(-1, -2)
     frames = torch.fft.irfft(torch.nn.functional.pad(whole, (0, 1)), n=geometry.window) * window * (window.sum() / 2)
@@ -164,17 +146,13 @@ def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch
     return (torch.stack(parts).sum(0) / envelope).flatten(-2)[..., :length]
 
 
-def patches(samples: np.ndarray | torch.Tensor, geometry: Geometry, tile: bool = True) -> torch.Tensor:
+def patches(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Tensor:
     """Training patches [shape=(patches, patch_samples), float32] of a signal [shape=(n,)], end to end; the rest drops.
 
-    With `tile`, a signal shorter than one patch is repeated until it fills one (IJCNN'20 Section IV); otherwise it
-    gives none. `AudioError` for no samples, or more than one channel.
+    A signal shorter than one patch is repeated until it fills one (IJCNN'20 Section IV).
     """
-    tensor = _as_tensor(samples).to(torch.float32)
-    if tensor.ndim != 1:
-        raise AudioError(f"samples [shape={tuple(tensor.shape)}]: one channel is needed; down-mix first")
-    size = geometry.patch_samples
-    if tile and len(tensor) < size:
+    tensor, size = _as_tensor(samples).to(torch.float32), geometry.patch_samples
+    if len(tensor) < size:
         tensor = tensor.repeat(math.ceil(size / len(tensor)))[:size]
     count = len(tensor) // size
     return tensor[: count * size].reshape(count, size)

@@ -17,34 +17,25 @@ import soundfile
 from nblib.audio import read, resample
 from nblib.corpora.items import SPLITS, Item, limited, mix, split_groups
 from nblib.corpora.layouts import LAYOUTS, Row, joined, sound_files
-from nblib.corpora.survey import Survey, sounds
+from nblib.corpora.survey import SNR_DB, Survey, sounds
 from nblib.errors import CorpusError, ParameterError, check_choice, check_whole
 from nblib.provenance import config_hash, random_generator
 
 VERSION = 2  # raised with any change that changes a sample
-LICENCES = pd.read_csv(Path(__file__).with_name("licences.csv"), index_col="layout").T.to_dict()
-SPEECH_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)  # IJCNN'20, Section IV
-DEALT = {  # what the groups are, and into which fractions they are dealt out: MM'19 Section 3, IJCNN'20 Section IV
-    "music": ("music", (0.7, 0.2, 0.1)),
-    "speech": ("speakers", SPEECH_FRACTIONS),
-    "vocals": ("songs", (100 / 150, 25 / 150, 25 / 150)),
-}
-LONGEST = 4.0  # seconds: longer speech that is mixed here is cut into equal parts no longer than this
+SPEECH_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)  # IJCNN'20 Section IV, as of songs; of music MM'19 Section 3
+SONGS, MUSIC = ("songs", (100 / 150, 25 / 150, 25 / 150)), ("music", (0.7, 0.2, 0.1))
+DEALT = {"music": MUSIC, "speech": ("speakers", SPEECH_FRACTIONS), "vocals": SONGS}  # what the groups are, fractions
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Recordings of one kind, split so that no group is in two splits; made by `open_corpus`.
-
-    `fingerprint` (twelve hexadecimal digits) changes with the settings and with any sample in use, not with the place;
-    `skipped` has what was met and cannot be used, with the reason; `sample_rate` is in Hz.
-    """
+    """Recordings of one kind, split so that no group is in two splits; made by `open_corpus`."""
 
     name: str
-    sample_rate: int
+    sample_rate: int  # Hz
     seed: int
-    fingerprint: str
-    skipped: Mapping[str, str] = field(repr=False)
+    fingerprint: str  # twelve hexadecimal digits: changes with the settings and any sample in use, not with the place
+    skipped: Mapping[str, str] = field(repr=False)  # what was met and cannot be used, and why
     rows: Mapping[str, Row] = field(repr=False)
     licence: str
     citation: str
@@ -52,19 +43,22 @@ class Corpus:
     def items(self, split: str | None = None) -> list[Item]:
         """The items of one split, or all; a larger size only adds items at a split's end.
 
-        `info` holds ``file``, ``start`` and ``seconds`` of the part in use, where they apply ``title``, ``speaker``,
-        ``noise_kind`` or ``noise_source``, ``snr_db``, ``vocals`` ("present", "very quiet", "silent": a score against
-        silence is not defined), and further columns of ``items.csv``.
+        `info` holds ``file``, ``start`` and ``seconds`` of the part in use, what the layout knows, such as ``speaker``,
+        ``snr_db``, ``vocals`` ("present", "very quiet", "silent": a score against silence is not defined), and further
+        columns of ``items.csv``.
         """
-        if split is not None:
-            check_choice("split", split, SPLITS)
-        return [row.item() for row in self.rows.values() if split in (None, row.split)]
+        check_choice("split", split or "train", SPLITS)
+        found = []
+        for row in (row for row in self.rows.values() if split in (None, row.split)):
+            info = {**row.info, "file": row.file, "start": round(row.start, 3), "seconds": round(row.seconds or 0.0, 3)}
+            info |= {} if row.snr_db is None else {"snr_db": row.snr_db}
+            found.append(Item(row.name, row.group, str(row.split), info))
+        return found
 
     def load(self, item: Item) -> Any:
         """Music: mono samples [shape=(n,)], float32 in [-1, 1]; else a `Mixture`. The same at every call.
 
-        A peak over full scale (in mixtures over 0.99) makes the whole quieter. Raises `CorpusError` for an item of
-        another corpus, `AudioError` where a file has changed since and cannot be read.
+        A peak over full scale (in mixtures over 0.99) makes the whole quieter. `CorpusError` for another corpus's item.
         """
         if item.name not in self.rows:
             raise CorpusError(f"{item.name!r} is no item of {self.name}: take one from items()")
@@ -78,65 +72,50 @@ class Corpus:
         recorded, own_rate = read(row.noise)
         length = -(-len(target) * own_rate // self.sample_rate)
         segment = noise_segment(recorded, length, random_generator(self.seed, "noise segment", row.file))
-        return mix(target, resample(segment, own_rate, self.sample_rate)[: len(target)], row.snr_db or 0.0)
+        return mix(target, resample(segment, own_rate, self.sample_rate)[: len(target)], SNR_DB)
 
 
 def open_corpus(
-    kind: str,
-    root: str | Path,
-    *,
-    sample_rate: int,
-    seed: int,
-    sizes: Mapping[str, int],
-    seconds: float | None = None,
-    snr_db: float = 0.0,
+    kind: str, root: str | Path, *, sample_rate: int, seed: int, sizes: Mapping[str, int], seconds: float | None = None
 ) -> Corpus:
     """The recordings of a kind below `root`, by the first of `LAYOUTS` that is there and can be used.
 
     `kind` is "music" (lossless), "speech" (clean, with noise) or "vocals" (with their accompaniment). The seed deals
     groups to splits, draws the order, and what is mixed with what. `sizes` has the most items of a split, all where it
     does not name one. Of music the first `seconds` (from 1) of each file are used, of songs those in which the vocals
-    (where silent: the accompaniment) have most energy; by default all. Speech is mixed at `snr_db`, or only pairs at
-    that are taken. Warnings name what is skipped, what to know of recordings in use, and a layout that could not be
-    used; `CorpusError` says what was looked for where none could.
+    (where silent: the accompaniment) have most energy; by default all. Speech is mixed at 0 dB, or only pairs at that
+    are taken. Warnings name what is skipped, what to know of the rest, and a layout that could not be used;
+    `CorpusError` says what was looked for where none could.
     """
     check_choice("kind", kind, LAYOUTS)
-    check_whole("sample_rate", sample_rate, 1)
     for split, size in sizes.items():
-        check_choice("sizes", split, SPLITS)
         check_whole(f"sizes[{split!r}]", size)
     if seconds is not None and not seconds >= 1:
         raise ParameterError(f"seconds={seconds!r}: at least 1 s is needed, or None for all")
     if not Path(root).is_dir():
         raise CorpusError(f"{root}: no such folder; give the one that holds the recordings (--data-root)")
-    problems = []
+    problems = [f"{root}: no {kind} that can be used; looked for {'; '.join(LAYOUTS[kind])}"]
     for looks_for, find in LAYOUTS[kind].items():
+        survey = Survey(kind, sample_rate, seed, sizes, seconds)
         try:
-            rows = find(Path(root))
-            survey = Survey(kind, sample_rate, seed, sizes, seconds, snr_db)
-            corpus = None if rows is None else _corpus(find.__name__, rows, survey)
+            if (rows := find(Path(root))) is not None:
+                corpus = _corpus(find.__name__, choose(rows, survey), survey)
+                if problems[1:]:
+                    warnings.warn(f"{problems[-1]}\ntaking {looks_for} instead", stacklevel=2)
+                return corpus
         except CorpusError as error:
             problems.append(str(error))
-            continue
-        if corpus:
-            if problems:
-                warnings.warn(f"{problems[-1]}\ntaking {looks_for} instead", stacklevel=2)
-            return corpus
-    looked_for = f"{root}: no {kind} that can be used; looked for {'; '.join(LAYOUTS[kind])}"
-    raise CorpusError("\n".join([looked_for, *problems]))
+    raise CorpusError("\n".join(problems))
 
 
-def _corpus(name: str, rows: list[Row], survey: Survey) -> Corpus:
-    used = choose(rows, survey)
-    notes = {row.file: row.note for row in used if row.note}
-    for what, reasons in (("skipped", survey.skipped), ("used, but", notes)):
+def _corpus(name: str, used: list[Row], survey: Survey) -> Corpus:
+    for what, reasons in (("skipped", survey.skipped), ("used, but", {row.file: row.note for row in used if row.note})):
         if reasons:
-            lines = "".join(f"\n  {file}: {reason}" for file, reason in list(reasons.items())[:10])
-            more = f"\n  and {len(reasons) - 10} more" * (len(reasons) > 10)
-            warnings.warn(f"{name}: {len(reasons)} {what}{lines}{more}", stacklevel=3)
-    texts: dict[str, str] = {"licence": "that of the recordings", "citation": ""} | LICENCES.get(name, {})
+            warnings.warn(f"{name}: {len(reasons)} {what}{_listed(reasons)}", stacklevel=3)
+    known = pd.read_csv(Path(__file__).with_name("licences.csv"), index_col="layout").T
+    texts: dict[str, str] = {"licence": "that of the recordings", "citation": ""} | dict(known.get(name, {}))
     for text, file in (("licence", "LICENCE.txt"), ("citation", "CITATION.bib")):
-        if (path := rows[0].folder / file).is_file():
+        if (path := used[0].folder / file).is_file():
             texts[text] = path.read_text(encoding="utf-8").strip()
     settings = [VERSION, survey.kind, survey.sample_rate, survey.seed, importlib.metadata.version("soxr")]
     content = [(row.name, row.group, row.split, row.digest, row.start, row.seconds, row.snr_db) for row in used]
@@ -144,36 +123,37 @@ def _corpus(name: str, rows: list[Row], survey: Survey) -> Corpus:
     return Corpus(name, survey.sample_rate, survey.seed, fingerprint, survey.skipped, by_name, **texts)
 
 
+def _listed(reasons: Mapping[str, str]) -> str:
+    more = f"\n  and {len(reasons) - 10} more" * (len(reasons) > 10)
+    return "".join(f"\n  {file}: {reason}" for file, reason in list(reasons.items())[:10]) + more
+
+
 def choose(rows: Sequence[Row], survey: Survey) -> list[Row]:
     """The rows in use, by split: a row's own, else its group is dealt out by the seed.
 
     Within a split groups take turns in an order drawn from the seed, beginnings first and silent vocals last.
     """
-    splits = [split for split in SPLITS if survey.sizes.get(split, 1)]
     parts = [part for row in joined(rows, survey.skipped) for part in cut(row)]
     survey([row for row in parts if row.problem])
     found = [row for row in parts if not row.problem]
     # Speech is read no further than needed; elsewhere no copy may lie in another split.
-    at_snr = [row for row in found if row.snr_db in (None, survey.snr_db)]
-    usable = at_snr if survey.kind == "speech" else survey(found)
+    usable = [row for row in found if row.snr_db in (None, SNR_DB)] if survey.kind == "speech" else survey(found)
+    chosen: list[Row] = []
     try:
-        dealt, chosen = deal(dealt_anew(usable, splits), survey), []
-        for split in splits:
-            kept = survey(in_order(dealt[split], survey.seed, split), survey.sizes.get(split))
-            if not kept:
+        for split, dealt in deal(usable, survey).items():
+            if not (kept := survey(in_order(dealt, survey.seed, split), survey.sizes.get(split))):
                 raise CorpusError(f"no usable recording for {split}")
             chosen += with_noise([replace(row, split=split) for row in kept], split, survey)
     except CorpusError as error:
         known = [row.snr_db for row in found if row.snr_db is not None] + survey.passed
         steps = sorted(Counter(round(snr_db / 2.5) * 2.5 for snr_db in known).items())
-        snrs = f" (wanted {survey.snr_db:g} dB, found {', '.join(f'{step:g} dB: {each}' for step, each in steps)})"
-        skipped = "".join(f"\n  {file}: {reason}" for file, reason in list(survey.skipped.items())[:10])
-        raise CorpusError(f"{error}{snrs * bool(steps)}; {len(survey.skipped)} skipped{skipped}") from error
+        snrs = f" (wanted 0 dB, found {', '.join(f'{step:g} dB: {each}' for step, each in steps)})" * bool(steps)
+        raise CorpusError(f"{error}{snrs}; {len(survey.skipped)} skipped{_listed(survey.skipped)}") from error
     return chosen
 
 
 def cut(row: Row) -> list[Row]:
-    """Equal parts of speech that is to be mixed here, none over `LONGEST`; other rows as they are."""
+    """Equal parts of speech that is to be mixed here, none over 4 s; other rows as they are."""
     if row.noise is None or row.problem:
         return [row]
     try:
@@ -182,34 +162,33 @@ def cut(row: Row) -> list[Row]:
         return [replace(row, problem=f"cannot be read as sound ({error})")]
     if seconds < 1:
         return [replace(row, problem=f"too short: {seconds:.2f} s, 1 s is needed")]
-    count = int(np.ceil(seconds / LONGEST))
-    parts = [replace(row, start=part * (seconds / count), seconds=seconds / count) for part in range(count)]
-    return [replace(part, file=f"{row.file} part {place}") for place, part in enumerate(parts)] if count > 1 else parts
-
-
-def dealt_anew(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:
-    """`rows`, movable ones without a split where a wanted split would have no song with vocals; silent ones train."""
-    is_sung = {split: any(row.info.get("vocals") != "silent" for row in rows if row.split == split) for split in splits}
-    if all(is_sung.values()) or not any(row.movable for row in rows):
-        return list(rows)
-    warnings.warn(f"too few songs with vocals to keep the list's split ({is_sung}): dealt out anew", stacklevel=5)
-    anew = [replace(row, split="train" if row.info["vocals"] == "silent" else None) for row in rows]
-    return [new if row.movable else row for row, new in zip(rows, anew, strict=True)]
+    count = int(np.ceil(seconds / 4))
+    files = [row.file] if count == 1 else [f"{row.file} part {place}" for place in range(count)]
+    length = seconds / count
+    return [replace(row, file=file, start=place * length, seconds=length) for place, file in enumerate(files)]
 
 
 def deal(rows: Sequence[Row], survey: Survey) -> dict[str, list[Row]]:
-    """`rows` by split; those without one follow their group, the other groups are dealt out by the seed."""
+    """`rows` by those splits that are wanted; those without one follow their group, other groups the seed deals out.
+
+    Movable ones, too, where a wanted split would have no song with vocals; their silent ones train.
+    """
+    splits = [split for split in SPLITS if survey.sizes.get(split, 1)]
+    is_sung = {split: any(row.info.get("vocals") != "silent" for row in rows if row.split == split) for split in splits}
+    if not all(is_sung.values()) and any(row.movable for row in rows):
+        warnings.warn(f"too few songs with vocals to keep the list's split ({is_sung}): dealt out anew", stacklevel=4)
+        anew = [replace(row, split="train" if row.info["vocals"] == "silent" else None) for row in rows]
+        rows = [new if row.movable else row for row, new in zip(rows, anew, strict=True)]
     given: dict[str, str] = {}
     for row in rows:
         if row.split and given.setdefault(row.group, row.split) != row.split:
-            text = f"{row.file} is for {row.split} and shares its group {row.group!r} with a recording for"
-            remedy = "give both one split in items.csv, or each a group of its own"
-            raise CorpusError(f"{text} {given[row.group]}; {remedy}")
+            text = f"{row.file} is for {row.split} and shares its group {row.group!r} with one for {given[row.group]}"
+            raise CorpusError(f"{text}; give both one split in items.csv, or each a group of its own")
     rest = [row.group for row in rows if row.group not in given]
     if rest or not given:
         what, fractions = DEALT[survey.kind]
         given |= split_groups(rest, fractions, survey.seed, what)
-    return {split: [row for row in rows if given[row.group] == split] for split in SPLITS}
+    return {split: [row for row in rows if given[row.group] == split] for split in splits}
 
 
 def in_order(rows: Sequence[Row], seed: int, what: str) -> list[Row]:
@@ -222,19 +201,18 @@ def in_order(rows: Sequence[Row], seed: int, what: str) -> list[Row]:
 
 def with_noise(rows: list[Row], split: str, survey: Survey) -> list[Row]:
     """Rows that name a folder of noise, each with one of the split's recordings from there; the sources take turns."""
-    pool = rows[0].noise
-    if pool is None:
+    if (pool := rows[0].noise) is None:
         return rows
-    files = [path.relative_to(pool).as_posix() for path in sound_files(pool)]
+    files = {path.relative_to(pool).as_posix(): path for path in sound_files(pool)}
     sources = split_groups([source_of(file) for file in files], SPEECH_FRACTIONS, survey.seed, "noise sources")
-    own = [Row(pool, file, source_of(file), pool / file) for file in files if sources[source_of(file)] == split]
-    heard = survey(in_order(own, survey.seed, "noise"), len(rows))
-    if not heard:
+    found = [Row(pool, file, source_of(file), path) for file, path in files.items()]
+    own = [row for row in found if sources[row.group] == split]
+    if not (heard := survey(in_order(own, survey.seed, "noise"), len(rows))):
         raise CorpusError(f"{pool}: no usable recording for {split}")
     mixed = []
     for row, noise in zip(rows, itertools.cycle(heard), strict=False):
         info, digest = {**row.info, "noise_source": noise.group, "noise": noise.file}, row.digest + noise.digest
-        mixed.append(replace(row, noise=noise.sound, digest=digest, snr_db=survey.snr_db, info=info))
+        mixed.append(replace(row, noise=noise.sound, digest=digest, snr_db=SNR_DB, info=info))
     return mixed
 
 
@@ -254,5 +232,4 @@ def noise_segment(samples: np.ndarray, length: int, random: np.random.Generator)
     energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
     heard = energy[starts + length] - energy[starts]
     loud = starts[heard >= min(0.1 * energy[-1] * length / len(samples), heard.max())]
-    start = int(loud[random.integers(len(loud))])
-    return samples[start : start + length]
+    return samples[(start := int(loud[random.integers(len(loud))])) : start + length]

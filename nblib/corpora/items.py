@@ -38,10 +38,8 @@ def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], s
     """
     different = sorted(set(groups))
     if len(different) < 3:
-        raise CorpusError(
-            f"{what}: {len(different)} group(s) found ({', '.join(different) or 'none'}), at least 3 are needed for "
-            "train, validation and test; add recordings of further pieces, speakers or sources"
-        )
+        found = f"{what}: {len(different)} group(s) found ({', '.join(different) or 'none'}), at least 3 are needed for"
+        raise CorpusError(f"{found} train, validation and test; add recordings of other pieces, speakers or sources")
     order = [different[index] for index in random_generator(seed, "split", what).permutation(len(different))]
     validation, test = (max(1, round(fraction * len(order))) for fraction in fractions[1:])
     validation, test = (1, 1) if test + validation >= len(order) else (validation, test)
@@ -50,27 +48,16 @@ def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], s
 
 
 def measured_snr_db(target: np.ndarray, noise: np.ndarray) -> float:
-    """Energy of `target` over energy of `noise`, both [shape=(n,)], in dB: the one definition of SNR in the project.
-
-    VoiceBank-DEMAND's labels leave pauses out (active level, ITU-T P.56): a pair labelled 0 dB measures lower here.
-    """
+    """Energy of `target` over energy of `noise`, both [shape=(n,)], in dB: the one definition of SNR in the project."""
     signal, rest = (float(np.sum(np.square(part, dtype=np.float64))) for part in (target, noise))
-    if rest == 0:
-        return float("inf")
-    return 10 * float(np.log10(signal / rest)) if signal > 0 else float("-inf")
+    return 10 * float(np.log10(signal / rest)) if signal > 0 and rest > 0 else float("inf" if rest == 0 else "-inf")
 
 
 def mix(target: np.ndarray, noise: np.ndarray, snr_db: float) -> Mixture:
-    """`target` plus `noise`, both [shape=(n,)], the noise scaled to `snr_db` (`measured_snr_db`); see `limited`.
-
-    Raises `ParameterError` where lengths differ, a part is silent or not finite, or `snr_db` is not finite.
-    """
-    if target.shape != noise.shape or target.ndim != 1:
-        raise ParameterError(f"target {target.shape} and noise {noise.shape} must have one equal dimension: cut one")
+    """`target` plus `noise` [shape=(n,)] scaled to `snr_db`, `limited`; `ParameterError` for silence or infinity."""
     measured = measured_snr_db(target, noise)
-    if not np.isfinite(measured) or not np.isfinite(snr_db):
-        needed = "target and noise must be finite and not silent"
-        raise ParameterError(f"snr_db={snr_db} cannot be reached (now {measured} dB): {needed}")
+    if not np.isfinite(measured):
+        raise ParameterError(f"snr_db={snr_db}, now {measured}: target and noise must be finite and not silent")
     return limited(target.astype(np.float64), noise.astype(np.float64) * 10 ** ((measured - snr_db) / 20))
 
 

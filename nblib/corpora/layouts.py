@@ -1,26 +1,24 @@
 """Where recordings of a kind are looked for: a layout is one function from a root folder to rows.
 
-To add one, write a function that gives None where its folders are not below the root and else a `Row` for each
-recording, and put `layout` over it. For each kind the first layout that is there and can be used is taken.
+It gives None where its folders are not below the root; of a kind the first layout that can be used is taken.
 """
 
-import csv
 import difflib
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
-from io import StringIO
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from nblib.corpora.items import SPLITS, Item
-from nblib.errors import CorpusError
+from nblib.corpora.items import SPLITS
+from nblib.errors import CorpusError, check_choice
 
 LOSSLESS = (".wav", ".flac", ".aif", ".aiff")
 LOSSY = (".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".mpc", ".mp2", ".ac3", ".webm")
@@ -59,12 +57,6 @@ class Row:
         name = re.sub(r"\W+", "-", self.key).strip("-")[:80]
         return name if name == self.file else f"{name}-{sha256(self.file.encode()).hexdigest()[:6]}"
 
-    def item(self) -> Item:
-        """What `Corpus.items` gives."""
-        snr_db = {} if self.snr_db is None else {"snr_db": self.snr_db}
-        part = {"start": round(self.start, 3), "seconds": round(self.seconds or 0.0, 3)}
-        return Item(self.name, self.group, str(self.split), {**self.info, "file": self.file, **part, **snr_db})
-
 
 Find = Callable[[Path], list[Row] | None]
 LAYOUTS: dict[str, dict[str, Find]] = {"music": {}, "speech": {}, "vocals": {}}
@@ -86,21 +78,16 @@ def read_table(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / "items.csv"
     if not path.is_file():
         return {}
-    texts = dict.fromkeys(("file", "split", "group", "title"), str)
+    kinds: dict[str, Any] = dict.fromkeys(("file", "split", "group", "title"), str) | {"snr_db": float}
+    how: dict[str, Any] = {"encoding": "utf-8-sig", "index_col": False, "keep_default_na": False, "na_values": ""}
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        table = pd.read_csv(StringIO(text), dtype=texts, index_col=False, keep_default_na=False, na_values="")
-        if "snr_db" in table:
-            table["snr_db"] = pd.to_numeric(table["snr_db"])
-        lines = table.set_index("file").to_dict("index")
+        lines = pd.read_csv(path, dtype=kinds, **how).set_index("file").to_dict("index")
+        known = {str(file): {str(k): cell for k, cell in line.items() if cell == cell} for file, line in lines.items()}
+        for key, line in known.items():
+            check_choice(f"split of {key}", line.get("split", "train"), SPLITS)
     except (KeyError, ValueError) as error:
         needed = "needed are UTF-8, a column file that names no recording twice, and numbers as snr_db"
         raise CorpusError(f"{path}: {error}; {needed}") from error
-    known = {str(key): {str(name): cell for name, cell in line.items() if cell == cell} for key, line in lines.items()}
-    for key, line in known.items():
-        if (split := line.get("split", "train")) not in SPLITS:
-            near = difflib.get_close_matches(split, SPLITS, n=1) or SPLITS
-            raise CorpusError(f"{path}: {key} has split {split!r}; write {' or '.join(near)}")
     return known
 
 
@@ -114,9 +101,7 @@ def joined(rows: Sequence[Row], skipped: dict[str, str]) -> Iterator[Row]:
     for row in rows:
         line = dict(table.get(row.key, {}))
         own: dict[str, Any] = {column: line.pop(column) for column in ("split", "group", "snr_db") if column in line}
-        line |= {"snr_from": "items.csv"} if "snr_db" in own else {}
-        own |= {"movable": False, "note": ""} if "split" in own else {}  # notes so far are on the layout's own split
-        yield replace(row, **own, info={**row.info, **line})
+        yield replace(row, **own, movable=row.movable and "split" not in own, info={**row.info, **line})
 
 
 @layout("music", "lossless_music/, WAV or FLAC files in the folder itself, musdb18hq/ (its mixtures)")
@@ -129,14 +114,13 @@ def music_folder(root: Path) -> list[Row] | None:
         return None
     songs = {path.parent: path for path in sound_files(folder) if path.stem.casefold() == "mixture"}
     rows = []
-    for path in sound_files(folder, LOSSLESS + LOSSY):
-        file, song = path.relative_to(folder).as_posix(), songs.get(path.parent)
-        group, title = (path.parent.name,) * 2 if song else (piece_name(file), path.stem)
-        if song in (None, path):
-            rows.append(Row(folder, file, group, path, info={"title": title}))
+    for path in (path for path in sound_files(folder, LOSSLESS + LOSSY) if songs.get(path.parent, path) == path):
+        file = path.relative_to(folder).as_posix()
+        group, title = (path.parent.name,) * 2 if path.parent in songs else (piece_name(file), path.stem)
+        rows.append(Row(folder, file, group, path, info={"title": title}))
     if len(pieces := {row.group for row in rows}) < 3 <= len(rows):
-        text = f"pieces by name ({', '.join(sorted(pieces))}) are too few to split; each file is taken for one"
-        warnings.warn(f"{folder}: {text}", stacklevel=3)
+        found = f"pieces by name ({', '.join(sorted(pieces))}) are too few to split"
+        warnings.warn(f"{folder}: {found}; each file is taken for one", stacklevel=3)
         rows = [replace(row, group=row.file) for row in rows]
     return rows
 
@@ -163,34 +147,24 @@ def voicebank_demand(root: Path) -> list[Row] | None:
         sets.append("testset")
     if not sets:
         raise CorpusError(f"{folder} has no training set (clean_trainset_56spk_wav): unpack doi 10.7488/ds/2117")
-    return [row for each in sets for row in _pairs(folder, each)]
-
-
-def _pairs(folder: Path, which: str) -> list[Row]:
-    sides = [folder / f"{kind}_{which}_wav" for kind in ("clean", "noisy")]
-    clean, noisy = ({path.stem: path for path in sound_files(side)} for side in sides)
-    log, rows = _log(folder, which), []
-    for name in sorted(clean.keys() | noisy.keys()):
-        noise, snr_db = log.get(name, ("unknown", None))
-        speaker, sound, mixture = name.split("_")[0], clean.get(name, folder), noisy.get(name)
-        info = {"speaker": speaker, "noise_kind": noise} | ({"snr_from": "log"} if name in log else {})
-        absent = sides[0] if name not in clean else sides[1] if name not in noisy else None
-        problem = f"no {name} in {absent.name}" if absent else ""
-        rows.append(Row(folder, name, speaker, sound, mixture, snr_db=snr_db, info=info, problem=problem))
-    return rows
-
-
-def _log(folder: Path, which: str) -> dict[str, tuple[str, float]]:
-    """Noise and SNR in dB of each name in the logs, which may lie in a folder of their own."""
-    found: dict[str, tuple[str, float]] = {}
-    for path in sorted(folder.rglob(f"log_{which}*.txt")):
+    log: dict[str, tuple[str, float]] = {}  # noise and SNR in dB by name; logs may lie in a folder of their own
+    for path in sorted(path for each in sets for path in folder.rglob(f"log_{each}*.txt")):
         for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
             try:
-                name, noise, snr_db = line.split()
-                found[name] = noise, float(snr_db)
+                name, kind, label = line.split()
+                log[name] = kind, float(label)
             except ValueError:
                 raise CorpusError(f"{path}: {line!r} is not 'name noise snr'; mend the line") from None
-    return found
+    rows = []
+    for each in sets:
+        folders = f"clean_{each}_wav", f"noisy_{each}_wav"
+        clean, noisy = ({path.stem: path for path in sound_files(folder / side)} for side in folders)
+        for name in sorted(clean.keys() | noisy.keys()):
+            noise, snr_db = log.get(name, ("unknown", None))
+            row = Row(folder, name, name.split("_")[0], clean.get(name, folder), noisy.get(name), snr_db=snr_db)
+            problem = "" if name in clean and name in noisy else f"no {name} in {folders[name in clean]}"
+            rows.append(replace(row, info={"speaker": row.group, "noise_kind": noise}, problem=problem))
+    return rows
 
 
 @layout("speech", "speech/<speaker>/ with noise/")
@@ -201,8 +175,8 @@ def speech_and_noise(root: Path) -> list[Row] | None:
         return None
     rows = []
     for path in sound_files(folder):
-        speaker, *below = path.relative_to(folder).parts
-        file, problem = "/".join([speaker, *below]), "" if below else "lies in no speaker's folder"
+        file, speaker = path.relative_to(folder).as_posix(), path.relative_to(folder).parts[0]
+        problem = "lies in no speaker's folder" if file == speaker else ""
         rows.append(Row(folder, file, speaker, path, noise=noise, info={"speaker": speaker}, problem=problem))
     return rows
 
@@ -212,11 +186,10 @@ def split_list() -> Mapping[str, Mapping[str, str]]:
     """MUSDB18's 150 tracks by their names' letters and digits: ``track``, MUSDB18's own ``set``, our ``split``.
 
     IJCNN'20 Section IV does not publish which are its 100, 25 and 25. Here MUSDB18's training tracks are train; its
-    test tracks, by name without regard to case, go alternately to validation and test. Its own sets share four artists
-    (such as Triviul), validation and test five (such as BKS). Names are as in sigsep/website, tracklist.csv.
+    test tracks, by name without regard to case, go alternately to validation and test (sigsep/website, tracklist.csv).
     """
-    with Path(__file__).with_name("musdb18_split.csv").open(encoding="utf-8", newline="") as file:
-        return {_spelt(line["track"]): line for line in csv.DictReader(file)}
+    lines: list[Any] = pd.read_csv(Path(__file__).with_name("musdb18_split.csv")).to_dict("records")
+    return {_spelt(line["track"]): line for line in lines}
 
 
 def _spelt(name: str) -> str:
@@ -227,43 +200,36 @@ def _spelt(name: str) -> str:
 def musdb18(root: Path) -> list[Row] | None:
     """Songs of MUSDB18 or MUSDB18-HQ, or of any part of it, in folders of stems and in stem files, also side by side.
 
-    The accompaniment is mixture - vocals: the other stems sum up to it but for rounding in MUSDB18-HQ (66 to 78 dB
-    below the mixture; not in "PR - Oh No", whose left channel does not add up) and the coding error in MUSDB18 (34 to
-    44 dB below). Listed tracks are split by `split_list`; others follow their folder, those in test/ alternately to
-    validation and test. Of a song that is there twice, a folder comes before a stem file.
+    The accompaniment is mixture - vocals, since stems sum up but for rounding or coding (and "PR - Oh No", HQ, not).
+    Listed tracks are split by `split_list`; others follow their folder, those in test/ alternately to validation and
+    test. Of a song that is there twice, a folder comes before a stem file.
     """
     folder = next((root / name for name in ("musdb18hq", "musdb18") if (root / name).is_dir()), root)
-    sets = [folder / each for each in ("train", "test") if (folder / each).is_dir()]
-    if not sets and folder != root:
-        raise CorpusError(f"{folder}: neither train/ nor test/; unpack MUSDB18 (doi 10.5281/zenodo.1117372) into it")
-    paths = [path for each in sets for path in each.iterdir() if path.name[0] != "."]
+    paths = [path for each in ("train", "test") for path in folder.glob(f"{each}/[!.]*")]
     paths = [path for path in paths if path.is_dir() or path.name.casefold().endswith(STEM_FILE)]
-    rows: list[Row] = []
-    first: dict[str, str] = {}
-    turns = cycle(("validation", "test"))
+    if not paths and folder != root:
+        raise CorpusError(f"{folder}: no track in train/ or test/; unpack MUSDB18 (doi 10.5281/zenodo.1117372) into it")
+    rows, first, turns = list[Row](), dict[str, str](), cycle(("validation", "test"))
     for path in sorted(paths, key=lambda path: (path.is_file(), path.name.casefold(), path.parent.name != "train")):
         row = _song(folder, path)
-        twin = first.setdefault(_spelt(row.group), row.file)
-        problem = row.problem if twin == row.file else f"the same track as {twin}"
-        rows.append(replace(row, problem=problem, split=row.split or (None if problem else next(turns))))
+        if (twin := first.setdefault(_spelt(row.group), row.file)) != row.file:
+            row = replace(row, problem=f"the same track as {twin}")
+        rows.append(row if row.split or row.problem else replace(row, split=next(turns)))
     missing = [line for spelt, line in split_list().items() if spelt not in first]
-    if sets and missing and not any("split" in line for line in read_table(folder).values()):
-        counts = ", ".join(f"{split} {sum(line['split'] == split for line in missing)}" for split in SPLITS)
+    if rows and missing and not any("split" in line for line in read_table(folder).values()):
+        counts = ", ".join(f"{split} {count}" for split, count in Counter(line["split"] for line in missing).items())
         names = "; ".join(line["track"] for line in missing[:10]) + " ..." * (len(missing) > 10)
         text = f"{len(missing)} of MUSDB18's {len(split_list())} tracks are not there ({counts}): {names}"
         warnings.warn(f"{folder}: {text}", stacklevel=3)
-    return rows if sets else None
+    return rows or None
 
 
 def _song(folder: Path, path: Path) -> Row:
-    """A folder of stems, WAV or FLAC, or a stem file; the list's split, else "train", or None in test/."""
     stems = {each.stem: each for each in sound_files(path)} if path.is_dir() else {"mixture": path, "vocals": path}
-    absent = next((stem for stem in ("mixture", "vocals") if stem not in stems), "")
-    problem = f"neither {absent}.wav nor {absent}.flac is there; unpack the track again" if absent else ""
-    file = path.relative_to(folder).as_posix()
+    absent = [stem for stem in ("mixture", "vocals") if stem not in stems]
+    problem = f"neither {absent[0]}.wav nor {absent[0]}.flac is there; unpack the track again" if absent else ""
     name = path.name if path.is_dir() else path.name[: -len(STEM_FILE)]
-    line = split_list().get(_spelt(name), {"track": name, "set": "", "split": "train" if file[:5] == "train" else ""})
-    note = "" if file.startswith(line["set"]) else "in another folder than in MUSDB18; the list's split is used"
-    note = note if line["set"] else "not in MUSDB18's list, so put where its folder says"
-    row = Row(folder, file, line["track"], stems.get("vocals", path), stems.get("mixture"), problem=problem, note=note)
-    return replace(row, split=line["split"] or None, movable=True, info={"title": line["track"]})
+    line = split_list().get(_spelt(name), {"track": name, "split": "train" if path.parent.name == "train" else ""})
+    file, title, split = path.relative_to(folder).as_posix(), line["track"], line["split"] or None
+    row = Row(folder, file, title, stems.get("vocals", path), stems.get("mixture"), problem=problem)
+    return replace(row, split=split, movable=True, info={"title": title})

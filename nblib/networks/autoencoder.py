@@ -19,10 +19,7 @@ KERNEL = 9
 
 
 class AutoEncoder(SampleNetwork):
-    """Encoder of L levels, level k of k F channels and the bottleneck of ``2 ** (L - 1)``, and its mirrored decoder.
-
-    L is at least 2; F is even, from 2, since channels start in pairs.
-    """
+    """Encoder of L levels (from 2) of k F channels (F even), bottleneck of ``2 ** (L - 1)``, and mirrored decoder."""
 
     skips = False
 
@@ -34,14 +31,7 @@ class AutoEncoder(SampleNetwork):
 
     def encode(self, samples: Tensor) -> Tensor:
         """The bottleneck [shape=(batch, 2 ** (L - 1), n / 2 ** L)] of `samples` [shape=(batch, 1, n)]."""
-        name = f"down{self.num_layers}"
-        return self.activations(samples, [name])[name]
-
-    def decode(self, bottleneck: Tensor) -> Tensor:
-        """Samples in (-1, 1) [shape=(batch, 1, n)] from what `encode` gave."""
-        for level in range(1, self.num_layers + 1):
-            bottleneck = self._layer("up", level, bottleneck)
-        return bottleneck
+        return self.activations(samples, [last := f"down{self.num_layers}"])[last]
 
 
 @torch.no_grad()
@@ -50,9 +40,8 @@ def projection(down: nn.ModuleList, up: nn.ModuleList) -> None:
 
     Channels come in pairs of opposite sign, so that what one ReLU cuts off the other passes and the next layer takes
     the difference: the network "looks linear" (Balduzzi et al. 2017, "The shattered gradients problem", Section 4). The
-    two middle taps of level k's kernel turn two steps of the level above into one of this, so that the levels down to
-    it come to an orthogonal transform of 2 ** k samples, cut to as many rows as there are pairs; the decoder has the
-    transposed matrices, all else is 0. What the bottleneck has room for so passes all layers unweakened.
+    two middle taps of level k's kernel turn two steps of the level above into one of this: down to it, an orthogonal
+    transform of 2 ** k samples, cut to as many rows as there are pairs; the decoder has the transposes, all else is 0.
     """
     above = torch.ones(1, 1)
     for encoder, decoder in zip(cast(list[nn.Conv1d], down), cast(list[nn.Conv1d], reversed(up)), strict=True):
@@ -78,5 +67,4 @@ def through(network: SampleNetwork, samples: np.ndarray) -> np.ndarray:
     Zeros are put behind until n can be halved as often as the network does it, and cut off again.
     """
     padded = np.pad(samples, (0, -len(samples) % 2**network.num_layers)).astype(np.float32)
-    restored: Tensor = network(torch.from_numpy(padded)[None, None])
-    return restored[0, 0, : len(samples)].numpy()
+    return network(torch.from_numpy(padded)[None, None])[0, 0, : len(samples)].numpy()

@@ -6,7 +6,6 @@ from nblib.errors import check_choice
 from nblib.networks.autoencoder import AutoEncoder
 from nblib.networks.unet import OUTPUTS, MaskUNet, WaveUNet
 
-KINDS = ("mask_unet", "wave_unet", "autoencoder")
 Network = MaskUNet | WaveUNet | AutoEncoder
 
 
@@ -20,7 +19,7 @@ class NetworkSpec:
     kind: str = "mask_unet"
 
     def __post_init__(self) -> None:
-        check_choice("kind", self.kind, KINDS)
+        check_choice("kind", self.kind, ("mask_unet", "wave_unet", "autoencoder"))
         check_choice("output", self.output, OUTPUTS)
 
     @property

@@ -1,8 +1,7 @@
 """The U-Nets of both papers; the separation networks and the spectral codec (loss) network are one class.
 
-Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Section 4, Table 1. What those leave open is settled so that all
-ten parameter counts of IJCNN'20 Table II come out exactly: a bias in every convolution, batch norm on every layer but
-the last, skips concatenated, one output channel.
+Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Section 4, Table 1. What those leave open (biases, where batch
+norm is, skips concatenated) is settled so that all ten parameter counts of IJCNN'20 Table II come out exactly.
 """
 
 import copy
@@ -17,16 +16,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from nblib.errors import ParameterError, check_choice, check_whole
 
 OUTPUTS = ("mask", "direct")
-DROPOUT_LAYERS = 3
 DOWN_KERNEL, UP_KERNEL = 15, 9  # of the time-domain network
 
-# IJCNN'20 Figure 2: which of the loss network's layers the loss compares. Down layers count from the input, up layers
-# from the bottleneck; the bottleneck is the output of the deepest down layer.
 CONFIGURATIONS = ("A", "B", "C", "D", "E", "F")
 
 
 def configuration_layers(configuration: str, num_layers: int) -> tuple[str, ...]:
-    """The layer names of one configuration of IJCNN'20 Figure 2 (A to F) in a network of `num_layers` levels."""
+    """Which layers of a network of `num_layers` levels the loss compares in a configuration of IJCNN'20 Figure 2.
+
+    Down layers count from the input, up layers from the bottleneck, the output of the deepest down layer.
+    """
     check_choice("layers", configuration, CONFIGURATIONS)
     down, up = ([f"{side}{level}" for level in range(1, num_layers + 1)] for side in ("down", "up"))
     chosen = {"A": down, "B": up, "C": down[-3:] + up[:3], "D": down[:3] + up[-3:], "E": down[-3:], "F": down[:3]}
@@ -34,10 +33,7 @@ def configuration_layers(configuration: str, num_layers: int) -> tuple[str, ...]
 
 
 class UNet(nn.Module):
-    """What all networks share: L halving levels ``down``, L doubling levels ``up``, named layers.
-
-    A subclass makes the levels and says, in `_layer`, what goes on in one of them.
-    """
+    """L halving levels ``down``, L doubling levels ``up``, named layers; what goes on in one, `_layer` says."""
 
     down: nn.ModuleList
     up: nn.ModuleList
@@ -57,11 +53,7 @@ class UNet(nn.Module):
         return tuple(self._levels())
 
     def first_layers(self, names: Iterable[str]) -> Self:
-        """A copy with the layers that the named ones are computed from, and no other: `activations` knows only those.
-
-        IJCNN'20 Section V: configuration F needs "only ... the first three downsampling layers", whose weights "are
-        saved independently". An unknown name is a `ParameterError`.
-        """
+        """A copy with the layers that the named ones are computed from, and no other (IJCNN'20 Section V)."""
         deepest = max((self.layer_names.index(name) + 1 for name in self._known(names)), default=0)
         part = copy.deepcopy(self)
         for name, _ in self.named_children():
@@ -70,10 +62,7 @@ class UNet(nn.Module):
         return part
 
     def fuse(self) -> Self:
-        """Itself in evaluation mode, batch norm folded into the convolutions before it: to be trained no more.
-
-        The same values up to rounding, in fewer passes over memory: a fifth less time in configuration F's loss.
-        """
+        """Itself in evaluation mode, batch norm folded into the convolutions: a fifth less time in a codec loss."""
         for side in ("down", "up"):
             layers, norms = getattr(self, side), getattr(self, f"{side}_norm", [])
             for index, norm in enumerate(norms):
@@ -83,17 +72,18 @@ class UNet(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The estimate, same shape, domain and range as `inputs` [shape=(batch, 1, bins, frames) or (batch, 1, n)]."""
-        last = f"up{self.num_layers}"
-        return self.activations(inputs, [last])[last]
+        return self.activations(inputs, [last := f"up{self.num_layers}"])[last]
 
     def activations(self, inputs: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """Outputs of the named layers, after norm and ReLU, computing no layer beyond the deepest one named.
+        """Outputs of the named layers (`layer_names`), after norm and ReLU, computing no layer beyond the deepest.
 
-        Names are `layer_names`, of which ``upL`` is the network's estimate; an unknown one is a `ParameterError`, as is
-        a size that cannot be halved L times.
+        An unknown name is a `ParameterError`, as is a size that cannot be halved L times.
         """
         wanted = self._known(names)
-        self._check(inputs)
+        sizes, step = inputs.shape[2:], 2**self.num_layers
+        if len(sizes) != self.dimensions or inputs.shape[1] != 1 or any(size % step or not size for size in sizes):
+            needed = f"{self.dimensions} sizes behind (batch, 1), divisible by {step}, are needed"
+            raise ParameterError(f"input of shape {tuple(inputs.shape)}: {needed} by {self.num_layers} layers")
         found: dict[str, Tensor] = {}
         skips: list[Tensor] = []
         hidden = inputs
@@ -110,32 +100,23 @@ class UNet(nn.Module):
         return found
 
     def _levels(self) -> dict[str, tuple[str, int]]:
-        counts = {"down": len(self.down), "up": len(self.up)}
-        return {f"{side}{level}": (side, level) for side in counts for level in range(1, counts[side] + 1)}
+        sides = {"down": self.down, "up": self.up}
+        return {f"{side}{level}": (side, level) for side in sides for level in range(1, len(sides[side]) + 1)}
 
     def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
         raise NotImplementedError
 
     def _known(self, names: Iterable[str]) -> set[str]:
-        wanted, known = set(names), self.layer_names
-        for name in sorted(wanted):
-            check_choice("layer", name, known)
+        for name in (wanted := set(names)):
+            check_choice("layer", name, self.layer_names)
         return wanted
-
-    def _check(self, inputs: Tensor) -> None:
-        sizes, step = inputs.shape[2:], 2**self.num_layers
-        if len(sizes) != self.dimensions or inputs.shape[1] != 1 or any(size % step or not size for size in sizes):
-            form = "(batch, 1, n)" if self.dimensions == 1 else "(batch, 1, bins, frames)"
-            wanted = f"{form} with sizes divisible by {step} is needed by {self.num_layers} layers"
-            raise ParameterError(f"input of shape {tuple(inputs.shape)}: {wanted}")
 
 
 class MaskUNet(UNet):
     """U-Net on magnitude patches, 5 x 5 kernels and stride 2, L levels of F, 2F, 4F, ... channels and mirrored up.
 
-    Batch norm and ReLU follow every layer but the last, dropout 0.5 the first three up layers (never the last one),
-    a sigmoid the last: as `output` says, a "mask" on the input (IJCNN'20 equation 1), or the estimate itself,
-    "direct". Patches are [shape=(batch, 1, bins, frames), range [0, 1]].
+    Batch norm and ReLU follow every layer but the last, dropout 0.5 the first three up layers (never the last), which
+    a sigmoid follows: `output` "mask" (IJCNN'20 equation 1) or "direct". Patches are [shape=(batch, 1, bins, frames)].
     """
 
     dimensions = 2
@@ -153,8 +134,7 @@ class MaskUNet(UNet):
 
     def mask(self, magnitude: Tensor) -> Tensor:
         """The sigmoid's output in [0, 1], same shape as `magnitude`."""
-        last = f"up{self.num_layers}"
-        return super().activations(magnitude, [last])[last]
+        return super().activations(magnitude, [last := f"up{self.num_layers}"])[last]
 
     def activations(self, inputs: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """As `UNet.activations`."""
@@ -168,27 +148,24 @@ class MaskUNet(UNet):
         if side == "up" and level == self.num_layers:
             return torch.sigmoid(hidden)
         hidden = functional.relu(getattr(self, f"{side}_norm")[level - 1](hidden))
-        dropping = side == "up" and level <= DROPOUT_LAYERS
+        dropping = side == "up" and level <= 3
         return functional.dropout(hidden, 0.5, self.training) if dropping else hidden
 
 
 class SampleNetwork(UNet):
     """Convolutions and decimation by 2 down, transposed convolutions of stride 2 up; ReLUs, the last layer's tanh.
 
-    Neither batch norm nor dropout; samples are [shape=(batch, 1, n), range [-1, 1]]. MM'19 gives no channel counts: F,
-    2F, ..., as in its second author's Wave-U-Net (Stoller, Ewert and Dixon 2018). "A 1D convolution with a stride of 1,
-    followed by a decimation of 2" is computed as one with stride 2.
+    Samples are [shape=(batch, 1, n), range [-1, 1]]. MM'19 gives no channel counts: F, 2F, ..., as in its second
+    author's Wave-U-Net (2018). Its convolution "with a stride of 1, followed by a decimation of 2" is one of stride 2.
     """
 
     def __init__(self, size: tuple[int, int, int], kernels: tuple[int, int], bottleneck: int | None = None) -> None:
         super().__init__(*size)
         channels = [self.base_filters * level for level in range(1, self.num_layers + 1)]
         down, up = ladder([*channels[:-1], bottleneck or channels[-1]], self.skips)
-        one, other = kernels
-        self.down = nn.ModuleList(nn.Conv1d(*pair, one, stride=2, padding=one // 2) for pair in down)
-        self.up = nn.ModuleList(
-            nn.ConvTranspose1d(*pair, other, stride=2, padding=other // 2, output_padding=1) for pair in up
-        )
+        one, other = (dict[str, Any](kernel_size=size, stride=2, padding=size // 2) for size in kernels)
+        self.down = nn.ModuleList(nn.Conv1d(*pair, **one) for pair in down)
+        self.up = nn.ModuleList(nn.ConvTranspose1d(*pair, **other, output_padding=1) for pair in up)
 
     def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
         hidden = getattr(self, side)[level - 1](hidden)
@@ -204,10 +181,7 @@ class WaveUNet(SampleNetwork):
 
 
 def glorot(network: SampleNetwork) -> None:
-    """Glorot and Bengio's uniform weights and no biases: the defaults of Keras, whose Adam the papers' decay is of.
-
-    Networks on samples have no batch norm to make up for a bad start.
-    """
+    """Glorot and Bengio's uniform weights and no biases, Keras's defaults: no batch norm makes up for a bad start."""
     for layer in (*network.down, *network.up):
         nn.init.xavier_uniform_(cast(nn.Conv1d, layer).weight)
         nn.init.zeros_(cast(Tensor, layer.bias))

@@ -1,7 +1,5 @@
 """Codec pairs: aligned, equally long, cut off where the papers' are, refused when they cannot be made."""
 
-from __future__ import annotations
-
 import io
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +18,6 @@ from nblib.errors import AudioError, ParameterError
 
 PAPER = Codec()
 OTHERS = [Codec("aac", 24_000), Codec("opus", 16_000), Codec("flac", 0)]
-RATES = (16_000, 22_050)
 
 
 def noise(n: int) -> np.ndarray:
@@ -53,7 +50,7 @@ def test_mp3_pairs_of_ten_minutes_do_not_drift():
         assert shift(coded[start : start + 3 * rate], lossless[start : start + 3 * rate]) == 0
 
 
-@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("rate", [16_000, 22_050])
 def test_cutoff_of_16_kbps_mp3_lies_at_5500_hz(rate):
     for lossless in (plucked(6, rate), noise(6 * rate)):
         assert cutoff_hz(lossless, PAPER.roundtrip(lossless, rate), rate) == pytest.approx(5500, abs=150)
@@ -76,8 +73,6 @@ def test_cutoff_of_a_known_filter(edge):
     coded = np.convolve(lossless, response, "same").astype(np.float32)
     assert cutoff_hz(lossless, coded, 16_000) == pytest.approx(edge, abs=70)
     assert cutoff_hz(lossless, 0 * coded, 16_000) == 0
-    with pytest.raises(AudioError, match="no pair"):
-        cutoff_hz(lossless, coded[1:], 16_000)
     with pytest.raises(AudioError, match="lossless: silent"):
         cutoff_hz(0 * lossless, coded, 16_000)
 
@@ -124,13 +119,13 @@ def test_the_table_of_mp3_bitrates_is_what_the_encoder_grants(rates):
 @pytest.mark.parametrize(
     ("codec", "rate", "message"),
     [
-        (PAPER, 44_100, "bitrate=16000.*44100 Hz.*lowest is 32000.*resample first"),
+        (PAPER, 44_100, "bitrate=16000.*44100 Hz: it keeps to 32000.*resample first"),
         (PAPER, 96_000, "sample_rate=96000.*resample first"),
-        (Codec("mp3", 17_000), 16_000, "bitrate=17000.*8, 16, 24"),
-        (Codec("aac", 8000), 44_100, "bitrate=8000.*lowest it keeps to is 16000"),
-        (Codec("aac", 128_000), 16_000, "bitrate=128000.*highest 64000"),
+        (Codec("mp3", 17_000), 16_000, "bitrate=17000.*8000, 16000, 24000"),
+        (Codec("aac", 8000), 44_100, "bitrate=8000.*keeps to 16000 to"),
+        (Codec("aac", 128_000), 16_000, "bitrate=128000.* to 64000"),
         (Codec("opus", 2000), 48_000, "bitrate=2000 for opus"),
-        (Codec("flac", 0), 0, "sample_rate=0"),
+        (Codec("flac", 16_000), 48_000, "bitrate=16000 for flac"),
         (PAPER, 16_000.0, "sample_rate=16000.0"),
     ],
 )
@@ -139,25 +134,12 @@ def test_a_bitrate_that_would_be_changed_in_silence_is_refused(codec, rate, mess
         codec.roundtrip(noise(1000), rate)
 
 
-@pytest.mark.parametrize(
-    ("name", "bitrate", "message"),
-    [
-        ("mp33", 16_000, "did you mean 'mp3'"),
-        ("mp3", 16_000.0, "bitrate=16000.0"),
-        ("mp3", 0, "bitrate=0 for mp3"),
-        ("flac", 16_000, "only flac"),
-    ],
-)
-def test_an_unknown_codec_or_bitrate_is_refused_and_a_known_one_tells_its_library(name, bitrate, message):
-    with pytest.raises(ParameterError, match=message):
-        Codec(name, bitrate)
-    assert PAPER.identity.startswith("mp3-16000 libmp3lame libavcodec-")
-    assert av.__version__ in PAPER.identity
-    assert Codec("mp3", 24_000).identity != PAPER.identity
-
-
-def test_what_is_no_signal_is_not_coded():
-    bad = {"empty": np.zeros(0), "sample 1 is not finite": np.array([0.1, -np.inf]), "one channel": np.zeros((2, 100))}
-    for message, samples in bad.items():
+def test_an_unknown_codec_is_refused_and_a_known_one_tells_its_library():
+    for wrong, message in ((("mp33", 16_000), "did you mean 'mp3'"), (("mp3", 16_000.0), "bitrate=16000.0")):
+        with pytest.raises(ParameterError, match=message):
+            Codec(*wrong)
+    for message, samples in (("empty", np.zeros(0)), ("sample 1 is not finite", np.array([0.1, -np.inf]))):
         with pytest.raises(AudioError, match=message):
             PAPER.roundtrip(samples, 16_000)
+    assert PAPER.identity.startswith("mp3-16000 libmp3lame libavcodec-") and av.__version__ in PAPER.identity
+    assert Codec("mp3", 24_000).identity != PAPER.identity

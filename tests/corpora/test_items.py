@@ -26,22 +26,13 @@ def test_a_quiet_target_keeps_its_level_and_a_loud_one_its_shape() -> None:
     assert np.allclose(loud.target / np.abs(loud.target).max(), target / np.abs(target).max(), atol=1e-6)
 
 
-def test_snr_by_hand() -> None:
-    assert measured_snr_db(np.full(10, 0.2), np.full(10, 0.02)) == pytest.approx(20)
-    assert measured_snr_db(np.ones(3), np.zeros(3)) == np.inf
-    assert measured_snr_db(np.zeros(3), np.ones(3)) == -np.inf
-
-
-def test_mix_refuses() -> None:
-    ones, square = np.ones(3), np.ones((2, 3))
-    for target, added in ((ones, np.ones(4)), (square, square)):
-        with pytest.raises(ParameterError, match="equal dimension"):
-            mix(target, added, 0.0)
-    for target, added in ((0 * ones, ones), (ones, 0 * ones), (np.nan * ones, ones)):
+def test_snr_by_hand_and_silence() -> None:
+    ones, silent = np.ones(3), np.zeros(3)
+    assert measured_snr_db(0.2 * ones, 0.02 * ones) == pytest.approx(20)
+    assert measured_snr_db(ones, silent) == np.inf and measured_snr_db(silent, ones) == -np.inf
+    for target, added in ((silent, ones), (ones, silent), (np.nan * ones, ones)):
         with pytest.raises(ParameterError, match="finite and not silent"):
             mix(target, added, 0.0)
-    with pytest.raises(ParameterError, match="snr_db=nan"):
-        mix(ones, ones, np.nan)
 
 
 @given(st.integers(3, 200), st.integers(0, 99))
@@ -54,15 +45,8 @@ def test_every_split_has_a_group_and_about_its_share(count: int, seed: int) -> N
 
 
 def test_a_split_is_a_golden_function_of_the_seed() -> None:
-    """Values of the first run: a change deals every corpus anew."""
-    names = list("abcdefghij")
-    assert "".join(split_groups(names, (0.7, 0.2, 0.1), 0, "pieces")[name][1] for name in names) == GOLDEN
-    assert split_groups(names, (0.7, 0.2, 0.1), 1, "pieces") != split_groups(names, (0.7, 0.2, 0.1), 0, "pieces")
-
-
-GOLDEN = "rrraarerrr"  # the second letters of train, validation and test
-
-
-def test_two_groups_cannot_be_split() -> None:
+    """Values of the first run, the second letters of train, validation and test: a change deals every corpus anew."""
+    dealt = [split_groups("abcdefghij", (0.7, 0.2, 0.1), seed, "pieces") for seed in (0, 1)]
+    assert "".join(dealt[0][name][1] for name in "abcdefghij") == "rrraarerrr" and dealt[0] != dealt[1]
     with pytest.raises(CorpusError, match=r"pieces: 2 group\(s\) found \(a, b\), at least 3"):
-        split_groups(["a", "b", "a"], (0.7, 0.2, 0.1), 0, "pieces")
+        split_groups("aba", (0.7, 0.2, 0.1), 0, "pieces")

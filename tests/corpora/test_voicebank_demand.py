@@ -1,16 +1,16 @@
-"""VoiceBank-DEMAND's layout: only pairs at the wanted SNR, by its log or measured; speakers kept apart."""
+"""VoiceBank-DEMAND's layout: only pairs at 0 dB, by its log or measured; speakers kept apart."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from helpers.corpora import BENCH, RATE, burst, groups, on_real, opened, put, put_pair, sizes_of
+from helpers.corpora import BENCH, RATE, burst, groups, loud, on_real, opened, put, put_pair, sizes_of, spoilt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nblib.corpora import SPLITS, open_corpus
-from nblib.corpora.survey import active_level_db, labelled_snr_db
+from nblib.corpora import SPLITS
+from nblib.corpora.survey import labelled_snr_db
 from nblib.errors import CorpusError
 
 SNRS = (0.0, 5.0, 10.0, 15.0)
@@ -25,23 +25,25 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def sides(root: Path) -> list[Path]:
+    return [root / "voicebank_demand" / f"{side}_trainset_56spk_wav" for side in ("clean", "noisy")]
+
+
 def write_log(root: Path, **other: str) -> None:
-    names = sorted(path.stem for path in (root / "voicebank_demand" / "clean_trainset_56spk_wav").iterdir())
+    names = sorted(path.stem for path in sides(root)[0].iterdir())
     lines = [f"{name} cafe {other.get(name, SNRS[int(name[-3:]) % 4])}" for name in names if other.get(name) != ""]
     (root / "voicebank_demand" / "log_trainset_56spk.txt").write_text("\n".join(lines) + "\n\n", encoding="utf-8")
 
 
 @pytest.mark.parametrize("log", [False, True])
-@pytest.mark.parametrize("snr_db", [0.0, 10.0])
-def test_only_pairs_at_the_snr_split_by_speaker(root: Path, log: bool, snr_db: float) -> None:
+def test_only_pairs_at_0_db_split_by_speaker(root: Path, log: bool) -> None:
     if log:
         write_log(root)
-    corpus = opened("speech", root, snr_db=snr_db)
+    corpus = opened("speech", root)
     items = corpus.items()
     assert corpus.name == "voicebank_demand" and "CC BY" in corpus.licence and "valentini" in corpus.citation
-    assert {SNRS[int(str(item.info["file"])[-3:]) % 4] for item in items} == {snr_db} and len(items) == 10
-    assert all(abs(float(item.info["snr_db"]) - snr_db) < (1e-9 if log else 0.3) for item in items)
-    assert {item.info["snr_from"] for item in items} == {"log" if log else "measured"}
+    assert {SNRS[int(item.name[-3:]) % 4] for item in items} == {0.0} and len(items) == 10
+    assert all(abs(float(item.info["snr_db"])) < (1e-9 if log else 0.3) for item in items)
     assert {item.info["noise_kind"] for item in items} == {"cafe" if log else "unknown"}
     assert all(item.name == item.info["file"] and item.group == item.info["speaker"] for item in items)
     speakers = [*groups(corpus).values()]
@@ -50,47 +52,38 @@ def test_only_pairs_at_the_snr_split_by_speaker(root: Path, log: bool, snr_db: f
 
 
 def test_the_log_is_believed_over_the_measure_and_what_it_leaves_out_is_measured(root: Path) -> None:
-    write_log(root, p230_000="7.5", p231_000="7.5", p232_000="7.5", p233_000="")
-    items = opened("speech", root).items()
-    assert {item.name for item in items if item.info["snr_from"] == "measured"} == {"p233_000"}
-    assert len(items) == 7
-    write_log(root, p230_000="7.5", p231_000="7.5", p232_000="7.5")
-    assert {item.name for item in opened("speech", root, snr_db=7.5).items()} == {"p230_000", "p231_000", "p232_000"}
+    write_log(root, p230_000="7.5", p231_000="7.5", p232_000="7.5", p233_000="", p234_001="0")
+    found = {item.name: item.info["noise_kind"] for item in opened("speech", root).items()}
+    assert {name for name, kind in found.items() if kind == "unknown"} == {"p233_000"}
+    assert len(found) == 8 and "p234_001" in found and "p230_000" not in found
 
 
 def test_a_pair_is_loaded_as_it_is(root: Path) -> None:
     corpus, resampled = opened("speech", root), opened("speech", root, sample_rate=22_050)
     for item in corpus.items():
         mixed = corpus.load(item)
-        folders = [root / "voicebank_demand" / f"{kind}_trainset_56spk_wav" for kind in ("clean", "noisy")]
-        clean, noisy = (soundfile.read(folder / f"{item.name}.wav", dtype="float32")[0] for folder in folders)
+        clean, noisy = (soundfile.read(side / f"{item.name}.wav", dtype="float32")[0] for side in sides(root))
         gain = min(1.0, 0.99 / max(np.abs(part).max() for part in (clean, noisy, noisy - clean)))
-        assert np.allclose(mixed.target, gain * clean, atol=1e-6) and np.allclose(
-            mixed.mixture, gain * noisy, atol=1e-6
-        )
+        np.testing.assert_allclose([mixed.target, mixed.mixture], [gain * clean, gain * noisy], atol=1e-6)
         assert np.array_equal(mixed.mixture, mixed.target + mixed.noise)
     assert len(resampled.load(item).target) == -(-len(clean) * 22_050 // RATE)
 
 
-def test_speakers_take_turns_and_a_larger_size_only_adds(root: Path) -> None:
+def test_speakers_take_turns_and_only_what_is_needed_is_read(root: Path) -> None:
     small = opened("speech", root, {"train": 2, "validation": 1, "test": 0})
     assert sizes_of(small) == [2, 1, 0] and len(groups(small)["train"]) == 2
     assert small.items("train") == opened("speech", root).items("train")[:2]
-
-
-def test_only_what_is_needed_is_read(root: Path) -> None:
     write_log(root)
     chosen = opened("speech", root, dict.fromkeys(SPLITS, 1))
-    for folder in (root / "voicebank_demand").glob("*_wav"):
-        for path in folder.iterdir():
-            if path.stem not in {item.name for item in chosen.items()}:
-                path.write_bytes(b"")
+    for path in (path for side in sides(root) for path in side.iterdir()):
+        if path.stem not in {item.name for item in chosen.items()}:
+            path.write_bytes(b"")
     with_empty = opened("speech", root, dict.fromkeys(SPLITS, 1))
     assert with_empty.fingerprint == chosen.fingerprint and not with_empty.skipped
 
 
 def test_spoilt_pairs_are_skipped_by_name(root: Path) -> None:
-    clean, noisy = (root / "voicebank_demand" / f"{kind}_trainset_56spk_wav" for kind in ("clean", "noisy"))
+    clean, noisy = sides(root)
     (clean / "p230_000.wav").unlink()
     (noisy / "p231_000.wav").unlink()
     put(noisy, "p232_000.wav", seconds=0.5)
@@ -100,25 +93,17 @@ def test_spoilt_pairs_are_skipped_by_name(root: Path) -> None:
     put_pair(root, "p235_000", 0.0)
     put_pair(root, "p235_004", 0.0)
     with pytest.warns(UserWarning, match="voicebank_demand: 6 skipped") as caught:
-        corpus = open_corpus("speech", root, sample_rate=RATE, seed=0, sizes={})
+        corpus = loud("speech", root)
     assert len(caught) == 1 and len(corpus.items()) == 6
     reasons = {"p230_000": "no p230_000 in clean", "p231_000": "no p231_000 in noisy", "p234_000": "silent"}
     reasons |= {"p232_000": "clean_trainset_56spk_wav/p232_000.wav 16000 at 16000 Hz, noisy_", "p234_004": "the same"}
-    for name, reason in (reasons | {"p233_000": "p233_000.wav"}).items():
-        assert reason in corpus.skipped[name]
+    assert spoilt(corpus, reasons | {"p233_000": "p233_000.wav"})
 
 
-def test_no_pair_at_the_snr_lists_those_that_are_there(root: Path) -> None:
-    with pytest.raises(
-        CorpusError, match=r"for train \(wanted -7.5 dB, found 0 dB: \d, 5 dB: \d, 10 dB: \d, 15 dB: \d\)"
-    ):
-        opened("speech", root, snr_db=-7.5)
-    write_log(root)
-    with pytest.raises(CorpusError, match=r"wanted 1 dB, found 0 dB: 10, 5 dB: 10, 10 dB: 10, 15 dB: 10"):
-        opened("speech", root, snr_db=1.0)
-
-
-def test_wrong_layouts(root: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_an_error_that_says_what_is_there(root: Path, tmp_path: Path) -> None:
+    write_log(root, **{f"p{speaker}_00{take}": "5" for speaker in range(230, 235) for take in (0, 4)})
+    with pytest.raises(CorpusError, match=r"wanted 0 dB, found 5 dB: 20, 10 dB: 10, 15 dB: 10"):
+        opened("speech", root)
     (root / "voicebank_demand" / "log_trainset_56spk.txt").write_text("p230_000 cafe zero\n", encoding="utf-8")
     with pytest.raises(CorpusError, match="'p230_000 cafe zero' is not 'name noise snr'"):
         opened("speech", root)
@@ -139,45 +124,39 @@ def test_28_speakers_stand_in_for_56_and_the_test_set_needs_a_table(tmp_path: Pa
     lines = [f"p{number}_001,{split},0" for number, split in enumerate(("train", "train", "validation"))]
     lines += [f"t{number}_001,test,0" for number in range(3)]
     (tmp_path / "voicebank_demand" / "items.csv").write_text("\n".join(["file,split,snr_db", *lines]))
-    corpus = opened("speech", tmp_path)
-    assert groups(corpus) == {"train": {"p0", "p1"}, "validation": {"p2"}, "test": {"t0", "t1", "t2"}}
-    assert {item.info["snr_from"] for item in corpus.items()} == {"items.csv"}
+    found = groups(opened("speech", tmp_path))
+    assert found == {"train": {"p0", "p1"}, "validation": {"p2"}, "test": {"t0", "t1", "t2"}}
 
 
-def test_pairs_come_before_folders_and_what_stands_in_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("snr_db", [0.0, 15.0])
+def test_pairs_come_before_folders_and_what_stands_in_is_said(tmp_path: Path, snr_db: float) -> None:
     for number in range(4):
         put(tmp_path, f"speech/s{number}/a.flac", f"noise/{'abcd'[number]}-1.flac")
-        put_pair(tmp_path, f"p{number}_001")
-    assert opened("speech", tmp_path).name == "voicebank_demand"
-    with pytest.warns(
-        UserWarning, match=r"wanted 15 dB, found 0 dB: \d(.|\n)*taking speech/<speaker>/ with noise/ instead"
-    ):
-        found = open_corpus("speech", tmp_path, sample_rate=RATE, seed=0, sizes={}, snr_db=15.0)
+        put_pair(tmp_path, f"p{number}_001", snr_db)
+    if snr_db == 0.0:
+        assert opened("speech", tmp_path).name == "voicebank_demand"
+        return
+    with pytest.warns(UserWarning, match=r"found 15 dB: \d(.|\n)*taking speech/<speaker>/ with noise/ instead"):
+        found = loud("speech", tmp_path)
     assert found.name == "speech_and_noise" and sizes_of(found) == [2, 1, 1]
 
 
 # The active level of speech leaves pauses out, and labels published pairs as they are labelled
 
 TONE = 0.1 * np.sin(2 * np.pi * 200 * np.arange(4 * RATE) / RATE)
-
-
-def test_active_level_of_a_tone_with_and_without_pauses() -> None:
-    level = 10 * np.log10(np.mean(TONE**2))
-    assert active_level_db(TONE, RATE) == pytest.approx(level, abs=0.1)
-    paused = np.concatenate([TONE, np.zeros(8 * RATE)])
-    assert active_level_db(paused, RATE) == pytest.approx(level, abs=0.35)
+FULL = np.ones(RATE)  # as noise: the label is the level in dB of full scale
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(-40, 5))
-def test_active_level_follows_the_gain(gain_db: float) -> None:
+def test_the_level_is_that_of_the_tone_with_and_without_pauses_and_follows_the_gain(gain_db: float) -> None:
+    level = 10 * np.log10(np.mean(TONE**2))
+    assert labelled_snr_db(TONE, FULL, RATE) == pytest.approx(level, abs=0.1)
+    assert labelled_snr_db(np.append(TONE, np.zeros(8 * RATE)), FULL, RATE) == pytest.approx(level, abs=0.35)
+    assert labelled_snr_db(TONE, 0 * FULL, RATE) == np.inf
     said = np.concatenate([burst("word", 0.6), np.zeros(RATE // 2), burst("another", 1.1)])
-    change = active_level_db(said * 10 ** (gain_db / 20), RATE) - active_level_db(said, RATE)
+    change = labelled_snr_db(said * 10 ** (gain_db / 20), FULL, RATE) - labelled_snr_db(said, FULL, RATE)
     assert change == pytest.approx(gain_db, abs=0.5)
-
-
-def test_no_noise_is_an_infinite_snr() -> None:
-    assert labelled_snr_db(TONE, np.zeros(len(TONE)), RATE) == np.inf
 
 
 @on_real

@@ -1,7 +1,5 @@
 """MM'19's autoencoder: the bottleneck's half, decimation, no skips, its orthogonal start."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor
@@ -29,7 +27,10 @@ def test_the_papers_bottleneck_contains_exactly_half_and_nothing_passes_beside_i
         assert bottleneck.shape == (2, 128, length // 256)
         assert bottleneck.numel() * 2 == sound.numel()
         assert restored.shape == sound.shape and restored.abs().max() < 1
-        assert torch.equal(restored, network.decode(bottleneck))
+        decoded = bottleneck
+        for level in range(1, 9):
+            decoded = network._layer("up", level, decoded)
+        assert torch.equal(restored, decoded)
         padded = torch.cat([sound[:1, :, :-5], torch.zeros(1, 1, 5)], dim=-1)  # `through` takes any length
         found = through(network, sound[0, 0, :-5].numpy())
     assert torch.equal(torch.from_numpy(found), network(padded)[0, 0, :-5])
@@ -45,21 +46,19 @@ def test_filters_grow_by_12_and_the_decoder_mirrors_them():
     assert rows["down8"] == {"channels": 128, "samples": 2} and rows["up8"] == rows["input"]
 
 
-def test_a_transposed_convolution_puts_zeros_between_samples_and_convolves():
-    for layer in autoencoder().double().up:
+@pytest.mark.parametrize("kind", [AutoEncoder, WaveUNet])
+def test_stride_2_is_decimation_after_stride_1_and_zeros_between_samples_before_it(kind):
+    network = kind().double()
+    for layer in network.down:
+        heard = samples(1, layer.in_channels, 64).double()
+        every = functional.conv1d(heard, layer.weight, layer.bias, padding=layer.kernel_size[0] // 2)
+        torch.testing.assert_close(layer(heard), every[..., ::2], rtol=1e-9, atol=1e-9)
+    for layer in network.up:
         hidden = samples(1, layer.in_channels, 32).double()
         stuffed = torch.zeros(1, layer.in_channels, 64, dtype=torch.float64)
         stuffed[..., ::2] = hidden
         expected = functional.conv1d(stuffed, layer.weight.transpose(0, 1).flip(2), layer.bias, padding=4)
         torch.testing.assert_close(layer(hidden), expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("kind", [AutoEncoder, WaveUNet])
-def test_stride_2_is_stride_1_and_then_decimation(kind):
-    for layer in kind().double().down:
-        heard = samples(1, layer.in_channels, 64).double()
-        every = functional.conv1d(heard, layer.weight, layer.bias, padding=layer.kernel_size[0] // 2)
-        torch.testing.assert_close(layer(heard), every[..., ::2], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("sizes", [(8, 12), (8, 4), (3, 2)])
@@ -75,12 +74,7 @@ def test_the_autoencoder_starts_as_an_orthogonal_projection_to_half_its_channels
         assert float(once.square().sum() / sound.square().sum()) == pytest.approx(min(shares), rel=0.15)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "message"),
-    [((1, 12), "num_layers=1: a whole number from 2"), ((8, 0), "base_filters=0"), ((8, 3), "give an even number")],
-)
-def test_sizes_that_make_no_network_and_lengths_that_cannot_be_halved(sizes, message):
-    with pytest.raises(ParameterError, match=message):
-        AutoEncoder(*sizes)
-    with pytest.raises(ParameterError, match="divisible by 8"):
-        AutoEncoder(3, 2)(torch.zeros(1, 1, 12))
+def test_sizes_that_make_no_network():
+    for sizes, message in (((1, 12), "num_layers=1: a whole number from 2"), ((8, 3), "give an even number")):
+        with pytest.raises(ParameterError, match=message):
+            AutoEncoder(*sizes)
