@@ -37,11 +37,6 @@ class Cell:
     config: RunConfig
     data: Source
 
-    @property
-    def title(self) -> str:
-        """For messages."""
-        return " ".join(str(value) for value in self.labels.values() if value is not None)
-
 
 @dataclass(frozen=True)
 class Trained:
@@ -108,7 +103,8 @@ def rows(setup: Settings, study: Study) -> pd.DataFrame:
 
 def train(setup: Settings, cells: Sequence[Cell]) -> list[Trained]:
     """The runs of `cells`, in their order: complete ones are loaded, the others trained."""
-    train_all([(cell.config, cell.data, cell.title) for cell in cells], setup.device)
+    titles = [" ".join(str(value) for value in cell.labels.values() if value is not None) for cell in cells]
+    train_all([(cell.config, cell.data, title) for cell, title in zip(cells, titles, strict=True)], setup.device)
     return [Trained(cell.labels, load(cell.config.hash)) for cell in cells]
 
 

@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +26,6 @@ from nblib.notebook import STANDARD, check_type, checked
 if TYPE_CHECKING:
     from nblib.settings import Settings
 
-OK, FAILED, BAD_PARAMETERS, INTERRUPTED = 0, 1, 2, 130
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -121,9 +121,19 @@ def plan(
     of chosen notebooks, which goes to those that declare it, or else any setting. Others as in `nblib.settings`.
     Raises `ParameterError` where a name, type or value is wrong, or a notebook or the data folder is not there.
     """
-    texts = _split(changes)
+    texts = {}
+    for change in changes:
+        name, equals, texts[name] = change.partition("=")
+        if not equals or (name in STANDARD and name != "source"):
+            raise ParameterError(
+                f"--set {change}: write it as NAME=VALUE; see python -m nblib run --help for {STANDARD}"
+            )
     source = texts.pop("source", "run")
-    declared = {notebook: parameters(notebook) for notebook in _choose(only)}
+    wanted = [f"{int(text):02}" if text.isdecimal() else text.removesuffix(".ipynb") for text in only]
+    for text in wanted:
+        check_choice("notebook", text, [*(each.name for each in SUITE), *(each.number for each in SUITE)])
+    chosen = [each for each in SUITE if not wanted or {each.name, each.number} & {*wanted}]
+    declared = {notebook: parameters(notebook) for notebook in chosen}
     own = {name for found in declared.values() for name in found if name not in STANDARD}
     further = ["".join(f"{name}={text}".split()) for name, text in texts.items() if name not in own]
     try:
@@ -132,30 +142,11 @@ def plan(
         near = [match for name in texts.keys() - own for match in difflib.get_close_matches(name, own, n=1)]
         raise ParameterError(f"{error}; or did you mean the notebooks' {near[0]!r}?") if near else error from None
     shared = dict(zip(STANDARD, (profile, corpus, setup.data_root, seed, source, " ".join(further)), strict=True))
-    copies = paths.executed(setup.name).resolve()
-    jobs = []
+    copies, jobs = (paths.data() / "executed" / setup.name).resolve(), []
     for notebook, found in declared.items():
         special = {name: _value(name, found[name], texts[name], notebook.name) for name in found.keys() & texts.keys()}
         jobs.append(Job(notebook, copies / notebook.path.name, {**shared, **special}))
     return setup, jobs
-
-
-def _split(changes: Sequence[str]) -> dict[str, str]:
-    texts = {}
-    for change in changes:
-        name, equals, texts[name] = change.partition("=")
-        if not equals or not name:
-            raise ParameterError(f"--set {change}: write it as NAME=VALUE, e.g. --set replicates=3")
-        if name in STANDARD and name != "source":
-            raise ParameterError(f"--set {change}: this one has its own option, see python -m nblib run --help")
-    return texts
-
-
-def _choose(only: Sequence[str]) -> list[Notebook]:
-    wanted = [f"{int(text):02}" if text.isdecimal() else text.removesuffix(".ipynb") for text in only]
-    for text in wanted:
-        check_choice("notebook", text, [*(each.name for each in SUITE), *(each.number for each in SUITE)])
-    return [each for each in SUITE if not wanted or {each.name, each.number} & {*wanted}]
 
 
 def _value(name: str, parameter: Mapping[str, Any], text: str, where: str) -> object:
@@ -208,14 +199,12 @@ def display(jobs: Sequence[Job], every: float = 30.0) -> Iterator[None]:
                     console.print(line)
 
     # A thread that looks, because a long cell that prints nothing must not look like a run that hangs.
-    thread = threading.Thread(target=watch, daemon=True)
-    with live:
-        thread.start()
+    with live, ThreadPoolExecutor(1) as looks:
+        looks.submit(watch)
         try:
             yield
         finally:
             ended.set()
-            thread.join()
 
 
 def run(setup: "Settings", jobs: Sequence[Job]) -> int:
@@ -223,7 +212,7 @@ def run(setup: "Settings", jobs: Sequence[Job]) -> int:
 
     Returns 0 where all ended well, 1 where a notebook failed (those that need it are skipped), 130 after Ctrl-C.
     """
-    file, durations, code = paths.cache() / "durations.json", {}, OK
+    file, durations, code = paths.cache() / "durations.json", {}, 0
     with contextlib.suppress(OSError, ValueError):  # an estimate only
         durations = json.loads(file.read_text(encoding="utf-8"))
     known = durations.setdefault(setup.name, {})
@@ -234,7 +223,7 @@ def run(setup: "Settings", jobs: Sequence[Job]) -> int:
             for job in jobs:
                 _do(job, jobs)
     except KeyboardInterrupt:
-        code = INTERRUPTED
+        code = 130
     known |= {job.notebook.name: round(job.seconds, 1) for job in jobs if job.state == "ok"}
     with paths.whole(file) as temporary:
         temporary.write_text(json.dumps(durations, indent=1), encoding="utf-8")
@@ -247,7 +236,7 @@ def run(setup: "Settings", jobs: Sequence[Job]) -> int:
             compare.compare(setup)
         else:
             print(f"nothing to compare with: there is no record of {setup.record_name}")
-    return code or (FAILED if any(job.state == "failed" for job in jobs) else OK)
+    return code or int(any(job.state == "failed" for job in jobs))
 
 
 def _do(job: Job, jobs: Sequence[Job]) -> None:
