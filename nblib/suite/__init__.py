@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import csv
 import difflib
 import json
 import math
@@ -30,7 +31,7 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Notebook(NamedTuple):
-    """A notebook: its file's name without suffix, number first; what it regenerates; whose results it reads."""
+    """A notebook: its file's name without suffix, number first; what it regenerates; the numbers it builds upon."""
 
     name: str
     title: str
@@ -47,18 +48,9 @@ class Notebook(NamedTuple):
         return paths.home() / "notebooks" / f"{self.name}.ipynb"
 
 
-SUITE = (
-    Notebook("01_corpus", "What is in the corpus: players, spectrograms, durations, splits"),
-    Notebook("02_codec_pairs", "What 16 kbps MP3 removes: cut-off, holes, alignment; other codecs"),
-    Notebook("03_loss_networks", "MM'19 Table 1, Figures 1 and 2: networks that learn the codec"),
-    Notebook("04_autoencoder_models", "MM'19 Table 2, Figures 3 and 4: Models A to D", needs=("03",)),
-    Notebook("05_snr", "MM'19 Table 3: the SNR of Models A to D, by four definitions", needs=("04",)),
-    Notebook("06_listening_autoencoder", "MM'19 Tables 4 and 5: who prefers which model", needs=("04",)),
-    Notebook("07_broadband", "MM'19 Figure 5: clicks, bandwidth and aliasing at 5 kHz", needs=("04",)),
-    Notebook("08_separation_networks", "IJCNN'20 Tables I and II, Figure 1: sizes and parameters"),
-    Notebook("09_layer_configurations", "IJCNN'20 Figures 2 and 3: which layers, what cost", needs=("03",)),
-    Notebook("10_capacity_curves", "IJCNN'20 Figure 5: quality against capacity", needs=("03",)),
-    Notebook("11_noise_redistribution", "IJCNN'20 Figure 4: where the residual lies", needs=("10",)),
+SUITE = tuple(
+    Notebook(row["name"], row["title"], tuple(row["needs"].split()))
+    for row in csv.DictReader((Path(__file__).parent / "notebooks.csv").read_text("utf-8").splitlines())
 )
 
 
@@ -242,10 +234,10 @@ def run(setup: "Settings", jobs: Sequence[Job]) -> int:
 def _do(job: Job, jobs: Sequence[Job]) -> None:
     from nblib.suite.kernel import execute  # papermill takes a second to import
 
-    broken = {other.notebook.number: other.state for other in jobs if other.state in ("failed", "skipped")}
-    for number in broken.keys() & {*job.notebook.needs}:
-        job.line, job.state = f"needs {number} ({broken[number]})", "skipped"
-        return
+    for other in jobs:
+        if other.notebook.number in job.notebook.needs and other.state in ("failed", "skipped"):
+            job.line, job.state = f"needs {other.notebook.number} ({other.state})", "skipped"
+            return
     job.began, job.state, end = time.monotonic(), "running", "stopped"
     try:
         job.failure = execute(job)
@@ -261,6 +253,8 @@ def _report(jobs: Sequence[Job]) -> None:
             print(f"\n{job.notebook.name} failed {where}\n{job.failure}\n  executed copy up to there: {job.copy}")
         elif job.state == "stopped":
             print(f"\n{job.notebook.name} stopped {where}\n  what it made stays, run again to go on")
-    seconds, ended = sum(job.seconds for job in jobs), sum(job.state == "ok" for job in jobs)
-    print(f"\n{ended} of {len(jobs)} notebooks ended well in {clock(seconds)}")
-    print(f"executed copies: {jobs[0].copy.parent}", flush=True)
+    ended, seconds = sum(job.state == "ok" for job in jobs), clock(sum(job.seconds for job in jobs))
+    print(
+        f"\n{ended} of {len(jobs)} notebooks ended well in {seconds}\nexecuted copies: {jobs[0].copy.parent}",
+        flush=True,
+    )
