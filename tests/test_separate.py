@@ -1,7 +1,5 @@
 """Separation of any length: chunks give what one pass gives, in line, in flat memory; files, picture, and refusals."""
 
-from __future__ import annotations
-
 import math
 import os
 import re

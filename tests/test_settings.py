@@ -101,9 +101,6 @@ def test_wrong_paths_types_and_values_are_refused_with_the_near_miss(changes, me
     assert len(str(caught.value)) < 1500
 
 
-# Folders
-
-
 def test_whatever_changes_results_has_a_folder_of_its_own(tmp_path):
     setups = [
         settings("quick"),
@@ -146,9 +143,6 @@ def test_the_record_is_never_written_over_by_own_results(monkeypatch, tmp_path):
     assert own.figures != record.figures and committed not in (own.figures, record.figures)
     monkeypatch.setenv("NBLIB_RECORD", "1")
     assert record.figures == committed and own.figures != committed
-
-
-# Contenders
 
 
 def test_contenders_are_the_baseline_the_codec_losses_and_whatever_else_is_entered(monkeypatch):

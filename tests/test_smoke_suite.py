@@ -1,7 +1,5 @@
 """The whole suite at the least sizes, from nothing, in a folder of its own; killed and rerun; with bad input."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

@@ -109,9 +109,6 @@ def test_a_diverged_cell_is_named_and_costs_no_other():
     assert study.failed(SETUP, "tiny") == ["small 0: diverged"] and study.failed(SETUP, "other") == []
 
 
-# Tables
-
-
 @pytest.mark.parametrize("name", ["table.csv", "table.csv.gz"])
 def test_what_was_saved_is_read_with_six_digits_and_saving_it_again_changes_no_byte(name):
     study.save(SETUP, name, TABLE)
@@ -150,9 +147,6 @@ def test_real_results_are_also_found_by_the_profiles_name_but_not_those_of_chang
     assert len(list((tmp_path / "results").iterdir())) == 5
 
 
-# The list of runs
-
-
 def trained(title: str, **record: Any) -> Trained:
     whole = {"title": title, "status": "plateau", "parameters": 30_076_397, "config": {"seed": 0}, "commit": "0123456"}
     return Trained({}, Run(f"hash of {title}", Path(), whole | record))
@@ -167,9 +161,6 @@ def test_each_study_replaces_its_own_rows_of_the_runs_and_digits_stay_whole():
     assert found[["study", "title"]].to_numpy().tolist() == [["one", "d"], ["one", "e"], ["two", "c"]]
     assert found["steps"].tolist()[::2] == [1_234_567] * 2 and pd.isna(found["steps"][1])
     assert found["commit"].tolist() == ["0123456"] * 3 and found["reason"][1] == "epoch 1: nan"
-
-
-# Once
 
 
 def test_what_was_made_is_not_made_again_unless_something_changed(monkeypatch):

@@ -87,9 +87,6 @@ def layers_by_hand(
     return {name: distance(heard[name], meant[name]) for name in names}
 
 
-# The equations
-
-
 @pytest.mark.parametrize("model", MADE)
 def test_at_first_a_loss_is_exactly_the_sum_of_its_equations_terms(model):
     estimate, target = pair(dtype=torch.float64)
@@ -121,9 +118,6 @@ def test_model_c_is_its_three_terms_each_of_one_weight_and_so_are_the_layers_und
     features = sum(now[name] / terms[name] for name in FEATURES) / len(FEATURES)
     expected = now["samples"] / terms["samples"] + now["up2"] / terms["up2"] + features
     assert float(loss(0.7 * target, target)) == pytest.approx(expected, rel=1e-5)
-
-
-# Gradients
 
 
 @pytest.mark.parametrize("model", MADE)
@@ -162,9 +156,6 @@ def test_what_a_network_on_magnitudes_puts_out_is_compared_as_sound(model, silen
     assert silent or float((seen.grad != 0).float().mean()) > 0.9
 
 
-# The network within
-
-
 @pytest.mark.parametrize("network", [MaskUNet(4, 3), WaveUNet(4, 2)], ids=["spectral", "samples"])
 def test_configuration_f_keeps_its_three_layers_and_no_other(tmp_path, network):
     convolutions = sum(weight.numel() for layer in network.down[:3] for weight in layer.parameters())
@@ -197,9 +188,6 @@ def test_what_is_no_stored_loss_is_named(tmp_path):
         CodecLoss.load(tmp_path / "other.safetensors")
 
 
-# By name
-
-
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_is_built_by_name_and_its_settings_reach_it(name):
     loss = LossSpec(name, layers="A", unit_epochs=7).build(GEOMETRY, "linear", spectral_network())
@@ -225,9 +213,6 @@ def test_every_loss_is_built_by_name_and_its_settings_reach_it(name):
 def test_what_is_wrong_is_refused(make, message):
     with pytest.raises(ParameterError, match=message):
         make()
-
-
-# The weight schedule
 
 
 def test_after_its_unit_epochs_each_term_is_weighted_once_by_one_over_its_mean():

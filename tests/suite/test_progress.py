@@ -1,7 +1,5 @@
 """What a run shows: plain lines, the line that changes in a terminal, the latest output and the time left."""
 
-from __future__ import annotations
-
 import io
 import time
 from pathlib import Path

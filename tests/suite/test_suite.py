@@ -1,7 +1,5 @@
 """The runner, on small notebooks made here: order, parameters, failures, Ctrl-C, the kernel's interpreter."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json
