@@ -92,9 +92,9 @@ def test_an_injected_parameter_that_would_not_be_read_is_refused(shell, injected
 
 def test_cells_written_or_run_again_by_hand_change_nothing(shell):
     injected = "# Parameters\nepochs = 5\n"
+    assert cells(shell, f"# Parameters\n{DECLARED}\nextra = 1  # x", START) is None
     assert cells(shell, DECLARED, injected, START, "1 + 1", injected, START) is None
     assert isinstance(cells(shell, "# Parameters\nepoch = 5\n", START), ParameterError)
-    assert cells(shell, f"# Parameters\n{DECLARED}\nextra = 1  # x", START) is None
 
 
 def test_papermill_alone_stops_at_an_undeclared_parameter_with_a_short_message(tmp_path):

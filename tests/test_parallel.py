@@ -44,9 +44,7 @@ def refuse_second(folder: Path, number: int) -> int:
 
 def test_results_come_in_order_from_other_processes_with_one_thread_each():
     numbers, processes, threads = zip(*parallel_map(late_first, range(4), workers=2), strict=True)
-    assert numbers == (0, 1, 2, 3)
-    assert os.getpid() not in processes
-    assert set(threads) == {1}
+    assert numbers == (0, 1, 2, 3) and os.getpid() not in processes and set(threads) == {1}
 
 
 def test_an_error_is_raised_here_and_waiting_work_is_dropped(tmp_path):
@@ -57,14 +55,10 @@ def test_an_error_is_raised_here_and_waiting_work_is_dropped(tmp_path):
     assert len(list(tmp_path.iterdir())) < 30
 
 
-def own_variable(number: int) -> str | None:
-    return os.environ.get("NBLIB_DATA")
-
-
 def test_workers_see_the_environment_of_now(monkeypatch):
     for folder in ("one", "other"):
         monkeypatch.setenv("NBLIB_DATA", folder)
-        assert list(parallel_map(own_variable, range(2), workers=2)) == [folder] * 2
+        assert list(parallel_map(os.getenv, ["NBLIB_DATA"] * 2, workers=2)) == [folder] * 2
 
 
 def test_workers_end_with_a_parent_that_was_killed(tmp_path):
