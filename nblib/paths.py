@@ -65,9 +65,8 @@ def figures(name: str, of_record: bool = False) -> Path:
 def whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path of `path`'s own name beside it; rename it to `path` only if the block ends without error.
 
-    It stands in a folder of its own: some writers put the name into the file (gzip) or further files beside it
-    (safetensors), and the one would make equal files differ, the other outlive a killed process. `StorageError` where
-    the disk is full or the folder cannot be written; the old file stays.
+    It stands in a folder of its own, since some writers put the name into the file (gzip) or further files beside it
+    (safetensors). `StorageError` where the disk is full or the folder cannot be written; the old file stays.
     """
     folder = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

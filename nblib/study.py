@@ -53,13 +53,9 @@ class Trained:
     @property
     def row(self) -> Row:
         """The columns that every row of results of this network begins with."""
-        record = self.run.record
-        seconds, share = (
-            record.get("seconds", 0.0),
-            record.get("loss_seconds", 0.0) / max(record.get("seconds", 0), 1e-9),
-        )
-        known = {"parameters": record["parameters"], "status": self.run.status, "run": self.run.hash}
-        return {**self.labels, **known, "device": record["device"], "training_seconds": seconds, "loss_share": share}
+        known: dict[str, Any] = {"seconds": 0.0, "loss_seconds": 0.0, "run": self.run.hash} | self.run.record
+        took = {"training_seconds": known["seconds"], "loss_share": known["loss_seconds"] / max(known["seconds"], 1e-9)}
+        return {**self.labels, **{name: known[name] for name in ("parameters", "status", "run", "device")}, **took}
 
 
 def untrained(system: str, labels: Labels, name: str = "contender") -> Row:

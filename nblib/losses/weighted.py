@@ -28,8 +28,7 @@ class LossSpec:
     def build(self, geometry: Geometry, domain: str, teacher: Any = None) -> "WeightedLoss":
         """The loss; its parameters may be the patches' geometry and domain, network (`teacher`), and this spec's."""
         check_choice("loss", self.kind, LOSSES)
-        given = {**vars(self), "network": teacher, "geometry": geometry, "domain": domain}
-        make: Any = LOSSES[self.kind]
+        given, make = vars(self) | {"network": teacher, "geometry": geometry, "domain": domain}, LOSSES[self.kind]
         return make(**{name: given[name] for name in signature(make).parameters})
 
 

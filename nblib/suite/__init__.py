@@ -109,17 +109,14 @@ def plan(
     """Check everything that a run is given, and say what is to be done, in the suite's order.
 
     `only` has numbers (``3`` or ``03``) or names of notebooks; all run when it is empty. Those that they need are not
-    added: a notebook finds the results of an earlier run, or makes its own. `changes` has ``NAME=VALUE``: a parameter
-    of chosen notebooks, which goes to those that declare it, or else any setting. Others as in `nblib.settings`.
-    Raises `ParameterError` where a name, type or value is wrong, or a notebook or the data folder is not there.
+    added: a notebook finds earlier results, or makes its own. `changes` has ``NAME=VALUE``: a parameter of notebooks
+    that declare it, or else any setting. `ParameterError` where a name, type, value, notebook or folder is wrong.
     """
     texts = {}
     for change in changes:
         name, equals, texts[name] = change.partition("=")
         if not equals or (name in STANDARD and name != "source"):
-            raise ParameterError(
-                f"--set {change}: write it as NAME=VALUE; see python -m nblib run --help for {STANDARD}"
-            )
+            raise ParameterError(f"--set {change}: NAME=VALUE is needed, or an option: python -m nblib run --help")
     source = texts.pop("source", "run")
     wanted = [f"{int(text):02}" if text.isdecimal() else text.removesuffix(".ipynb") for text in only]
     for text in wanted:
@@ -134,21 +131,22 @@ def plan(
         near = [match for name in texts.keys() - own for match in difflib.get_close_matches(name, own, n=1)]
         raise ParameterError(f"{error}; or did you mean the notebooks' {near[0]!r}?") if near else error from None
     shared = dict(zip(STANDARD, (profile, corpus, setup.data_root, seed, source, " ".join(further)), strict=True))
-    copies, jobs = (paths.data() / "executed" / setup.name).resolve(), []
-    for notebook, found in declared.items():
-        special = {name: _value(name, found[name], texts[name], notebook.name) for name in found.keys() & texts.keys()}
-        jobs.append(Job(notebook, copies / notebook.path.name, {**shared, **special}))
+    copies = (paths.data() / "executed" / setup.name).resolve()
+    jobs = [
+        Job(each, copies / each.path.name, shared | _values(each, found, texts)) for each, found in declared.items()
+    ]
     return setup, jobs
 
 
-def _value(name: str, parameter: Mapping[str, Any], text: str, where: str) -> object:
-    """What `text` of the command line stands for: itself where the default is a text, else a Python literal."""
-    value: object = text
-    if not isinstance(parameter["default"], str):
+def _values(notebook: Notebook, declared: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, object]:
+    """What texts of the command line stand for: themselves where the default is a text, else Python literals."""
+    found: dict[str, object] = {name: texts[name] for name in declared.keys() & texts.keys()}
+    for name in found:
+        default = declared[name]["default"]
         with contextlib.suppress(ValueError, SyntaxError):  # a text then, which is refused
-            value = ast.literal_eval(text)
-    check_type(name, parameter["default"], value, where)
-    return value
+            found[name] = texts[name] if isinstance(default, str) else ast.literal_eval(texts[name])
+        check_type(name, default, found[name], notebook.name)
+    return found
 
 
 def clock(seconds: float) -> str:

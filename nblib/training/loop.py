@@ -66,13 +66,12 @@ def train(
 ) -> Outcome:
     """Train `network` in place until its validation loss stops to improve; it ends with the best epoch's weights.
 
-    It stays on its device, and so must `loss`; patches are moved there once. The random gain comes first, then the
-    `view`, which is what the network sees of them. The state is kept in `checkpoint`, and a run resumes from it; the
-    caller removes it. `log` gets at most five lines while nothing goes wrong. `TrainingDiverged`, where the loss of a
-    batch is not finite, names epoch, batch and items.
+    It stays on its device, and so must `loss`; patches are moved there once, get a random gain and are seen by `view`.
+    A run resumes from `checkpoint`, which the caller removes. `log` gets at most five lines while nothing goes wrong.
+    `TrainingDiverged`, where the loss of a batch is not finite, names epoch, batch and items.
     """
     device = next(network.parameters()).device
-    training, validation = training.to(device), validation.every(round(1 / config.epoch_share)).to(device)
+    training, validation = training.to(device), validation.to(device, round(1 / config.epoch_share))
     learning = _Learning(network, loss, config, view, checkpoint)
     state, saved = learning.state, time.monotonic()
     started = saved - state.seconds
@@ -176,12 +175,10 @@ def _suspects(pairs: PatchPairs, indices: Iterable[int]) -> str:
     return ", ".join(named[:32]) + (f" and {len(named) - 32} more" if len(named) > 32 else "")  # the papers' batch
 
 
-def _compared(
-    loss: WeightedLoss, view: View, estimate: Tensor, inputs: Tensor, targets: Tensor
-) -> tuple[Tensor, Tensor]:
+def _compared(loss: WeightedLoss, view: View, estimate: Tensor, inputs: Tensor, targets: Tensor) -> list[Tensor]:
     """Estimate and target as the loss compares them; both go the same way, so that equal ones compare as equal."""
     target = view(targets)
-    return (view.sound(estimate, inputs), view.sound(target, targets)) if loss.on_samples else (estimate, target)
+    return [view.sound(estimate, inputs), view.sound(target, targets)] if loss.on_samples else [estimate, target]
 
 
 def _now(device: torch.device) -> Any:

@@ -53,11 +53,6 @@ class RunConfig:
         return provenance.config_hash([VERSION, values])
 
     @property
-    def view(self) -> View:
-        """How the network sees its patches."""
-        return View(self.geometry, self.domain, self.network.on_samples)
-
-    @property
     def path(self) -> Path:
         """The run's folder."""
         return paths.runs() / self.hash
@@ -120,7 +115,7 @@ def train_or_load(config: RunConfig, data: Data, device: str, title: str, log: C
 def train_all(jobs: Sequence[tuple[RunConfig, Data, str]], device: str, log: Callable[[str], None] = print) -> None:
     """Train what is missing of `jobs` (configuration, picklable data, title) on all cores, the costly first."""
     # By hash, so that two names of one configuration are not trained side by side into one folder.
-    missing = list({config.hash: (config, data, title) for config, data, title in jobs if not config.complete}.values())
+    missing = list({job[0].hash: job for job in jobs if not job[0].complete}.values())
     # Long runs first, or the last one would keep a single core busy while the others idle.
     size = attrgetter("num_layers", "base_filters")
     missing.sort(key=lambda job: (bool(job[0].loss.teacher), size(job[0].network)), reverse=True)
@@ -145,6 +140,7 @@ def _train(config: RunConfig, data: Data, device: str, title: str, log: Callable
     teacher = load(config.loss.teacher).network() if config.loss.teacher else None
     loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
     pairs, checkpoint = (data("train"), data("validation")), config.path / "checkpoint.safetensors"
+    view = View(config.geometry, config.domain, config.network.on_samples)
     record: dict[str, Any] = {
         "title": title,
         "config": provenance.canonical(config),
@@ -153,14 +149,14 @@ def _train(config: RunConfig, data: Data, device: str, title: str, log: Callable
         "commit": provenance.commit(),
         "environment": provenance.environment(),
     }
-    options: dict[str, Any] = {"view": config.view, "seed": config.seed, "checkpoint": checkpoint, "log": log}
     try:
+        options: dict[str, Any] = {"view": view, "seed": config.seed, "checkpoint": checkpoint, "log": log}
         outcome = train(network, loss, *pairs, config.training, **options)
     except TrainingDiverged as error:
         record |= {"status": "diverged", "reason": str(error)}
         log(f"diverged: {error}")
     else:
-        record |= dataclasses.asdict(outcome) | {"spread": spread(network, pairs[1], config.view)}
+        record |= dataclasses.asdict(outcome) | {"spread": spread(network, pairs[1], view)}
         if record["spread"] < COLLAPSED_SPREAD:
             record["status"] = "collapsed"
         tensors.save(config.path / "network.safetensors", network.state_dict(), record["config"])

@@ -33,14 +33,11 @@ class PatchPairs:
     def __len__(self) -> int:
         return len(self.names)
 
-    def every(self, step: int) -> Self:
-        """One patch in `step`, spread evenly; with 1 the same pairs."""
-        return type(self)(self.inputs[::step], self.targets[::step], self.names[::step])
-
-    def to(self, device: str | torch.device) -> Self:
-        """The same pairs on another device."""
-        inputs = self.inputs.to(device)
-        return type(self)(inputs, inputs if self.targets is self.inputs else self.targets.to(device), self.names)
+    def to(self, device: str | torch.device, step: int = 1) -> Self:
+        """One patch in `step`, spread evenly, on another device."""
+        inputs = self.inputs[::step].to(device)
+        targets = inputs if self.targets is self.inputs else self.targets[::step].to(device)
+        return type(self)(inputs, targets, self.names[::step])
 
 
 @dataclass(frozen=True)
