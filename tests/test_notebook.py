@@ -39,20 +39,6 @@ def test_own_results_are_written_where_nothing_else_lies(capsys, tmp_path):
     assert setup.name.startswith("quick-real-") and "seed2" in setup.name
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("source", "recrod", "did you mean 'record'"),
-        ("seed", True, "seed=True"),
-        ("corpus", "real", "needs the folder of recordings"),
-        ("changes", "replicates=3 4", "setting='4' is not known"),
-    ],
-)
-def test_a_value_out_of_range_is_named(name, value, message):
-    with pytest.raises(ParameterError, match=message):
-        start(**GOOD | {name: value})
-
-
 @pytest.mark.parametrize("device", ["gpu", "cuda:99"])
 def test_an_unknown_device_is_refused(device, monkeypatch):
     monkeypatch.setenv("NBLIB_DEVICE", device)

@@ -201,24 +201,19 @@ def test_again_gives_the_same_files_and_a_result_may_be_separated_in_turn(asked,
     first = {path.name: path.read_bytes() for path in song.parent.iterdir()}
     assert separate(song, "--task", "vocals") == 0
     assert {path.name: path.read_bytes() for path in song.parent.iterdir()} == first
-    result = song.with_name("my song-vocals-P3.wav")
-    assert separate(result, "--task", "vocals") == 0
-    assert result.read_bytes() == first[result.name]
+    assert separate(song.with_name("my song-vocals-P3.wav"), "--task", "vocals") == 0
 
 
-def test_where_the_file_s_folder_cannot_be_written_the_results_go_to_the_data(asked, song, monkeypatch):
-    monkeypatch.setenv("NBLIB_DATA", str(song.parent / "data"))
+def test_a_peak_is_kept_and_said_and_results_go_to_the_data_where_the_folder_cannot_be_written(
+    asked, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("NBLIB_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert separate(song, "--task", "speech") == 0
-    assert len(files(song.parent / "data" / "separated")) == 3
-
-
-def test_a_peak_over_full_scale_is_kept_and_said(asked, tmp_path, capsys):
     sine = 1.5 * np.sin(2 * np.pi * 440 * np.arange(22_050) / 22_050)
     soundfile.write(tmp_path / "loud.wav", sine, 22_050, subtype="FLOAT")
     assert separate(tmp_path / "loud.wav", "--task", "speech") == 0
     assert "the largest peak is 1.5 times full scale; kept" in capsys.readouterr().out
-    assert np.abs(read(tmp_path / "loud-speech-P3.wav")[0]).max() > 1.4
+    assert np.abs(read(tmp_path / "data" / "separated" / "loud-speech-P3.wav")[0]).max() > 1.4
 
 
 @pytest.mark.parametrize(("name", "n"), [("x.mp3", 30_000), ("x.flac", 7)])
@@ -267,19 +262,16 @@ def test_a_fault_in_the_middle_leaves_what_was_there(asked, song, capsys):
     assert (song.parent / "my song-speech-P3.wav").read_bytes() == b"of old"
 
 
-FULL = """
-from types import SimpleNamespace
-from nblib.networks import MaskUNet
-from nblib.separate import separate
-from nblib.settings import settings
-import nblib.experiments.separation as studies
-studies.one_run = lambda *asked: SimpleNamespace(network=lambda: MaskUNet(1, 1).eval())
-"""
-
-
 def test_a_full_disk_leaves_nothing_behind(song):
-    command = f"separate(settings(), Path({str(song)!r}), 'speech', 'P3', 'codec', None)"
-    message = in_process_with_small_files(FULL + command)
+    code = f"""
+from types import SimpleNamespace
+from test_separate import PAPER, all_pass
+from nblib.separate import separate
+import nblib.experiments.separation as studies
+studies.one_run = lambda *asked: SimpleNamespace(network=all_pass)
+separate(PAPER, Path({str(song)!r}), "speech", "P3", "codec", None)
+"""
+    message = in_process_with_small_files(code)
     assert "my song-speech-P3" in message and files(song.parent) == ["my song.wav"]
 
 
@@ -290,7 +282,7 @@ def test_the_picture_shows_both_on_one_scale(tmp_path, seconds, label):
         soundfile.write(tmp_path / f"{name}.wav", share * np.tile(sine, seconds), 8000, subtype="FLOAT")
     figure = separated_figure(tmp_path / "estimate.wav", tmp_path / "rest.wav", "costs $5 and $6: vocals")
     upper, lower, bar = figure.axes
-    assert upper.get_title() == "costs $5 and $6: vocals"
+    assert upper.get_title() == "costs $5 and $6: vocals" and "dB" in bar.get_ylabel()
     assert upper.images[0].get_clim() == lower.images[0].get_clim() == (-80.0, 0.0)
     both, own = (np.asarray(axis.images[0].get_array()) for axis in (upper, lower))
     assert both.shape == own.shape and both.shape[1] <= 3200
@@ -298,6 +290,5 @@ def test_the_picture_shows_both_on_one_scale(tmp_path, seconds, label):
     np.testing.assert_allclose(both[128, 1:-1], -6.02, atol=0.05)
     np.testing.assert_allclose(own[128, 1:-1], -26.02, atol=0.05)
     assert lower.get_xlabel() == label and lower.get_xlim() == (0, seconds if seconds < 120 else seconds / 60)
-    assert upper.get_ylabel() == "input\nfrequency (kHz)" and "dB" in bar.get_ylabel()
     figure.canvas.draw()
     plt.close(figure)

@@ -95,16 +95,8 @@ def test_rerun_trains_nothing(undisturbed: tuple[Path, float]) -> None:
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--set", "profil=quick"], "profil"),
-        (["--corpus", "real", "--data-root", "nowhere"], "nowhere"),
-        (["--only", "99"], "99"),
-    ],
-)
-def test_a_wrong_parameter_stops_before_anything_is_made(tmp_path: Path, options: list[str], message: str) -> None:
-    process = suite(tmp_path, *options)
+def test_a_wrong_parameter_stops_before_anything_is_made(tmp_path: Path) -> None:
+    process = suite(tmp_path, "--set", "profil=quick")
     output, _ = process.communicate(timeout=120)
-    assert process.returncode == 2 and message in output and "Traceback" not in output
+    assert process.returncode == 2 and "profil" in output and "Traceback" not in output
     assert not list(tmp_path.iterdir())
