@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import nblib
 from nblib.suite import SUITE
 
 KILLS = int(os.environ.get("NBLIB_TEST_KILLS", "1"))  # the issue's ten take minutes: NBLIB_TEST_KILLS=10
@@ -21,6 +22,7 @@ OF_THE_MOMENT = ["seconds", "loss_seconds", "finished", "commit", "training_seco
 
 def suite(folder: Path, *options: str) -> subprocess.Popen[str]:
     places = {"NBLIB_DATA": str(folder / "data"), "NBLIB_FIGURES": str(folder / "figures")}
+    places["PYTHONPATH"] = str(Path(nblib.__file__).parents[1])  # this very nblib, wherever another is installed
     command = [sys.executable, "-m", "nblib", "run", "--profile", "smoke", *options]
     return subprocess.Popen(command, env=os.environ | places, cwd=folder, stdout=-1, stderr=-2, text=True)
 

@@ -8,7 +8,7 @@ checkpoint ends bit-identical (CPU) to one that was not.
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,13 +62,12 @@ def train(
     view: View,
     seed: int,
     checkpoint: Path,
-    log: Callable[[str], None],
 ) -> Outcome:
     """Train `network` in place until its validation loss stops to improve; it ends with the best epoch's weights.
 
     It stays on its device, and so must `loss`; patches are moved there once, get a random gain and are seen by `view`.
-    A run resumes from `checkpoint`, which the caller removes. `log` gets at most five lines while nothing goes wrong.
-    `TrainingDiverged`, where the loss of a batch is not finite, names epoch, batch and items.
+    A run resumes from `checkpoint`, which the caller removes. `TrainingDiverged`, where the loss of a batch is not
+    finite, names epoch, batch and items.
     """
     device = next(network.parameters()).device
     training, validation = training.to(device), validation.to(device, round(1 / config.epoch_share))
@@ -92,8 +91,6 @@ def train(
         best = state.history[state.best_epoch - 1]["validation_loss"]
         if means_another or not state.best_epoch or found < best * (1 - config.min_improvement):
             state.best_epoch, learning.best = state.epochs, deepcopy(network.state_dict())
-        if state.epochs in (1, 5, 20, 80, 320):
-            log(f"epoch {state.epochs}: training {training_loss:.5f}, validation {found:.5f}")
         state.seconds = time.monotonic() - started
         if time.monotonic() - saved >= config.checkpoint_seconds:
             learning.save(checkpoint)

@@ -29,7 +29,8 @@ from nblib.training.store import PatchPairs, View
 VERSION = 4  # raised when the code changes what a configuration trains to
 COLLAPSED_SPREAD = 0.01  # see `spread`
 REMEDY = "remove the folder and run again: it is made anew"
-Data = Callable[[str], PatchPairs]
+Data = Callable[[str], PatchPairs]  # of a split, "train" or "validation"; called only if there is something to train
+Job = tuple["RunConfig", Data, str]  # the text is what messages call the run
 
 
 @dataclass(frozen=True)
@@ -100,20 +101,16 @@ def load(run_hash: str) -> Run:
         raise StorageError(f"{record}: missing or damaged ({error}); {REMEDY}") from error
 
 
-def train_or_load(config: RunConfig, data: Data, device: str, title: str, log: Callable[[str], None] = print) -> Run:
-    """The run of `config`: loaded if it is complete, else trained, going on from its last checkpoint.
-
-    `data` gives the `PatchPairs` of a split ("train", "validation"), and is called only if there is something to train;
-    `title` is what messages call the run, `log` gets a line now and then.
-    """
-    if not config.complete:
-        with provenance.torch_threads(config.threads):
-            _train(config, data, device, title, lambda line: log(f"{title}: {line}"))
-    return load(config.hash)
+def train_or_load(job: Job, device: str) -> Run:
+    """The run of `job`: loaded if it is complete, else trained, going on from its last checkpoint."""
+    if not job[0].complete:
+        with provenance.torch_threads(job[0].threads):
+            _train(*job, device)
+    return load(job[0].hash)
 
 
-def train_all(jobs: Sequence[tuple[RunConfig, Data, str]], device: str, log: Callable[[str], None] = print) -> None:
-    """Train what is missing of `jobs` (configuration, picklable data, title) on all cores, the costly first."""
+def train_all(jobs: Sequence[Job], device: str, log: Callable[[str], None] = print) -> None:
+    """Train what is missing of `jobs`, whose data must be picklable, on all cores, the costly first."""
     # By hash, so that two names of one configuration are not trained side by side into one folder.
     missing = list({job[0].hash: job for job in jobs if not job[0].complete}.values())
     # Long runs first, or the last one would keep a single core busy while the others idle.
@@ -123,17 +120,12 @@ def train_all(jobs: Sequence[tuple[RunConfig, Data, str]], device: str, log: Cal
         source("train"), source("validation")  # made here once, so that workers find them in the cache
     # The smallest networks leave a GPU mostly idle; each process costs its memory a context and the data.
     workers = min(cores(), 4) if device.startswith("cuda") else cores()
-    for done, run in enumerate(parallel_map(partial(_train_job, device=device), missing, workers), start=1):
+    for done, run in enumerate(parallel_map(partial(train_or_load, device=device), missing, workers), start=1):
         epochs, seconds = run.record.get("epochs", 0), run.record.get("seconds", 0)
         log(f"{done} of {len(missing)}: {run.record['title']}: {run.status} after {epochs} epochs, {seconds:.0f} s")
 
 
-def _train_job(job: tuple[RunConfig, Data, str], device: str) -> Run:
-    config, data, title = job
-    return train_or_load(config, data, device, title, log=lambda line: None)
-
-
-def _train(config: RunConfig, data: Data, device: str, title: str, log: Callable[[str], None]) -> None:
+def _train(config: RunConfig, data: Data, title: str, device: str) -> None:
     provenance.deterministic()
     provenance.seed_everything(config.seed, "weights")
     network = config.network.build().to(device)
@@ -150,11 +142,9 @@ def _train(config: RunConfig, data: Data, device: str, title: str, log: Callable
         "environment": provenance.environment(),
     }
     try:
-        options: dict[str, Any] = {"view": view, "seed": config.seed, "checkpoint": checkpoint, "log": log}
-        outcome = train(network, loss, *pairs, config.training, **options)
+        outcome = train(network, loss, *pairs, config.training, view=view, seed=config.seed, checkpoint=checkpoint)
     except TrainingDiverged as error:
         record |= {"status": "diverged", "reason": str(error)}
-        log(f"diverged: {error}")
     else:
         record |= dataclasses.asdict(outcome) | {"spread": spread(network, pairs[1], view)}
         if record["spread"] < COLLAPSED_SPREAD:

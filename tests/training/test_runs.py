@@ -28,8 +28,8 @@ from nblib.training.runs import spread
 pytestmark = pytest.mark.usefixtures("own_data")
 
 
-def trained(config: RunConfig, data: Any = low_pass_pairs, **options: Any) -> Run:
-    return train_or_load(config, data, **{"device": "cpu", "title": "tiny", "log": lambda line: None} | options)
+def trained(config: RunConfig, data: Any = low_pass_pairs, title: str = "tiny") -> Run:
+    return train_or_load((config, data, title), "cpu")
 
 
 def bits(run: Run) -> bytes:
@@ -68,7 +68,7 @@ def test_every_field_changes_the_hash_but_how_often_a_checkpoint_is_kept(monkeyp
 def test_a_run_is_trained_once_and_then_loaded_without_data_whatever_it_is_called():
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     config, first = run_config(), trained(run_config())
-    again = trained(config, no_data, title="another name", log=no_data)
+    again = trained(config, no_data, "another name")
     assert again == first and config.complete and not run_config(seed=1).complete
     assert files(first.path) == ["network.safetensors", "run.json"]
     record = first.record
@@ -114,7 +114,7 @@ def test_a_diverged_run_is_recorded_stops_no_other_and_is_not_trained_again():
     train_all([(config, broken_pairs, "tiny"), (run_config(seed=1), broken_pairs, "other")], "cpu", lines.append)
     said = sorted(line.split(": ", 1)[1] for line in lines)
     assert said == [f"{title}: diverged after 0 epochs, 0 s" for title in ("other", "tiny")]
-    run = trained(config, no_data, log=no_data)
+    run = trained(config, no_data)
     assert run.status == "diverged" and files(run.path) == ["run.json"]
     assert "epoch 1, batch" in run.record["reason"] and "items train:1;" in run.record["reason"]
     with pytest.raises(TrainingDiverged, match="tiny: epoch 1, batch .* items train:1"):
@@ -167,28 +167,31 @@ config = run_config(network=NetworkSpec(3, 2), training={"max_epochs": 9, "patie
 """
 
 
-def stop_at_fifth(line: str) -> None:
-    if "epoch 5" in line:
-        raise KeyboardInterrupt
-
-
 def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing(monkeypatch, tmp_path):
     names: dict[str, Any] = {}
     exec(CODE, names)
     expected = trained(config := names["config"])
+    epochs: list[int] = []
+
+    def seed_until_fifth(*parts: Any) -> None:
+        epochs.append(parts[-1])
+        provenance.seed_everything(*parts)
+        if epochs == [1, 2, 3, 4, 5]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("nblib.training.loop.seed_everything", seed_until_fifth)
     other = tmp_path / "other"
     monkeypatch.setenv("NBLIB_DATA", str(other))
     with pytest.raises(KeyboardInterrupt):
-        trained(config, log=stop_at_fifth)
+        trained(config)
     assert not config.complete
     checkpoint = config.path / "checkpoint.safetensors"
     before = checkpoint.read_bytes()
-    code = f"{CODE}train_or_load(config, low_pass_pairs, 'cpu', 'tiny')"
+    code = f"{CODE}train_or_load((config, low_pass_pairs, 'tiny'), 'cpu')"
     assert "checkpoint.safetensors: could not be written" in in_process_with_small_files(code, NBLIB_DATA=str(other))
     assert checkpoint.read_bytes() == before and files(config.path) == ["checkpoint.safetensors"]
-    lines: list[str] = []
-    run = trained(config, log=lines.append)
-    assert len(lines) == 1 and "epoch 5" in lines[0]  # epoch 5's checkpoint had not been written yet
+    run = trained(config)
+    assert epochs == [1, 2, 3, 4, 5, 5, 6, 7, 8, 9]  # epoch 5's checkpoint had not been written yet
     assert bits(run) == bits(expected) and run.record["history"] == expected.record["history"]
     assert files(config.path) == ["network.safetensors", "run.json"]
 
@@ -210,7 +213,7 @@ torch.optim.Adam([weight]).step()  # imports half of torch when first called
 def run(config, kill_after, moment):
     child = os.fork()
     if child == 0:
-        train_or_load(config, low_pass_pairs, "cpu", "killed", log=lambda line: None)
+        train_or_load((config, low_pass_pairs, "killed"), "cpu")
         os._exit(0)
     checkpoint, seen, replaced = paths.runs() / config.hash / "checkpoint.safetensors", None, 0
     while True:
