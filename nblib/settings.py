@@ -79,9 +79,8 @@ class Settings:
     @property
     def trained_capacities(self) -> dict[str, dict[str, NetworkSpec]]:
         """The networks of each task that this profile trains."""
-        only = self.only_capacities
         return {
-            task: {name: network for name, network in own.items() if name in (only or own)}
+            task: {name: network for name, network in own.items() if name in (self.only_capacities or own)}
             for task, own in self.capacities.items()
         }
 

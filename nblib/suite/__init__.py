@@ -252,7 +252,5 @@ def _report(jobs: Sequence[Job]) -> None:
         elif job.state == "stopped":
             print(f"\n{job.notebook.name} stopped {where}\n  what it made stays, run again to go on")
     ended, seconds = sum(job.state == "ok" for job in jobs), clock(sum(job.seconds for job in jobs))
-    print(
-        f"\n{ended} of {len(jobs)} notebooks ended well in {seconds}\nexecuted copies: {jobs[0].copy.parent}",
-        flush=True,
-    )
+    print(f"\n{ended} of {len(jobs)} notebooks ended well in {seconds}")
+    print(f"executed copies: {jobs[0].copy.parent}", flush=True)

@@ -171,7 +171,7 @@ WRONG = {
     "own type": ({"changes": ["epochs=many"]}, "epochs='many' of 01_reads must be of type int"),
     "no list for text": ({"changes": ["bitrates=16"]}, "must be of type list"),
     "form": ({"changes": ["epochs"]}, "NAME=VALUE is needed"),
-    "own option": ({"changes": ["profile=smoke"]}, "see python -m nblib run --help"),
+    "own option": ({"changes": ["profile=smoke"]}, "python -m nblib run --help"),
 }
 
 
