@@ -28,13 +28,13 @@ from nblib.errors import NblibError
 from nblib.experiments.separation import one_run
 from nblib.networks import MaskUNet
 from nblib.provenance import random_generator
-from nblib.separate import CHUNK_FRAMES, separated
+from nblib.separate import separated
 from nblib.settings import Settings, settings
 
 RATE = 44_100
 CAPACITY = "P3"
 SEAM_SECONDS = 30
-COMPARED_CHUNKS = (64, 256, CHUNK_FRAMES)  # frames; at 1024 there is one seam in 30 s, at 64 there are twenty
+COMPARED_CHUNKS = (64, 256, 1024)  # frames; at 1024 there is one seam in 30 s, at 64 there are twenty
 
 
 def second(index: int) -> np.ndarray:

@@ -7,13 +7,12 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nblib import suite
 from nblib.errors import NblibError, ParameterError
 from nblib.listening.server.command import add_listen
 from nblib.notebook import checked, choose_device
-
-SEPARATE = "Take the speech out of noise, or the vocals out of a song; the network is trained where it is not there."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,15 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             near = difflib.get_close_matches(rest[0], [f"--{name.replace('_', '-')}" for name in vars(options)], n=1)
             hint = f"did you mean {near[0]}?" if near else "see python -m nblib --help"
             raise ParameterError(f"argument {rest[0]!r} is not known: {hint}")
-        return options.command(options) or suite.OK
+        return options.command(options) or 0
     except NblibError as error:
         print(f"nblib: {error}", file=sys.stderr)
-        return suite.BAD_PARAMETERS if isinstance(error, ParameterError) else suite.FAILED
+        return 2 if isinstance(error, ParameterError) else 1
     except KeyboardInterrupt:
-        return suite.INTERRUPTED
+        return 130
     except BrokenPipeError:  # `nblib list | head` has seen enough; nothing may be flushed into the pipe at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return suite.OK
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--settings", action="store_true", help="show every setting with its value instead")
     compare = commands.add_parser("compare", help="compare own results with the record, number by number")
     compare.add_argument("--html", type=Path, metavar="FILE", help="the page (default: in the folder of results)")
-    separate = commands.add_parser("separate", help="separate a sound file of your own", description=SEPARATE)
+    separate = commands.add_parser("separate", help="take speech out of noise, or vocals out of a song")
     separate.add_argument("file", type=Path, metavar="FILE", help="WAV, FLAC, MP3, M4A, OGG, ...: mono or stereo")
     separate.add_argument("--task", required=True, metavar="T", help="what to take out: speech or vocals")
     separate.add_argument("--capacity", default="P3", metavar="P", help="the network: P1 to P5 (default: P3)")
@@ -62,25 +61,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _own(options: argparse.Namespace) -> tuple[str, str, str, int]:
-    return options.profile, options.corpus, options.data_root, options.seed
+def _setup(options: argparse.Namespace, device: str = "cpu") -> Any:
+    return checked(options.profile, options.corpus, options.data_root, options.seed, "run", options.set, device)
 
 
 def _run(options: argparse.Namespace) -> int:
-    return suite.run(*suite.plan(*_own(options), options.only, options.set))
+    own = (options.profile, options.corpus, options.data_root, options.seed)
+    return suite.run(*suite.plan(*own, options.only, options.set))
 
 
 def _list(options: argparse.Namespace) -> int:
     if options.settings:
         from nblib.settings import values  # it takes seconds to import
 
-        print(
-            "\n".join(
-                f"{path} = {value!r}" for path, value in values(checked(*_own(options), "run", options.set)).items()
-            )
-        )
-        return suite.OK
-    code = suite.OK
+        print(*(f"{path} = {value!r}" for path, value in values(_setup(options)).items()), sep="\n")
+        return 0
+    code = 0
     for each in suite.SUITE:
         needs = f" (needs {', '.join(each.needs)})" if each.needs else ""
         print(f"{each.number}  {each.name}: {each.title}{needs}")
@@ -89,19 +85,19 @@ def _list(options: argparse.Namespace) -> int:
                 print(f"      {name} = {entry['default']!r}  {entry['help']}".rstrip())
         except ParameterError as error:  # the others are shown
             print(f"      {error}")
-            code = suite.BAD_PARAMETERS
+            code = 2
     return code
 
 
 def _compare(options: argparse.Namespace) -> int:
-    setup = checked(*_own(options), "run", options.set)
+    setup = _setup(options)
     from nblib.compare import compare
 
     return compare(setup, options.html)
 
 
 def _separate(options: argparse.Namespace) -> None:
-    setup = checked(*_own(options), "run", options.set, choose_device())
+    setup = _setup(options, choose_device())
     from nblib.separate import separate
 
     separate(setup, options.file, options.task, options.capacity, options.loss, options.out)

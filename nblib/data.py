@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from nblib import embedded, paths
 from nblib.corpora import Corpus, open_corpus
@@ -9,9 +10,6 @@ from nblib.entries import SPEECH, TASKS, VOCALS, Size
 from nblib.errors import ParameterError, check_choice
 from nblib.provenance import config_hash
 from nblib.settings import Settings
-
-EMBEDDED_RATE = 22_050  # Hz
-SONG_SECONDS = 180.0  # of an embedded song: IJCNN'20 Section IV has tracks of several minutes
 
 
 def music(setup: Settings, sample_rate: int | None = None) -> Corpus:
@@ -32,19 +30,15 @@ def _open(kind: str, corpus: str, data_root: str, seed: int, size: Size, sample_
     if corpus == "real" and not data_root:
         raise ParameterError("corpus='real' needs data_root: the folder of the datasets, e.g. data_root='/data'")
     sizes = {"train": size.train, "validation": size.validation, "test": size.test}
-    root = Path(data_root).expanduser() if corpus == "real" else _make(kind, seed, size, sizes)
-    return open_corpus(kind, root, sample_rate=sample_rate, seed=seed, sizes=sizes, seconds=size.seconds)
-
-
-def _make(kind: str, seed: int, size: Size, sizes: dict[str, int]) -> Path:
-    """The folder of an embedded corpus, made where it is not there yet."""
+    common: dict[str, Any] = {"sample_rate": 22_050, "seed": seed}  # of the embedded corpus, made where it is not there
     root = paths.cache() / f"{kind}-{config_hash([embedded.recipe(), seed, size])}"
-    common = {"sample_rate": EMBEDDED_RATE, "seed": seed}
-    if kind == VOCALS:
-        embedded.write_songs(root / "musdb18hq", **sizes, seconds=size.seconds or SONG_SECONDS, **common)
+    if corpus == "real":
+        root = Path(data_root).expanduser()
+    elif kind == VOCALS:  # IJCNN'20 Section IV has tracks of several minutes
+        embedded.write_songs(root / "musdb18hq", **sizes, seconds=size.seconds or 180.0, **common)
     elif kind == SPEECH:
         embedded.write_speech(root / "voicebank_demand", **sizes, **common)
     else:
         pieces = sum(sizes.values())
         embedded.write_music(root / "lossless_music", pieces=pieces, seconds=size.seconds or 30.0, **common)
-    return root
+    return open_corpus(kind, root, sample_rate=sample_rate, seed=seed, sizes=sizes, seconds=size.seconds)

@@ -4,7 +4,7 @@ A further teacher (a codec and who learns it) or capacity is one entry here; a f
 `nblib.losses.contenders`, a further folder layout a function in `nblib.corpora.layouts`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nblib.audio import Codec, Geometry
 from nblib.training import NetworkSpec, Training
@@ -49,13 +49,11 @@ TEACHERS = {
 }
 
 
-def _capacities(*sizes: tuple[int, int]) -> dict[str, NetworkSpec]:
-    return {f"P{number}": NetworkSpec(*each) for number, each in enumerate(sizes, start=1)}
-
-
 # IJCNN'20 Table I, rows "Number of Layers" and "F"; the counts of Table II follow (a test compares them).
-SPEECH_CAPACITIES = _capacities((1, 1), (1, 2), (1, 4), (2, 2), (2, 4))
-VOCAL_CAPACITIES = _capacities((2, 1), (2, 4), (3, 2), (4, 2), (5, 4))
+SPEECH_CAPACITIES, VOCAL_CAPACITIES = (
+    {f"P{number}": NetworkSpec(*each) for number, each in enumerate(sizes, start=1)}
+    for sizes in (((1, 1), (1, 2), (1, 4), (2, 2), (2, 4)), ((2, 1), (2, 4), (3, 2), (4, 2), (5, 4)))
+)
 
 # Gain of a spectral loss network's training patches, not given: a codec hardly depends on level. The time-domain
 # network, without batch norm, treats all levels nearly alike, and gains cost it accuracy: after three epochs at "quick"
@@ -64,16 +62,11 @@ ANY_LEVEL_DB = (-20.0, 0.0)
 MM19_GEOMETRY = Geometry(sample_rate=16_000)  # 66,048 samples: spectral network, Models A, B and C
 MM19_TIME_GEOMETRY = Geometry(sample_rate=16_000, frames=31)  # 16,384: time-domain network, Model D
 
+_SPECTRAL, _TIME_DOMAIN = Training(batch_size=32, gain_db=ANY_LEVEL_DB), Training(learning_rate=1e-4, batch_size=16)
 LOSS_NETWORKS = {
-    "ijcnn20": LossNetwork(
-        NetworkSpec(6, 28), Training(learning_rate=1e-4, batch_size=32, gain_db=ANY_LEVEL_DB), Geometry()
-    ),
-    "mm19_spectral": LossNetwork(
-        NetworkSpec(5, 32), Training(learning_rate=1e-3, batch_size=32, gain_db=ANY_LEVEL_DB), MM19_GEOMETRY
-    ),
-    "mm19_time_domain": LossNetwork(
-        NetworkSpec(8, 32, kind="wave_unet"), Training(learning_rate=1e-4, batch_size=16), MM19_TIME_GEOMETRY
-    ),
+    "ijcnn20": LossNetwork(NetworkSpec(6, 28), replace(_SPECTRAL, learning_rate=1e-4), Geometry()),
+    "mm19_spectral": LossNetwork(NetworkSpec(5, 32), replace(_SPECTRAL, learning_rate=1e-3), MM19_GEOMETRY),
+    "mm19_time_domain": LossNetwork(NetworkSpec(8, 32, kind="wave_unet"), _TIME_DOMAIN, MM19_TIME_GEOMETRY),
 }
 
 

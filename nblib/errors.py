@@ -3,8 +3,6 @@
 import difflib
 from collections.abc import Iterable
 
-LISTED = 20  # choices that a message names; of more, the nearest
-
 
 class NblibError(Exception):
     """Base of every error that nblib raises on purpose."""
@@ -45,11 +43,10 @@ def check_whole(name: str, value: object, least: int = 0) -> None:
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
-    """Raise `ParameterError` unless `value` is one of `choices`; the nearest choice is named."""
+    """Raise `ParameterError` unless `value` is one of `choices`; the nearest is named, of many the nearest 20."""
     known = list(choices)
-    if value in known:
-        return
-    near = difflib.get_close_matches(str(value), known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    listed = known if len(known) <= LISTED else [*difflib.get_close_matches(str(value), known, LISTED, 0), "..."]
-    raise ParameterError(f"{name}={value!r} is not known: choose one of {', '.join(listed)}{hint}")
+    if value not in known:
+        near = difflib.get_close_matches(str(value), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        listed = known if len(known) <= 20 else [*difflib.get_close_matches(str(value), known, 20, 0), "..."]
+        raise ParameterError(f"{name}={value!r} is not known: choose one of {', '.join(listed)}{hint}")

@@ -4,7 +4,6 @@ import ast
 import contextlib
 import os
 import platform
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,13 +29,13 @@ def start(profile: str, corpus: str, data_root: str, seed: int, source: str, cha
     from nblib.figures import use_style
 
     _refuse_undeclared()
-    setup = checked(profile, corpus, data_root, seed, source, changes, choose_device())
     use_style()
-    own = setup.results.relative_to(paths.home()) if setup.results.is_relative_to(paths.home()) else setup.results
+    setup = checked(profile, corpus, data_root, seed, source, changes, choose_device())
+    what = ", ".join(filter(None, (f"profile {profile}, corpus {corpus}, seed {seed}", changes)))
+    where = "read from" if source == "record" else "written to"
     print(
         f"Environment: nblib {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
-        f"{setup.device}; profile {profile}, corpus {corpus}, seed {seed}{', ' if changes else ''}{changes}; "
-        f"results {'read from' if source == 'record' else 'written to'} {own.as_posix()}"
+        f"{setup.device}; {what}; results {where} {str(setup.results).removeprefix(f'{paths.home()}/')}"
     )
     return setup
 
@@ -59,8 +58,8 @@ def choose_device() -> str:
     """``NBLIB_DEVICE`` (``cpu``, ``cuda``, ``cuda:N``; `ParameterError` if it is not there), or ``cuda`` if it is."""
     import torch
 
-    found = [f"cuda:{index}" for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)]
-    known = [*(["cuda"] if found else []), "cpu", *found]
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    known = [*(["cuda"] if count else []), "cpu", *(f"cuda:{index}" for index in range(count))]
     wanted = os.environ.get("NBLIB_DEVICE") or known[0]
     if wanted not in known:
         raise ParameterError(f"NBLIB_DEVICE={wanted!r}: this machine has {', '.join(known)}; choose one, or unset it")
@@ -76,12 +75,12 @@ def check_type(name: str, default: object, value: object, where: str) -> None:
 
 def _refuse_undeclared() -> None:
     """Refuse what papermill injected and the notebook would never read, or reads as another type."""
-    module = sys.modules.get("IPython")
+    module, cells = sys.modules.get("IPython"), []
     shell = module.get_ipython() if module else None
-    # papermill heads its cell so and writes bare assignments; a cell written by hand carries help after its values.
-    heads = re.compile(r"# Parameters *\n(?!.*  # )", re.DOTALL)
-    sources = shell.user_ns.get("In", []) if shell else []
-    cells = [(heads.match(source) is not None, _literals(source)) for source in sources]
+    for source in shell.user_ns.get("In", []) if shell else []:
+        head, _, body = source.partition("\n")
+        # papermill heads its cell so and writes bare assignments; a cell written by hand carries help after its values.
+        cells.append((head.strip() == "# Parameters" and "  # " not in body, _literals(source)))
     given: dict[str, object] = next((found for injected, found in reversed(cells) if injected), {})
     # The first time that the cell ran, it followed the parameters cell, however often cells were run again later.
     before = cells[: cells.index((True, given))] if given else []
@@ -96,7 +95,6 @@ def _literals(source: str) -> dict[str, object]:
     found = {}
     with contextlib.suppress(SyntaxError):  # a magic command
         for node in ast.parse(source).body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                with contextlib.suppress(ValueError):
-                    found[node.targets[0].id] = ast.literal_eval(node.value)
+            with contextlib.suppress(ValueError, AttributeError, TypeError):  # another statement, or no literal
+                found[node.targets[0].id] = ast.literal_eval(node.value)  # type: ignore[attr-defined]
     return found

@@ -22,33 +22,18 @@ def cores() -> int:
     return max(1, min(available, int(os.environ.get("NBLIB_CORES") or available)))
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    """How workers start: forked from a server that has imported what this process has, or fresh where there is none.
-
-    Forking this process itself would not do: torch's threads and CUDA do not survive it.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([name for name in sys.modules if name.split(".")[0] == "nblib"])
-    return context
-
-
 def _prepare_worker(environment: dict[str, str]) -> None:
     import torch
+
+    def end_with_parent() -> None:  # a pool's workers outlive a parent that was killed: nobody is left to tell them
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
 
     os.environ.clear()  # the server keeps the environment in which it started
     os.environ.update(environment)
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # A pool's workers outlive a parent that was killed: nobody is left to tell them.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def parallel_map(
@@ -68,7 +53,11 @@ def parallel_map(
                 result = function(item)
             yield result
         return
-    with ProcessPoolExecutor(workers, _context(), _prepare_worker, (dict(os.environ),)) as pool:
+    # Workers are forked from a server that has imported what this process has. Forking this process itself would not
+    # do: torch's threads and CUDA do not survive it.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([name for name in sys.modules if name.split(".")[0] == "nblib"])
+    with ProcessPoolExecutor(workers, context, _prepare_worker, (dict(os.environ),)) as pool:
         try:
             yield from pool.map(function, work)
         except BrokenProcessPool as error:

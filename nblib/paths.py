@@ -38,11 +38,6 @@ def runs() -> Path:
     return data() / "runs"
 
 
-def executed(name: str) -> Path:
-    """Executed copies of the notebooks of one run of the suite; never committed."""
-    return data() / "executed" / name
-
-
 def paper() -> Path:
     """The papers' published numbers; always beside the package, never moved by ``NBLIB_DATA``."""
     return home() / "data" / "paper"
@@ -70,14 +65,18 @@ def figures(name: str, of_record: bool = False) -> Path:
 def whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path of `path`'s own name beside it; rename it to `path` only if the block ends without error.
 
-    It stands in a folder of its own: some writers put the name into the file (gzip) or further files beside it
-    (safetensors), and the one would make equal files differ, the other outlive a killed process. `StorageError` where
-    the disk is full or the folder cannot be written; the old file stays.
+    It stands in a folder of its own, since some writers put the name into the file (gzip) or further files beside it
+    (safetensors). `StorageError` where the disk is full or the folder cannot be written; the old file stays.
     """
     folder = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_left_behind(path)
+        # A killed process cannot clean up, and a checkpoint may have hundreds of megabytes. What has not been touched
+        # for so long is nobody's work in progress.
+        for other in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            with suppress(OSError):
+                if time.time() - max(entry.stat().st_mtime for entry in (other, *other.iterdir())) > ABANDONED_SECONDS:
+                    shutil.rmtree(other)
         temporary = folder / path.name
         yield temporary
         with temporary.open("rb") as file:
@@ -92,12 +91,3 @@ def whole(path: Path) -> Iterator[Path]:
         raise StorageError(message) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # no error of its own may hide the one above
-
-
-def _remove_left_behind(path: Path) -> None:
-    # A killed process cannot clean up, and a checkpoint may have hundreds of megabytes. What has not been touched for
-    # so long is nobody's work in progress.
-    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        with suppress(OSError):
-            if time.time() - max(entry.stat().st_mtime for entry in (folder, *folder.iterdir())) > ABANDONED_SECONDS:
-                shutil.rmtree(folder)

@@ -7,9 +7,10 @@ import json
 import platform
 import random
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,23 +18,14 @@ import torch
 from nblib import paths
 
 
-def canonical(config: object) -> object:
-    """`config` as plain JSON values: dataclasses become mappings, tuples become lists."""
-    if dataclasses.is_dataclass(config) and not isinstance(config, type):
-        return {field.name: canonical(getattr(config, field.name)) for field in dataclasses.fields(config)}
-    if isinstance(config, Mapping):
-        return {str(key): canonical(value) for key, value in config.items()}
-    if isinstance(config, (list, tuple)):
-        return [canonical(value) for value in config]
-    if config is None or isinstance(config, (str, bool, int, float)):
-        return config
-    raise TypeError(f"{type(config).__name__} {config!r} cannot be part of a configuration: use plain values")
+def canonical(config: object) -> Any:
+    """`config` as plain JSON values: dataclasses become mappings, tuples lists; `TypeError` for what has none."""
+    return json.loads(json.dumps(config, default=dataclasses.asdict, allow_nan=False))
 
 
 def config_hash(config: object) -> str:
     """Twelve hexadecimal digits that change with any value in `config`."""
-    text = json.dumps(canonical(config), sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(canonical(config), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def derive_seed(*parts: str | int) -> int:
@@ -81,10 +73,10 @@ def code_digest() -> str:
 
 def commit() -> str:
     """The commit of the project's checkout, with ``+`` where files differ from it; ``unknown`` outside git."""
-    command = ["git", "-C", str(paths.home())]
+    options: dict[str, Any] = {"cwd": paths.home(), "text": True, "stderr": subprocess.DEVNULL, "timeout": 20}
     try:
         head, changed = (
-            subprocess.run([*command, *words.split()], capture_output=True, text=True, check=True, timeout=20).stdout
+            subprocess.check_output(["git", *words.split()], **options)
             for words in ("rev-parse --short=12 HEAD", "status --porcelain --untracked-files=no -- nblib notebooks")
         )
     except (OSError, subprocess.SubprocessError):
@@ -92,15 +84,11 @@ def commit() -> str:
     return head.strip() + ("+" if changed else "")
 
 
-PACKAGES = ("torch", "torchaudio", "librosa", "av", "numpy", "scipy", "music21", "tinysoundfont", "espeakng-loader")
-
-
 def environment() -> dict[str, str]:
     """Python's, the platform's and the main packages' versions."""
     found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-    for package in PACKAGES:
-        try:
+    for package in "torch torchaudio librosa av numpy scipy music21 tinysoundfont espeakng-loader".split():
+        found[package] = "not installed"
+        with suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
     return found

@@ -24,7 +24,6 @@ from nblib.paths import data, whole
 from nblib.provenance import torch_threads
 from nblib.settings import Settings
 
-CHUNK_FRAMES = 1024  # 24 s: a quarter of it takes up to a third longer, for the context; more takes memory alone
 RECEPTIVE_GRIDS = 3  # an estimate hangs on fewer grids than this at either side: 4 of 6 frames for one level
 TINY = 1e-20  # keeps 0 / 0 off where the mixture is silent; the square of a smaller number would vanish in float32
 TASKS = {"speech": "the speech", "vocals": "the vocals"}
@@ -40,34 +39,29 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
 
     check_choice("task", task, TASKS)
     check_choice("capacity", capacity, setup.capacities[task])
-    sound, folder = facts(file), _folder(file, out)
+    sound, beside = facts(file), file.resolve().parent
+    out = out or (beside if os.access(beside, os.W_OK) else data() / "separated")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParameterError(f"out={str(out)!r}: cannot be made a folder ({error.strerror}); choose another") from error
     print(f"file: {file}: {'mono' if sound.channels == 1 else 'stereo'}, {sound.sample_rate} Hz", flush=True)
     network = one_run(setup, task, capacity, contender).network().to(setup.device)
     print(f"network: {count_parameters(network)} parameters, {contender} loss, trained at {setup.name}", flush=True)
     name = f"{file.stem}-{task}-{capacity}" + ("" if contender == "codec" else f"-{contender}")
-    estimate, rest, picture = (folder / f"{name}{end}" for end in (".wav", "-rest.wav", ".png"))
+    estimate, rest, picture = (out / f"{name}{end}" for end in (".wav", "-rest.wav", ".png"))
     began = time.monotonic()
     with torch_threads(1), whole(estimate) as own_place, whole(rest) as rest_place:
         seconds, peak = _write(setup, network, file, sound, own_place, rest_place)
     taken = time.monotonic() - began
     print(f"separated {seconds:.1f} s in {taken:.1f} s: {seconds / taken:.0f} times real time")
     save_separated(picture, estimate, rest, f"{file.name}: {task}, {capacity}, {contender} loss")
-    print(f"in {folder}:\n  {estimate.name}: {TASKS[task]}\n  {rest.name}: the rest; the two add up to the file")
+    print(f"in {out}:\n  {estimate.name}: {TASKS[task]}\n  {rest.name}: the rest; the two add up to the file")
     print(f"  {picture.name}: spectrograms")
     if sound.sample_rate > setup.geometry.sample_rate:
         print(f"the network hears up to {setup.geometry.sample_rate / 2000:g} kHz: what lies above is in the rest")
     if peak > 1:
         print(f"the largest peak is {peak:.3g} times full scale; kept, but a player may clip it")
-
-
-def _folder(file: Path, out: Path | None) -> Path:
-    beside = file.resolve().parent
-    out = out or (beside if os.access(beside, os.W_OK) else data() / "separated")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ParameterError(f"out={str(out)!r}: cannot be made a folder ({error.strerror}); choose another") from error
-    return out
 
 
 def _write(
@@ -87,11 +81,12 @@ def _write(
 
 
 def separated(
-    blocks: Iterable[np.ndarray], rate: int, network: MaskUNet, setup: Settings, chunk: int = CHUNK_FRAMES
+    blocks: Iterable[np.ndarray], rate: int, network: MaskUNet, setup: Settings, chunk: int = 1024
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Mixture and estimate of a stream of float32 blocks at any rate (Hz), in line, by pieces [shape=(channels, k)].
 
-    Joined, both are as long as the stream; the estimate ends at half the network's rate, whatever `chunk` (frames) is.
+    Joined, both are as long as the stream; the estimate ends at half the network's rate, whatever `chunk` (frames) is:
+    a quarter of 24 s takes up to a third longer, for the context; more takes memory alone.
     """
     waiting: list[np.ndarray] = []
 

@@ -23,16 +23,15 @@ from nblib.provenance import config_hash
 from nblib.training import NetworkSpec, Training
 
 PROFILES: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "profiles.toml").read_text("utf-8"))
-CORPORA = ("embedded", "real")
-SOURCES = ("record", "run")
+OWN_OPTIONS = ("profile", "corpus", "data_root", "seed", "source", "device")
 
 
 @dataclass(frozen=True)
 class Settings:
     """One profile on one corpus with its changes: everything that a study needs to know.
 
-    The defaults are IJCNN'20's (Table I, Section IV); a comment marks what the paper does not give. The first six
-    fields say who asks and where: they have options of their own and no path.
+    The defaults are IJCNN'20's (Table I, Section IV); a comment marks what the paper does not give. `OWN_OPTIONS` say
+    who asks and where.
     """
 
     profile: str = "paper"
@@ -88,14 +87,13 @@ class Settings:
     @property
     def contenders(self) -> dict[str, str]:
         """Title of every loss that competes in the capacity study: the baseline, the codec loss, then any other."""
-        teachers = {each.contender: f"codec loss, {each.title}" for each in self.teachers.values() if each.contender}
-        learnt = {name: "codec loss" if name == CODEC else title for name, title in teachers.items()}
+        learnt = {each.contender: f"codec loss, {each.title}" for each in self.teachers.values() if each.contender}
         plain = {name: kind.title for name, kind in LOSSES.items() if kind.contender}
-        return {BASELINE: plain.pop(BASELINE)} | learnt | plain
+        return {BASELINE: plain.pop(BASELINE)} | learnt | ({CODEC: "codec loss"} if CODEC in learnt else {}) | plain
 
     def seeds(self, replicates: int | None = None) -> range:
         """One seed per replicate, from this settings' own on."""
-        return range(self.seed, self.seed + (self.replicates if replicates is None else replicates))
+        return range(self.seed, self.seed + (replicates or self.replicates))
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -111,15 +109,12 @@ class Settings:
     @property
     def name(self) -> str:
         """The folder of own results: it follows from everything that changes them, so that none overwrite others."""
-        parts = [self.record_name]
-        if self.corpus != "embedded":
-            parts.append(config_hash(str(Path(self.data_root).expanduser().resolve()))[:6])
-        if self.seed:
-            parts.append(f"seed{self.seed}")
-        if self.changed:
-            text = ",".join(f"{path}={value}" for path, value in self.changed.items())
-            parts.append(text if re.fullmatch(r"[\w.,=-]{1,60}", text) else config_hash(self.changed)[:6])
-        return "-".join(parts)
+        root = str(Path(self.data_root).expanduser().resolve())
+        changes = ",".join(f"{path}={value}" for path, value in self.changed.items())
+        if not re.fullmatch(r"[\w.,=-]{0,60}", changes):
+            changes = config_hash(self.changed)[:6]
+        seed, place = f"seed{self.seed}" if self.seed else "", config_hash(root)[:6] if self.corpus == "real" else ""
+        return "-".join(filter(None, (self.record_name, place, seed, changes)))
 
     @property
     def results(self) -> Path:
@@ -132,9 +127,6 @@ class Settings:
         return paths.figures(self.record_name if self.source == "record" else self.name, self.source == "record")
 
 
-OWN_OPTIONS = ("profile", "corpus", "data_root", "seed", "source", "device")
-
-
 def settings(
     profile: str = "quick",
     corpus: str = "embedded",
@@ -145,30 +137,30 @@ def settings(
     source: str = "run",
     device: str = "cpu",
 ) -> Settings:
-    """The settings of a profile (of `PROFILES`) on a corpus (of `CORPORA`), with further changes.
+    """The settings of a profile (of `PROFILES`) on a corpus ("embedded" or "real"), with further changes.
 
     `data_root` is the folder of the recordings, for the real corpus. `changes` are ``path=value`` each, in a text
     separated by spaces; paths as `values` gives them. A `source` "run" trains or loads, "record" redraws the committed
     results. `ParameterError`, where a name, a type or a value is wrong, names the near miss.
     """
     check_choice("profile", profile, PROFILES)
-    check_choice("corpus", corpus, CORPORA)
-    check_choice("source", source, SOURCES)
+    check_choice("corpus", corpus, ("embedded", "real"))
+    check_choice("source", source, ("record", "run"))
     check_whole("seed", seed)
     made = Settings(profile, corpus, str(data_root or ""), seed, source, device)
     for path, value in _leaves(PROFILES[profile], ""):
         made = _replaced(made, path, path.split("."), tuple(value) if isinstance(value, list) else value)
     for change in changes.split() if isinstance(changes, str) else changes:
         path, equals, text = change.partition("=")
-        check_choice("setting", path, values(made))
+        check_choice("setting", path, known := values(made))
         if not equals:
             raise ParameterError(f"setting {change!r}: write it as PATH=VALUE, e.g. replicates=3")
-        made = _replaced(made, path, path.split("."), _read(path, text, values(made)[path]))
+        made = _replaced(made, path, path.split("."), _read(path, text, known[path]))
     return made
 
 
 def values(made: Settings) -> dict[str, Any]:
-    """Every setting by its path, such as ``capacities.speech.P1.base_filters``."""
+    """Every setting but `OWN_OPTIONS` by its path, such as ``capacities.speech.P1.base_filters``."""
     return {path: value for path, value in _leaves(made, "") if path not in OWN_OPTIONS}
 
 
@@ -184,11 +176,10 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 def _replaced(value: Any, path: str, names: Sequence[str], new: Any) -> Any:
     if not names:
         return new
-    first, *rest = names
-    if isinstance(value, Mapping):
-        return {**value, first: _replaced(value[first], path, rest, new)}
+    below = value if isinstance(value, Mapping) else vars(value)
+    changed = {names[0]: _replaced(below[names[0]], path, names[1:], new)}
     try:
-        return replace(value, **{first: _replaced(getattr(value, first), path, rest, new)})
+        return {**value, **changed} if isinstance(value, Mapping) else replace(value, **changed)
     except ParameterError as error:  # a class that looks at its own values
         raise ParameterError(f"setting {path}={new!r}: {error}") from error
 
@@ -208,8 +199,8 @@ def _read(path: str, text: str, default: Any) -> Any:
         kinds, lengths = ((int, float), (2,)) if default and isinstance(default[0], float) else ((str,), range(99))
         fits = len(value) in lengths and all(type(each) in kinds for each in value)
     if not fits:
-        kind, like = type(default).__name__, f"like {default!r}"
-        raise ParameterError(f"setting {path}={text}: must be of type {kind}, {like}, not {type(value).__name__}")
-    if type(value) in (int, float) and not (1 if type(value) is int else 0) <= value < float("inf"):
-        raise ParameterError(f"setting {path}={text}: must be at least {int(type(value) is int)} and finite")
+        kind, found = (type(each).__name__ for each in (default, value))
+        raise ParameterError(f"setting {path}={text}: must be of type {kind}, like {default!r}, not {found}")
+    if type(value) in (int, float) and not (least := int(type(value) is int)) <= value < float("inf"):
+        raise ParameterError(f"setting {path}={text}: must be at least {least} and finite")
     return value

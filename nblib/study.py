@@ -24,10 +24,7 @@ from nblib.settings import Settings
 from nblib.training import Run, RunConfig, Source, load, train_all
 
 RUNS = "runs.csv"
-DIGITS = "%.6g"
-TEXT = ("run", "item", "commit")  # read as text: a hash 0123 or 12e4, a recording 0001 is no number
 WHOLE = ("parameters", "epochs", "steps", "best_epoch", "seed")  # kept whole where a row lacks them
-
 Labels = Mapping[str, Any]
 Row = dict[str, Any]
 
@@ -39,11 +36,6 @@ class Cell:
     labels: Labels
     config: RunConfig
     data: Source
-
-    @property
-    def title(self) -> str:
-        """For messages."""
-        return " ".join(str(value) for value in self.labels.values() if value is not None)
 
 
 @dataclass(frozen=True)
@@ -61,16 +53,9 @@ class Trained:
     @property
     def row(self) -> Row:
         """The columns that every row of results of this network begins with."""
-        record = self.run.record
-        seconds = float(record.get("seconds", 0.0))
-        return dict(self.labels) | {
-            "parameters": record["parameters"],
-            "status": self.run.status,
-            "run": self.run.hash,
-            "device": record["device"],
-            "training_seconds": seconds,
-            "loss_share": float(record.get("loss_seconds", 0.0)) / max(seconds, 1e-9),
-        }
+        known: dict[str, Any] = {"seconds": 0.0, "loss_seconds": 0.0, "run": self.run.hash} | self.run.record
+        took = {"training_seconds": known["seconds"], "loss_share": known["loss_seconds"] / max(known["seconds"], 1e-9)}
+        return {**self.labels, **{name: known[name] for name in ("parameters", "status", "run", "device")}, **took}
 
 
 def untrained(system: str, labels: Labels, name: str = "contender") -> Row:
@@ -93,32 +78,29 @@ class Study:
 
 
 def rows(setup: Settings, study: Study) -> pd.DataFrame:
-    """The study's table: trained or loaded, scored and saved first where the settings' source is not the record."""
-    if setup.source == "run":
-        make(setup, study)
-    return read(setup, f"{study.name}.csv")
-
-
-def make(setup: Settings, study: Study) -> None:
-    """Train or load the study's networks, score them, and save its table and what its pictures need."""
+    """The study's table; where the source is not the record, networks are trained or loaded first and then scored."""
+    name = f"{study.name}.csv"
+    if setup.source == "record":
+        return read(setup, name)
     trained = train(setup, study.cells(setup))
     save_runs(setup, study.name, trained)
-    made_from = [study.name, [[dict(each.labels), each.run.hash] for each in trained]]
-    once(setup, made_from, (f"{study.name}.csv", *study.kept), lambda: _write(setup, study, trained))
 
+    def write() -> None:
+        parts = parallel_map(partial(study.score, setup, trained), study.work(setup, trained))
+        table = pd.DataFrame([row for part in parts for row in part])
+        first = [column for column in (*study.by, "seed", "item") if column in table]
+        save(setup, name, table[[*first, *table.columns.difference(first, sort=False)]])
+        if study.keep:
+            study.keep(setup, trained)
 
-def _write(setup: Settings, study: Study, trained: list[Trained]) -> None:
-    parts = parallel_map(partial(study.score, setup, trained), study.work(setup, trained))
-    table = pd.DataFrame([row for part in parts for row in part])
-    first = [name for name in (*study.by, "seed", "item") if name in table]
-    save(setup, f"{study.name}.csv", table[[*first, *table.columns.difference(first, sort=False)]])
-    if study.keep:
-        study.keep(setup, trained)
+    once(setup, [study.name, [[dict(each.labels), each.run.hash] for each in trained]], (name, *study.kept), write)
+    return read(setup, name)
 
 
 def train(setup: Settings, cells: Sequence[Cell]) -> list[Trained]:
     """The runs of `cells`, in their order: complete ones are loaded, the others trained."""
-    train_all([(cell.config, cell.data, cell.title) for cell in cells], setup.device)
+    titles = [" ".join(str(value) for value in cell.labels.values() if value is not None) for cell in cells]
+    train_all([(cell.config, cell.data, title) for cell, title in zip(cells, titles, strict=True)], setup.device)
     return [Trained(cell.labels, load(cell.config.hash)) for cell in cells]
 
 
@@ -130,17 +112,17 @@ def failed(setup: Settings, study: str) -> list[str]:
 
 def save_runs(setup: Settings, study: str, trained: Sequence[Trained]) -> None:
     """Who trained what, on what and how long: this study's rows of ``runs.csv`` are written anew."""
-    columns = "title status parameters epochs steps best_epoch seconds loss_seconds spread device commit finished"
+    columns = (
+        "title status parameters epochs steps best_epoch seconds loss_seconds spread device commit finished reason"
+    )
     own = pd.DataFrame(
         {"study": study, "run": each.run.hash, "seed": each.run.record["config"]["seed"]}
-        | {name: each.run.record.get(name) for name in (*columns.split(), "reason")}
+        | {name: each.run.record.get(name) for name in columns.split()}
         for each in trained
     )
     if (setup.results / RUNS).exists():
-        others = read(setup, RUNS)
-        own = pd.concat([others[others["study"] != study], own], ignore_index=True)
-        own = own.sort_values("study", kind="stable")  # so that a rerun of one leaves all in its place
-    save(setup, RUNS, own)
+        own = pd.concat([read(setup, RUNS).query("study != @study"), own], ignore_index=True)
+    save(setup, RUNS, own.sort_values("study", kind="stable"))  # so that a rerun of one leaves all in its place
 
 
 def save(setup: Settings, name: str, table: pd.DataFrame) -> None:
@@ -150,13 +132,18 @@ def save(setup: Settings, name: str, table: pd.DataFrame) -> None:
     compression = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
     whole = table.astype({column: "Int64" for column in WHOLE if column in table})
     with paths.whole(path) as temporary:
-        whole.to_csv(temporary, index=False, float_format=DIGITS, lineterminator="\n", compression=compression)
-    _link(setup)
+        whole.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n", compression=compression)
+    # Results of real recordings are also found by the profile's name alone: those made last.
+    link = paths.results(setup.record_name)
+    if setup.corpus == "real" and not setup.changed and not setup.seed and (link.is_symlink() or not link.exists()):
+        link.unlink(missing_ok=True)
+        link.symlink_to(setup.results.name, target_is_directory=True)
 
 
 def read(setup: Settings, name: str) -> pd.DataFrame:
     """A table written by `save`; `ResultsMissing`, where there is none, names the command that makes it."""
-    table = pd.read_csv(_existing(setup, name), dtype=dict.fromkeys(TEXT, str))
+    # As text: a hash 0123 or 12e4, a recording 0001 is no number.
+    table = pd.read_csv(_existing(setup, name), dtype={"run": str, "item": str, "commit": str})
     return table.astype({column: "Int64" for column in WHOLE if column in table})
 
 
@@ -177,25 +164,16 @@ def once(setup: Settings, made_from: object, files: Sequence[str], write: Callab
     `made_from` is what decides the outcome beside `setup`, the code and the packages: hashes of runs and corpora.
     `files` are patterns of what `write` writes, within the folder of results.
     """
-    key = config_hash([setup, made_from, code_digest(), environment()])
-    stamp = paths.runs() / f"made-{key}.json"
-    if not stamp.exists() or json.loads(stamp.read_text()) != _digests(setup, files):
+
+    def digests() -> str:
+        found = sorted(path for pattern in files for path in setup.results.glob(pattern))
+        return json.dumps({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found})
+
+    stamp = paths.runs() / f"made-{config_hash([setup, made_from, code_digest(), environment()])}.json"
+    if not stamp.exists() or stamp.read_text() != digests():
         write()
         with paths.whole(stamp) as temporary:
-            temporary.write_text(json.dumps(_digests(setup, files)))
-
-
-def _digests(setup: Settings, files: Sequence[str]) -> dict[str, str]:
-    found = sorted(path for pattern in files for path in setup.results.glob(pattern))
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
-
-
-def _link(setup: Settings) -> None:
-    """Results of real recordings are also found by the profile's name alone: those made last."""
-    link = paths.results(setup.record_name)
-    if setup.corpus == "real" and not setup.changed and not setup.seed and (link.is_symlink() or not link.exists()):
-        link.unlink(missing_ok=True)
-        link.symlink_to(setup.results.name, target_is_directory=True)
+            temporary.write_text(digests())
 
 
 def _existing(setup: Settings, name: str) -> Path:

@@ -22,8 +22,8 @@ def save(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
             save_file(plain, temporary, {"json": json.dumps(header)})
         except SafetensorError as error:
             # The library reports the system's error as text alone; its number decides what remedy `whole` names.
-            number = re.search(r"os error (\d+)", str(error))
-            raise OSError(int(number.group(1)) if number else errno.EIO, str(error)) from error
+            (number,) = re.findall(r"os error (\d+)", str(error)) or [errno.EIO]
+            raise OSError(int(number), str(error)) from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Any]:

@@ -1,7 +1,6 @@
 """The call that every notebook starts with, in plain Python, in IPython and under papermill itself."""
 
-from __future__ import annotations
-
+import re
 import sys
 from types import SimpleNamespace
 
@@ -32,33 +31,15 @@ def test_settings_hold_the_checked_values_and_the_places(capsys, monkeypatch):
 
 def test_own_results_are_written_where_nothing_else_lies(capsys, tmp_path):
     changes = "replicates=4 separation_training.max_epochs=3"
-    setup = start(
-        **{**GOOD, "corpus": "real", "data_root": str(tmp_path), "source": "run", "seed": 2, "changes": changes}
-    )
+    own = {"corpus": "real", "data_root": str(tmp_path), "source": "run", "seed": 2, "changes": changes}
+    setup = start(**GOOD | own)
     assert (setup.data_root, setup.replicates, setup.separation_training.max_epochs) == (str(tmp_path), 4, 3)
     line = capsys.readouterr().out
     assert f"corpus real, seed 2, {changes}; results written to data/results/{setup.name}\n" in line
     assert setup.name.startswith("quick-real-") and "seed2" in setup.name
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("profile", "qick", "did you mean 'quick'"),
-        ("source", "recrod", "did you mean 'record'"),
-        ("seed", -1, "seed=-1"),
-        ("seed", True, "seed=True"),
-        ("corpus", "real", "needs the folder of recordings"),
-        ("changes", "replicate=3", "did you mean 'replicates'"),
-        ("changes", "replicates=3 4", "setting='4' is not known"),
-    ],
-)
-def test_a_value_out_of_range_is_named(name, value, message):
-    with pytest.raises(ParameterError, match=message):
-        start(**{**GOOD, name: value})
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:0"])
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
 def test_an_unknown_device_is_refused(device, monkeypatch):
     monkeypatch.setenv("NBLIB_DEVICE", device)
     with pytest.raises(ParameterError, match=f"NBLIB_DEVICE='{device}'"):
@@ -88,25 +69,18 @@ def test_a_declared_parameter_may_be_injected(shell):
     [
         ("epoch = 5", "parameter='epoch' is not known: .*; did you mean 'epochs'"),
         ("epochs = 2.5", "epochs=2.5 of this notebook must be of type int"),
-        ('epochs = "5"', "epochs='5' of this notebook must be of type int"),
-        ("changes = 5", "changes=5 of this notebook must be of type str"),
     ],
 )
 def test_an_injected_parameter_that_would_not_be_read_is_refused(shell, injected, message):
     error = cells(shell, "import os", DECLARED, f"# Parameters\n{injected}\n", START)
-    assert isinstance(error, ParameterError)
-    with pytest.raises(ParameterError, match=message):
-        raise error
+    assert isinstance(error, ParameterError) and re.search(message, str(error))
 
 
-def test_cells_run_again_by_hand_change_nothing(shell):
+def test_cells_written_or_run_again_by_hand_change_nothing(shell):
     injected = "# Parameters\nepochs = 5\n"
+    assert cells(shell, f"# Parameters\n{DECLARED}\nextra = 1  # x", START) is None
     assert cells(shell, DECLARED, injected, START, "1 + 1", injected, START) is None
     assert isinstance(cells(shell, "# Parameters\nepoch = 5\n", START), ParameterError)
-
-
-def test_a_hand_written_cell_headed_parameters_is_not_an_injected_one(shell):
-    assert cells(shell, f"# Parameters\n{DECLARED}\nextra = 1  # x", START) is None
 
 
 def test_papermill_alone_stops_at_an_undeclared_parameter_with_a_short_message(tmp_path):
@@ -114,6 +88,5 @@ def test_papermill_alone_stops_at_an_undeclared_parameter_with_a_short_message(t
     options = {"kernel_name": "python3", "language": "python", "progress_bar": False}
     with pytest.raises(PapermillExecutionError) as stopped:
         papermill.execute_notebook(tmp_path / "notebooks" / "n.ipynb", tmp_path / "out.ipynb", {"epoch": 5}, **options)
-    assert stopped.value.ename == "ParameterError"
     assert stopped.value.traceback == [f"ParameterError: {stopped.value.evalue}"]
     assert "did you mean 'epochs'?" in stopped.value.evalue

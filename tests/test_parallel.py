@@ -1,10 +1,10 @@
 """Work on several processes: order, errors, and an end with the parent."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,15 +18,14 @@ from nblib.parallel import parallel_map
 SLEEPERS = """
 import os, sys, time
 from pathlib import Path
-from functools import partial
 from nblib.parallel import parallel_map
 
-def sleep(folder, number):
+def sleep(folder):
     (Path(folder) / str(os.getpid())).touch()
     time.sleep(120)
 
 if __name__ == "__main__":
-    list(parallel_map(partial(sleep, sys.argv[1]), range(2), workers=2))
+    list(parallel_map(sleep, [sys.argv[1]] * 2, workers=2))
 """
 
 
@@ -45,9 +44,7 @@ def refuse_second(folder: Path, number: int) -> int:
 
 def test_results_come_in_order_from_other_processes_with_one_thread_each():
     numbers, processes, threads = zip(*parallel_map(late_first, range(4), workers=2), strict=True)
-    assert numbers == (0, 1, 2, 3)
-    assert os.getpid() not in processes
-    assert set(threads) == {1}
+    assert numbers == (0, 1, 2, 3) and os.getpid() not in processes and set(threads) == {1}
 
 
 def test_an_error_is_raised_here_and_waiting_work_is_dropped(tmp_path):
@@ -58,21 +55,15 @@ def test_an_error_is_raised_here_and_waiting_work_is_dropped(tmp_path):
     assert len(list(tmp_path.iterdir())) < 30
 
 
-def own_variable(number: int) -> str | None:
-    return os.environ.get("NBLIB_DATA")
-
-
 def test_workers_see_the_environment_of_now(monkeypatch):
     for folder in ("one", "other"):
         monkeypatch.setenv("NBLIB_DATA", folder)
-        assert list(parallel_map(own_variable, range(2), workers=2)) == [folder] * 2
+        assert list(parallel_map(os.getenv, ["NBLIB_DATA"] * 2, workers=2)) == [folder] * 2
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 def test_workers_end_with_a_parent_that_was_killed(tmp_path):
-    script = tmp_path / "sleepers.py"
+    script, started = tmp_path / "sleepers.py", tmp_path / "started"
     script.write_text(SLEEPERS)
-    started = tmp_path / "started"
     started.mkdir()
     environment = os.environ | {"PYTHONPATH": str(paths.home())}
     parent = subprocess.Popen([sys.executable, str(script), str(started)], env=environment)
@@ -81,8 +72,7 @@ def test_workers_end_with_a_parent_that_was_killed(tmp_path):
     finally:
         parent.kill()
         parent.wait()
-    workers = [int(entry.name) for entry in started.iterdir()]
-    wait_until(lambda: not any(map(alive, workers)))
+    wait_until(lambda: not any(alive(int(entry.name)) for entry in started.iterdir()))
 
 
 def wait_until(done, seconds: float = 60.0) -> None:
@@ -93,9 +83,8 @@ def wait_until(done, seconds: float = 60.0) -> None:
 
 
 def alive(process: int) -> bool:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{process}/stat")  # an orphan that ended may wait to be reaped
-    return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        status = Path(f"/proc/{process}/stat")  # an orphan that ended may wait to be reaped
+        return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False

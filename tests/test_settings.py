@@ -1,8 +1,8 @@
 """The papers' configuration, profiles as differences from it, and any setting by its path."""
 
 import dataclasses
-from typing import Any
 
+import pandas as pd
 import pytest
 
 from nblib import paths
@@ -28,19 +28,12 @@ def test_the_paper_profile_is_the_papers_tables():
     assert len(paper.seeds()) >= 3 and paper.changed == {}
 
 
-def written(table: dict[str, Any], above: str = "") -> dict[str, Any]:
-    """What a profile says, by path."""
-    found: dict[str, Any] = {}
-    for name, value in table.items():
-        found |= written(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
-    return found
-
-
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_is_the_paper_with_its_overrides_and_nothing_else(profile):
     paper, made = values(settings("paper")), values(settings(profile))
     differing = {path: value for path, value in made.items() if value != paper[path]}
-    said = {path: tuple(each) if isinstance(each, list) else each for path, each in written(PROFILES[profile]).items()}
+    (said,) = pd.json_normalize(PROFILES[profile]).to_dict("records") or [{}]
+    said = {path: tuple(each) if isinstance(each, list) else each for path, each in said.items()}
     assert differing == said, "an override that repeats the paper is none"
     assert made.keys() == paper.keys() and not set(OWN_OPTIONS) & set(made)
 
@@ -74,23 +67,16 @@ def test_every_setting_takes_its_own_value_as_text():
     ("changes", "message"),
     [
         ("separation_trainig.max_epochs=3", "setting='separation_trainig.max_epochs' is not .*mean 'separation_tr"),
-        ("capacities.speech.P9.base_filters=3", r"did you mean 'capacities.speech.P\d.base_filters'\?$"),
         ("profile=paper", "setting='profile' is not known"),
         ("replicates", r"setting 'replicates': write it as PATH=VALUE, e.g. replicates=3"),
         ("replicates=two", "setting replicates=two: must be of type int, like 1, not str"),
-        ("replicates=1.5", "setting replicates=1.5: must be of type int, like 1, not float"),
-        ("replicates=True", "must be of type int, like 1, not bool"),
-        ("separation_training.learning_rate=fast", "must be of type float, like 0.005, not str"),
         ("only_capacities=P1", r"must be of type tuple, like \('P1', 'P5'\), not str"),
         ("replicates=0", "setting replicates=0: must be at least 1 and finite"),
         ("separation_training.learning_rate=1e999", "must be at least 0 and finite"),
         ("separation_training.gain_db=(1,)", "must be of type tuple, like .*, not tuple"),
         ("only_capacities=('P9',)", "setting only_capacities=.*only_capacities='P9' is not known"),
-        ("domain=sqr", "setting domain='sqr': domain='sqr' is not known.*did you mean 'sqrt'"),
         ("loss_layers=G", "loss_layers='G' is not known: choose one of A, B, C, D, E, F, all"),
-        ("capacities.speech.P1.output=masc", "output='masc' is not known.*did you mean 'mask'"),
         ("teachers.ijcnn20.loss_network=ijcnn", "loss_network='ijcnn' is not known.*did you mean 'ijcnn20'"),
-        ("geometry.hop=500", "setting geometry.hop=500: window=1024 with hop=500"),
         ("teachers.ijcnn20.codec.name=mp4", "teachers.ijcnn20.codec.name='mp4': name='mp4' is not known.*'mp3'"),
         ("replicates=2 unit_epoch=2", "setting='unit_epoch' is not known.*did you mean 'unit_epochs'"),
     ],
@@ -101,25 +87,15 @@ def test_wrong_paths_types_and_values_are_refused_with_the_near_miss(changes, me
     assert len(str(caught.value)) < 1500
 
 
-# Folders
-
-
 def test_whatever_changes_results_has_a_folder_of_its_own(tmp_path):
-    setups = [
-        settings("quick"),
-        settings("smoke"),
-        settings("smoke", seed=1),
-        settings("smoke", changes="replicates=2"),
-        settings("smoke", seed=1, changes="replicates=2"),
-        settings("smoke", changes="replicates=2 unit_epochs=3"),
-        settings("smoke", changes="only_capacities=('P1',)"),
-        settings("smoke", "real", data_root="/music"),
-        settings("smoke", "real", data_root=str(tmp_path)),
-        settings("smoke", "real", data_root=str(tmp_path), seed=1),
+    changes = ["", "replicates=2", "replicates=2 unit_epochs=3", "only_capacities=('P1',)"]
+    setups = [settings("smoke", changes=change, seed=seed) for change in changes for seed in (0, 1)]
+    setups += [
+        settings("smoke", "real", data_root=root, seed=seed) for root in ("/a", str(tmp_path)) for seed in (0, 1)
     ]
     names = [setup.name for setup in setups]
     assert len(set(names)) == len(names)
-    assert names[:4] == ["quick", "smoke", "smoke-seed1", "smoke-replicates=2"]
+    assert names[:4] == ["smoke", "smoke-seed1", "smoke-replicates=2", "smoke-seed1-replicates=2"]
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-._=,") for name in names), "safe as file names"
     assert len({setup.results for setup in setups}) == len({setup.figures for setup in setups}) == len(setups)
 
@@ -127,9 +103,8 @@ def test_whatever_changes_results_has_a_folder_of_its_own(tmp_path):
 def test_what_changes_nothing_shares_the_folder(monkeypatch):
     plain = settings("smoke")
     assert settings("smoke", changes=["replicates=1", "domain=sqrt"]).name == plain.name
-    assert settings("smoke", changes="replicates=2 unit_epochs=3").name == (
-        settings("smoke", changes="unit_epochs=3 replicates=2").name
-    )
+    changes = ("replicates=2 unit_epochs=3", "unit_epochs=3 replicates=2")
+    assert len({settings("smoke", changes=each).name for each in changes}) == 1
     assert settings("smoke", device="cuda").name == plain.name
     monkeypatch.chdir("/")
     assert settings("smoke", "real", data_root="/tmp/../tmp").name == settings("smoke", "real", data_root="tmp").name
@@ -148,9 +123,6 @@ def test_the_record_is_never_written_over_by_own_results(monkeypatch, tmp_path):
     assert record.figures == committed and own.figures != committed
 
 
-# Contenders
-
-
 def test_contenders_are_the_baseline_the_codec_losses_and_whatever_else_is_entered(monkeypatch):
     assert list(settings().contenders) == ["l1", "codec"]
 
@@ -160,12 +132,8 @@ def test_contenders_are_the_baseline_the_codec_losses_and_whatever_else_is_enter
     monkeypatch.setitem(LOSSES, "third", Third)
     opus = Teacher("Opus, spectral", "ijcnn20", Codec("opus", 24_000), contender="codec_opus")
     setup = dataclasses.replace(settings(), teachers=settings().teachers | {"opus": opus})
-    assert setup.contenders == {
-        "l1": "l1",
-        CODEC: "codec loss",
-        "codec_opus": "codec loss, Opus, spectral",
-        "third": "third loss",
-    }
+    rivals = {"codec_opus": "codec loss, Opus, spectral", "third": "third loss"}
+    assert setup.contenders == {"l1": "l1", CODEC: "codec loss"} | rivals
 
 
 def test_every_network_of_every_profile_fits_its_patches():

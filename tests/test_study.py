@@ -47,11 +47,10 @@ def cells(setup: Settings) -> list[Cell]:
 
 def score(setup: Settings, trained: list[Trained], item: str) -> list[study.Row]:
     rows = [untrained("unprocessed", trained[0].labels) | {"item": item, "weights": 0.0}]
-    return rows + [
-        each.row
-        | {"item": item, "weights": float(sum(value.detach().sum() for value in each.run.network().parameters()))}
-        for each in trained
-    ]
+    for each in trained:
+        weights = float(sum(value.detach().sum() for value in each.run.network().parameters()))
+        rows.append(each.row | {"item": item, "weights": weights})
+    return rows
 
 
 def work(setup: Settings, trained: list[Trained]) -> tuple[str, ...]:
@@ -77,18 +76,13 @@ def test_a_study_is_trained_scored_saved_and_read_and_two_labels_share_one_run()
     assert runs["title"].tolist() == ["again 0", "large 0", "again 0", "again 1", "large 1", "again 1"]
 
 
-def test_processes_score_to_the_bytes_of_one(monkeypatch):
+def test_what_lies_there_is_neither_trained_nor_scored_again_and_the_record_only_read(monkeypatch):
     study.rows(SETUP, TINY)
     table = (SETUP.results / "tiny.csv").read_bytes()
     (SETUP.results / "tiny.csv").unlink()
     monkeypatch.setenv("NBLIB_CORES", "2")
-    study.rows(SETUP, TINY)
-    assert (SETUP.results / "tiny.csv").read_bytes() == table
-
-
-def test_what_lies_there_is_neither_trained_nor_scored_again_and_the_record_only_read(monkeypatch):
     first = study.rows(SETUP, TINY)
-    table = (SETUP.results / "tiny.csv").read_bytes()
+    assert (SETUP.results / "tiny.csv").read_bytes() == table, "processes score to the bytes of one"
     source: Any = no_data
     again = replace(TINY, cells=lambda setup: [replace(each, data=source) for each in cells(setup)], score=no_data)
     pd.testing.assert_frame_equal(study.rows(SETUP, again), first)
@@ -109,9 +103,6 @@ def test_a_diverged_cell_is_named_and_costs_no_other():
     assert study.failed(SETUP, "tiny") == ["small 0: diverged"] and study.failed(SETUP, "other") == []
 
 
-# Tables
-
-
 @pytest.mark.parametrize("name", ["table.csv", "table.csv.gz"])
 def test_what_was_saved_is_read_with_six_digits_and_saving_it_again_changes_no_byte(name):
     study.save(SETUP, name, TABLE)
@@ -126,9 +117,8 @@ def test_what_was_saved_is_read_with_six_digits_and_saving_it_again_changes_no_b
 @pytest.mark.parametrize(
     ("setup", "command"),
     [
-        (settings("smoke"), "python -m nblib run --profile smoke$"),
+        (SETUP, "python -m nblib run --profile smoke$"),
         (settings("quick", "real", data_root="/music"), "--profile quick --corpus real --data-root /music$"),
-        (settings("paper", "real"), "--profile paper --corpus real --data-root DIR$"),
     ],
 )
 def test_missing_results_name_the_file_and_the_command(setup: Settings, command):
@@ -141,16 +131,10 @@ def test_missing_results_name_the_file_and_the_command(setup: Settings, command)
 def test_real_results_are_also_found_by_the_profiles_name_but_not_those_of_changed_settings(tmp_path):
     for root in ("a", "b"):
         study.save(settings("smoke", "real", data_root=root), "table.csv", pd.DataFrame({"of": [root]}))
-    for changed in (
-        settings("smoke", "real", data_root="c", seed=1),
-        settings("smoke", "real", changes="replicates=2"),
-    ):
-        study.save(changed, "table.csv", pd.DataFrame({"of": ["c"]}))
+    for further in ({"seed": 1}, {"changes": "replicates=2"}):
+        study.save(settings("smoke", "real", data_root="c", **further), "table.csv", pd.DataFrame({"of": ["c"]}))
     assert (tmp_path / "results" / "smoke-real" / "table.csv").read_text() == "of\nb\n"
     assert len(list((tmp_path / "results").iterdir())) == 5
-
-
-# The list of runs
 
 
 def trained(title: str, **record: Any) -> Trained:
@@ -169,25 +153,20 @@ def test_each_study_replaces_its_own_rows_of_the_runs_and_digits_stay_whole():
     assert found["commit"].tolist() == ["0123456"] * 3 and found["reason"][1] == "epoch 1: nan"
 
 
-# Once
-
-
 def test_what_was_made_is_not_made_again_unless_something_changed(monkeypatch):
     calls: list[str] = []
 
+    def write() -> None:
+        calls.append("made")
+        study.save(SETUP, "table.csv", pd.DataFrame({"x": [1]}))
+
     def once(made_from: str = "run", **changes: Any) -> int:
-        setup = replace(SETUP, **changes)
-
-        def write() -> None:
-            calls.append("made")
-            study.save(setup, "table.csv", pd.DataFrame({"x": [1]}))
-
-        study.once(setup, [made_from], ("table.csv",), write)
+        study.once(replace(SETUP, **changes), [made_from], ("table.csv",), write)
         return len(calls)
 
     assert once() == once() == 1
     assert once("another run") == 2
-    assert once(seed=5) == 3
+    assert once(device="cuda") == 3
     (SETUP.results / "table.csv").write_text("x\n2\n")  # changed by hand
     assert once() == 4
     (SETUP.results / "table.csv").unlink()

@@ -7,14 +7,14 @@ layer alike whatever the layer's size.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from nblib import tensors
-from nblib.errors import ParameterError, StorageError, check_choice
+from nblib.errors import ParameterError, StorageError
 from nblib.losses.weighted import WeightedLoss, loss
 from nblib.networks import MaskUNet, WaveUNet, configuration_layers
 
@@ -28,9 +28,8 @@ class CodecLoss(WeightedLoss):
 
     `network` was trained to emulate a codec on scaled magnitudes, or on samples; the layers of it that the loss needs
     are copied, frozen and kept in evaluation mode. `layers` is a configuration "A" to "F", "all" (every layer but the
-    output, as in MM'19), or names ("down1", "up3", ...). With `prediction` the network's outputs are compared too
-    (MM'19 equation 4), and the layers together weigh as much as they. `unit_epochs` (at least 1) as in `WeightedLoss`.
-    `ParameterError` where a name is unknown, or there is nothing to compare.
+    output, as in MM'19), or names ("down1", "up3", ...; `ParameterError` where one is unknown). With `prediction` the
+    network's outputs are compared too (MM'19 equation 4), and the layers together weigh as much as they.
     """
 
     before: tuple[str, ...] = ()  # terms of a subclass that stand before the network's own
@@ -38,22 +37,21 @@ class CodecLoss(WeightedLoss):
     def __init__(
         self, network: Network, layers: str | Iterable[str] = "F", prediction: bool = False, unit_epochs: int = 10
     ) -> None:
-        output = network.layer_names[-1]
-        named = dict.fromkeys(_layers(layers, network))
-        features = tuple(name for name in named if not (prediction and name == output))
+        *hidden, output = network.layer_names
+        if isinstance(layers, str):
+            layers = hidden if layers == ALL else configuration_layers(layers, network.num_layers)
+        features = tuple(name for name in dict.fromkeys(layers) if not (prediction and name == output))
         if not (features or prediction):
             raise ParameterError("layers=() and prediction=False: the codec loss has nothing to compare")
         names = (*self.before, *features, *([output] if prediction else []))
         together = 1 / len(features) if prediction and features else 1.0
         super().__init__(names, unit_epochs, [together if name in features else 1.0 for name in names])
-        self.layers = names[len(self.before) :]
-        self.prediction = prediction
+        self.layers, self.prediction = names[len(self.before) :], prediction
         self.network = network.first_layers(self.layers).fuse().requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
         """As for any module, but the network stays in evaluation mode: batch norm and dropout must not move."""
-        super().train(mode)
-        self.network.eval()
+        super().train(mode).network.eval()
         return self
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
@@ -65,9 +63,9 @@ class CodecLoss(WeightedLoss):
 
     def save(self, path: Path) -> None:
         """Write the layers that the loss needs, and its weights, for training elsewhere: see `load`."""
-        header: dict[str, Any] = {"kind": type(self.network).__name__, "settings": self.network.settings}
-        header |= {"layers": self.layers, "prediction": self.prediction, "unit_epochs": self.unit_epochs}
-        tensors.save(path, self.state_dict(), header)
+        own = {name: getattr(self, name) for name in ("layers", "prediction", "unit_epochs")}
+        header = {"kind": type(self.network).__name__, "settings": self.network.settings}
+        tensors.save(path, self.state_dict(), header | own)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -77,20 +75,10 @@ class CodecLoss(WeightedLoss):
         values, header = tensors.load(path)
         try:
             with torch.device("meta"):
-                network = {kind.__name__: kind for kind in (MaskUNet, WaveUNet)}[header["kind"]](*header["settings"])
+                kind = {"MaskUNet": MaskUNet, "WaveUNet": WaveUNet}[header["kind"]]
+                network = kind(*header["settings"])
                 made = cls(network, header["layers"], header["prediction"], header["unit_epochs"])
             made.load_state_dict(values, assign=True)
         except (KeyError, TypeError, RuntimeError) as error:
             raise StorageError(f"{path}: holds no codec loss ({error}); write it by CodecLoss.save") from error
         return made.requires_grad_(False)
-
-
-def _layers(layers: str | Iterable[str], network: Network) -> Iterable[str]:
-    if layers == ALL:
-        return network.layer_names[:-1]
-    if isinstance(layers, str):
-        return configuration_layers(layers, network.num_layers)
-    chosen = tuple(layers)
-    for name in chosen:
-        check_choice("layer", name, network.layer_names)
-    return chosen

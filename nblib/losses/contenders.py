@@ -12,8 +12,6 @@ from nblib.losses.codec import ALL, CodecLoss
 from nblib.losses.weighted import WeightedLoss, loss
 from nblib.networks import MaskUNet
 
-SAMPLES, MAGNITUDE = "samples", "magnitude"
-
 
 @loss("l1", "l1", contender=True)
 class L1Loss(WeightedLoss):
@@ -37,7 +35,7 @@ class SpectrogramLoss(WeightedLoss):
     on_samples = True
 
     def __init__(self, geometry: Geometry, domain: str, unit_epochs: int = 10) -> None:
-        super().__init__((SAMPLES, MAGNITUDE), unit_epochs)
+        super().__init__(("samples", "magnitude"), unit_epochs)
         self.geometry, self.domain = geometry, domain
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
@@ -55,7 +53,7 @@ class SpectralCodecLoss(CodecLoss):
     `network` emulates a codec on scaled magnitudes of `geometry` in `domain`; it is frozen as in `CodecLoss`.
     """
 
-    before = (SAMPLES,)
+    before = ("samples",)
     on_samples = True
 
     def __init__(self, network: MaskUNet, geometry: Geometry, domain: str, unit_epochs: int = 10) -> None:

@@ -28,8 +28,7 @@ class LossSpec:
     def build(self, geometry: Geometry, domain: str, teacher: Any = None) -> "WeightedLoss":
         """The loss; its parameters may be the patches' geometry and domain, network (`teacher`), and this spec's."""
         check_choice("loss", self.kind, LOSSES)
-        given = {**vars(self), "network": teacher, "geometry": geometry, "domain": domain}
-        make: Any = LOSSES[self.kind]
+        given, make = vars(self) | {"network": teacher, "geometry": geometry, "domain": domain}, LOSSES[self.kind]
         return make(**{name: given[name] for name in signature(make).parameters})
 
 
@@ -37,9 +36,8 @@ class WeightedLoss(nn.Module):
     """A sum of named terms, each weighted 1 for `unit_epochs` epochs and then by its share / its mean training value.
 
     IJCNN'20 Section III: "we first train for 10 epochs with lambda = 1, and then set lambda = 1 / ||...|| for the
-    remainder". The mean is that of the last epoch before the change; weights are fixed once (the code of the paper's
-    reference [15]) and stand in the loss's buffers, so that a checkpoint holds them. Shares are 1, but that terms under
-    one further weight (the layers in MM'19 equations 3 and 4) share out 1 among them.
+    remainder"; the mean is that of the last epoch before (as in the paper's reference [15]). Buffers hold the weights
+    for checkpoints. Shares are 1, but that terms under one further weight (MM'19 equations 3 and 4) share out 1.
     """
 
     title: ClassVar[str]
@@ -79,9 +77,7 @@ class WeightedLoss(nn.Module):
     def end_epoch(self) -> bool:
         """Count an epoch of training; True if the weights changed now, so that losses start to mean something else."""
         means = self.sums / self.batches.clamp(min=1)
-        self.sums.zero_()
-        self.batches.zero_()
-        self.epochs.add_(1)
+        self.sums.zero_(), self.batches.zero_(), self.epochs.add_(1)
         if len(self.names) == 1 or int(self.epochs) != self.unit_epochs:
             return False
         self.weights.copy_(means.new_tensor(self.shares) / means.clamp(min=1e-12))

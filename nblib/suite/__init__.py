@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,12 +27,11 @@ from nblib.notebook import STANDARD, check_type, checked
 if TYPE_CHECKING:
     from nblib.settings import Settings
 
-OK, FAILED, BAD_PARAMETERS, INTERRUPTED = 0, 1, 2, 130
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Notebook(NamedTuple):
-    """A notebook: its file's name without suffix, number first; what it regenerates; whose results it reads."""
+    """A notebook: its file's name without suffix, number first; what it regenerates; the numbers it builds upon."""
 
     name: str
     title: str
@@ -48,8 +48,10 @@ class Notebook(NamedTuple):
         return paths.home() / "notebooks" / f"{self.name}.ipynb"
 
 
-with (Path(__file__).parent / "notebooks.csv").open(encoding="utf-8", newline="") as _file:
-    SUITE = tuple(Notebook(row["name"], row["title"], tuple(row["needs"].split())) for row in csv.DictReader(_file))
+SUITE = tuple(
+    Notebook(row["name"], row["title"], tuple(row["needs"].split()))
+    for row in csv.DictReader((Path(__file__).parent / "notebooks.csv").read_text("utf-8").splitlines())
+)
 
 
 @dataclass
@@ -107,13 +109,20 @@ def plan(
     """Check everything that a run is given, and say what is to be done, in the suite's order.
 
     `only` has numbers (``3`` or ``03``) or names of notebooks; all run when it is empty. Those that they need are not
-    added: a notebook finds the results of an earlier run, or makes its own. `changes` has ``NAME=VALUE``: a parameter
-    of chosen notebooks, which goes to those that declare it, or else any setting. Others as in `nblib.settings`.
-    Raises `ParameterError` where a name, type or value is wrong, or a notebook or the data folder is not there.
+    added: a notebook finds earlier results, or makes its own. `changes` has ``NAME=VALUE``: a parameter of notebooks
+    that declare it, or else any setting. `ParameterError` where a name, type, value, notebook or folder is wrong.
     """
-    texts = _split(changes)
+    texts = {}
+    for change in changes:
+        name, equals, texts[name] = change.partition("=")
+        if not equals or (name in STANDARD and name != "source"):
+            raise ParameterError(f"--set {change}: NAME=VALUE is needed, or an option: python -m nblib run --help")
     source = texts.pop("source", "run")
-    declared = {notebook: parameters(notebook) for notebook in _choose(only)}
+    wanted = [f"{int(text):02}" if text.isdecimal() else text.removesuffix(".ipynb") for text in only]
+    for text in wanted:
+        check_choice("notebook", text, [*(each.name for each in SUITE), *(each.number for each in SUITE)])
+    chosen = [each for each in SUITE if not wanted or {each.name, each.number} & {*wanted}]
+    declared = {notebook: parameters(notebook) for notebook in chosen}
     own = {name for found in declared.values() for name in found if name not in STANDARD}
     further = ["".join(f"{name}={text}".split()) for name, text in texts.items() if name not in own]
     try:
@@ -122,40 +131,22 @@ def plan(
         near = [match for name in texts.keys() - own for match in difflib.get_close_matches(name, own, n=1)]
         raise ParameterError(f"{error}; or did you mean the notebooks' {near[0]!r}?") if near else error from None
     shared = dict(zip(STANDARD, (profile, corpus, setup.data_root, seed, source, " ".join(further)), strict=True))
-    copies = paths.executed(setup.name).resolve()
-    jobs = []
-    for notebook, found in declared.items():
-        special = {name: _value(name, found[name], texts[name], notebook.name) for name in found.keys() & texts.keys()}
-        jobs.append(Job(notebook, copies / notebook.path.name, {**shared, **special}))
+    copies = (paths.data() / "executed" / setup.name).resolve()
+    jobs = [
+        Job(each, copies / each.path.name, shared | _values(each, found, texts)) for each, found in declared.items()
+    ]
     return setup, jobs
 
 
-def _split(changes: Sequence[str]) -> dict[str, str]:
-    texts = {}
-    for change in changes:
-        name, equals, texts[name] = change.partition("=")
-        if not equals or not name:
-            raise ParameterError(f"--set {change}: write it as NAME=VALUE, e.g. --set replicates=3")
-        if name in STANDARD and name != "source":
-            raise ParameterError(f"--set {change}: this one has its own option, see python -m nblib run --help")
-    return texts
-
-
-def _choose(only: Sequence[str]) -> list[Notebook]:
-    wanted = [f"{int(text):02}" if text.isdecimal() else text.removesuffix(".ipynb") for text in only]
-    for text in wanted:
-        check_choice("notebook", text, [*(each.name for each in SUITE), *(each.number for each in SUITE)])
-    return [each for each in SUITE if not wanted or {each.name, each.number} & {*wanted}]
-
-
-def _value(name: str, parameter: Mapping[str, Any], text: str, where: str) -> object:
-    """What `text` of the command line stands for: itself where the default is a text, else a Python literal."""
-    value: object = text
-    if not isinstance(parameter["default"], str):
+def _values(notebook: Notebook, declared: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, object]:
+    """What texts of the command line stand for: themselves where the default is a text, else Python literals."""
+    found: dict[str, object] = {name: texts[name] for name in declared.keys() & texts.keys()}
+    for name in found:
+        default = declared[name]["default"]
         with contextlib.suppress(ValueError, SyntaxError):  # a text then, which is refused
-            value = ast.literal_eval(text)
-    check_type(name, parameter["default"], value, where)
-    return value
+            found[name] = texts[name] if isinstance(default, str) else ast.literal_eval(texts[name])
+        check_type(name, default, found[name], notebook.name)
+    return found
 
 
 def clock(seconds: float) -> str:
@@ -177,7 +168,10 @@ def status(job: Job, jobs: Sequence[Job]) -> str:
 
 @contextlib.contextmanager
 def display(jobs: Sequence[Job], every: float = 30.0) -> Iterator[None]:
-    """A line at a notebook's start and end; between them one that changes in place, or, in no terminal, more lines."""
+    """A line when a notebook starts and one when it ends; between them one that changes in place.
+
+    Where the output is no terminal that can, it is a line more every so many seconds.
+    """
     ended, console = threading.Event(), Console(highlight=False, markup=False, soft_wrap=True)
     live = Live(console=console, auto_refresh=False, transient=True)
     can = console.is_terminal and not console.is_dumb_terminal
@@ -195,14 +189,12 @@ def display(jobs: Sequence[Job], every: float = 30.0) -> Iterator[None]:
                     console.print(line)
 
     # A thread that looks, because a long cell that prints nothing must not look like a run that hangs.
-    thread = threading.Thread(target=watch, daemon=True)
-    with live:
-        thread.start()
+    with live, ThreadPoolExecutor(1) as looks:
+        looks.submit(watch)
         try:
             yield
         finally:
             ended.set()
-            thread.join()
 
 
 def run(setup: "Settings", jobs: Sequence[Job]) -> int:
@@ -210,7 +202,7 @@ def run(setup: "Settings", jobs: Sequence[Job]) -> int:
 
     Returns 0 where all ended well, 1 where a notebook failed (those that need it are skipped), 130 after Ctrl-C.
     """
-    file, durations, code = paths.cache() / "durations.json", {}, OK
+    file, durations, code = paths.cache() / "durations.json", {}, 0
     with contextlib.suppress(OSError, ValueError):  # an estimate only
         durations = json.loads(file.read_text(encoding="utf-8"))
     known = durations.setdefault(setup.name, {})
@@ -221,7 +213,7 @@ def run(setup: "Settings", jobs: Sequence[Job]) -> int:
             for job in jobs:
                 _do(job, jobs)
     except KeyboardInterrupt:
-        code = INTERRUPTED
+        code = 130
     known |= {job.notebook.name: round(job.seconds, 1) for job in jobs if job.state == "ok"}
     with paths.whole(file) as temporary:
         temporary.write_text(json.dumps(durations, indent=1), encoding="utf-8")
@@ -234,16 +226,16 @@ def run(setup: "Settings", jobs: Sequence[Job]) -> int:
             compare.compare(setup)
         else:
             print(f"nothing to compare with: there is no record of {setup.record_name}")
-    return code or (FAILED if any(job.state == "failed" for job in jobs) else OK)
+    return code or int(any(job.state == "failed" for job in jobs))
 
 
 def _do(job: Job, jobs: Sequence[Job]) -> None:
     from nblib.suite.kernel import execute  # papermill takes a second to import
 
-    broken = {other.notebook.number: other.state for other in jobs if other.state in ("failed", "skipped")}
-    for number in broken.keys() & {*job.notebook.needs}:
-        job.line, job.state = f"needs {number} ({broken[number]})", "skipped"
-        return
+    for other in jobs:
+        if other.notebook.number in job.notebook.needs and other.state in ("failed", "skipped"):
+            job.line, job.state = f"needs {other.notebook.number} ({other.state})", "skipped"
+            return
     job.began, job.state, end = time.monotonic(), "running", "stopped"
     try:
         job.failure = execute(job)
@@ -259,6 +251,6 @@ def _report(jobs: Sequence[Job]) -> None:
             print(f"\n{job.notebook.name} failed {where}\n{job.failure}\n  executed copy up to there: {job.copy}")
         elif job.state == "stopped":
             print(f"\n{job.notebook.name} stopped {where}\n  what it made stays, run again to go on")
-    seconds, ended = sum(job.seconds for job in jobs), sum(job.state == "ok" for job in jobs)
-    print(f"\n{ended} of {len(jobs)} notebooks ended well in {clock(seconds)}")
+    ended, seconds = sum(job.state == "ok" for job in jobs), clock(sum(job.seconds for job in jobs))
+    print(f"\n{ended} of {len(jobs)} notebooks ended well in {seconds}")
     print(f"executed copies: {jobs[0].copy.parent}", flush=True)

@@ -17,9 +17,6 @@ import nblib
 from nblib import paths
 from nblib.suite import ANSI, Job, literal
 
-TRACEBACK_LINES = 13
-DEAD = "the kernel died (killed for want of memory, or a crash in a library): close other programs, run again"
-
 logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is in the report
 
 
@@ -49,15 +46,17 @@ def execute(job: Job) -> str:
             raise
         except Exception as error:  # the kernel did not start, or died: papermill and nbclient have no common class
             output.seek(0)
-            name = type(error).__name__
-            failure = [*output.read().splitlines(), DEAD if name == "DeadKernelError" else f"{name}: {error}"]
+            said = f"{type(error).__name__}: {error}"
+            if said.startswith("DeadKernelError"):
+                said = "the kernel died (for want of memory, or a crash in a library): close other programs, run again"
+            failure = [*output.read().splitlines(), said]
         notebook = nbformat.read(temporary, as_version=4)
         for part in (notebook, *notebook.cells):  # stamps that hold this machine's paths, in what may be shared
             part.metadata.pop("papermill", None)
         nbformat.write(notebook, temporary)
     if interrupt:
         raise interrupt
-    return ANSI.sub("", "\n".join(failure[-TRACEBACK_LINES:]))
+    return ANSI.sub("", "\n".join(failure[-13:]))
 
 
 def _own_kernel(output: IO[str]) -> type[AsyncKernelManager]:

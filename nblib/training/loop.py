@@ -7,7 +7,8 @@ checkpoint ends bit-identical (CPU) to one that was not.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +22,6 @@ from nblib.errors import TrainingDiverged
 from nblib.losses import WeightedLoss
 from nblib.provenance import seed_everything
 from nblib.training.store import PatchPairs, View
-
-LOGGED_EPOCHS = (1, 5, 20, 80, 320)
-NAMED_ITEMS = 32  # in a message about a batch: the papers' largest batch
 
 
 @dataclass(frozen=True)
@@ -64,20 +62,17 @@ def train(
     view: View,
     seed: int,
     checkpoint: Path,
-    log: Callable[[str], None],
 ) -> Outcome:
     """Train `network` in place until its validation loss stops to improve; it ends with the best epoch's weights.
 
-    It stays on its device, and so must `loss`; patches are moved there once. The random gain comes first, then the
-    `view`, which is what the network sees of them. The state is kept in `checkpoint`, and a run resumes from it; the
-    caller removes it. `log` gets at most five lines while nothing goes wrong. `TrainingDiverged`, where the loss of a
-    batch is not finite, names epoch, batch and items.
+    It stays on its device, and so must `loss`; patches are moved there once, get a random gain and are seen by `view`.
+    A run resumes from `checkpoint`, which the caller removes. `TrainingDiverged`, where the loss of a batch is not
+    finite, names epoch, batch and items.
     """
     device = next(network.parameters()).device
-    training, validation = training.to(device), validation.every(round(1 / config.epoch_share)).to(device)
+    training, validation = training.to(device), validation.to(device, round(1 / config.epoch_share))
     learning = _Learning(network, loss, config, view, checkpoint)
-    state = learning.state
-    saved = time.monotonic()
+    state, saved = learning.state, time.monotonic()
     started = saved - state.seconds
 
     def on_plateau() -> bool:
@@ -95,10 +90,7 @@ def train(
         state.history.append({"training_loss": training_loss, "validation_loss": found, "validation_l1": l1})
         best = state.history[state.best_epoch - 1]["validation_loss"]
         if means_another or not state.best_epoch or found < best * (1 - config.min_improvement):
-            state.best_epoch = state.epochs
-            learning.best = deepcopy(network.state_dict())
-        if state.epochs in LOGGED_EPOCHS:
-            log(f"epoch {state.epochs}: training {training_loss:.5f}, validation {found:.5f}")
+            state.best_epoch, learning.best = state.epochs, deepcopy(network.state_dict())
         state.seconds = time.monotonic() - started
         if time.monotonic() - saved >= config.checkpoint_seconds:
             learning.save(checkpoint)
@@ -115,93 +107,75 @@ class _Learning:
     def __init__(self, network: nn.Module, loss: WeightedLoss, config: Training, view: View, checkpoint: Path) -> None:
         self.network, self.loss, self.config, self.view = network, loss, config, view
         self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-        self.best = deepcopy(network.state_dict())
-        self.state = Outcome()
+        self.state, self.best = Outcome(), deepcopy(network.state_dict())
         if checkpoint.exists():
             self.resume(checkpoint)
 
     def epoch(self, pairs: PatchPairs) -> float:
         """Mean loss of an epoch's batches, each of which is learnt from."""
-        self.network.train()
-        self.loss.train()
-        config = self.config
+        config, device = self.config, pairs.inputs.device
+        self.network.train(), self.loss.train()
         drawn = max(1, round(config.epoch_share * len(pairs)))
         order = torch.randperm(len(pairs))[:drawn].split(config.batch_size)
-        losses = torch.empty(len(order), device=pairs.inputs.device)
-        laps = []
+        losses, laps = torch.empty(len(order), device=device), []
         for number, indices in enumerate(order):
             self.optimiser.param_groups[0]["lr"] = config.learning_rate / (1 + config.decay * self.state.steps)
-            inputs, targets = _batch(pairs, indices, config.gain_db)
+            inputs, targets = (sounds[indices.to(device)] for sounds in (pairs.inputs, pairs.targets))
+            if any(config.gain_db):
+                gain = 10 ** (torch.empty(len(indices), 1, 1).uniform_(*config.gain_db).to(device) / 20)
+                inputs, targets = (inputs * gain).clamp(-1, 1), (targets * gain).clamp(-1, 1)
             estimate = self.network(self.view(inputs))
             heard = estimate.detach().requires_grad_()
-            began = _now(losses.device)
+            began = _now(device)
             value = self.loss(*_compared(self.loss, self.view, heard, inputs, targets))
             value.backward()
-            laps.append((began, _now(losses.device)))
+            laps.append((began, _now(device)))
             self.optimiser.zero_grad(set_to_none=True)
             estimate.backward(heard.grad)
             self.optimiser.step()
             losses[number] = value.detach()
             self.state.steps += 1
-        self.state.loss_seconds += _seconds(laps)
         # One look per epoch: asking after every batch would make a GPU wait for the host.
-        wrong = torch.nonzero(~torch.isfinite(losses)).flatten().tolist()
-        if wrong:
+        for wrong in torch.nonzero(~torch.isfinite(losses)).flatten().tolist():
             raise TrainingDiverged(
-                f"epoch {self.state.epochs}, batch {wrong[0] + 1} of {len(order)}: the loss is "
-                f"{float(losses[wrong[0]])}; items {_suspects(pairs, order[wrong[0]].tolist())}; lower learning_rate "
-                f"(now {config.learning_rate}) or look at these recordings"
+                f"epoch {self.state.epochs}, batch {wrong + 1} of {len(order)}: the loss is {float(losses[wrong])}; "
+                f"items {_suspects(pairs, order[wrong].tolist())}; lower learning_rate (now {config.learning_rate}) or "
+                "look at these recordings"
             )
+        self.state.loss_seconds += sum(b - a if isinstance(a, float) else a.elapsed_time(b) / 1000 for a, b in laps)
         return float(losses.mean())
 
-    def kept(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps beside the optimiser's moments: the very tensors that are in use, by name."""
-        own = {name: value for name, value in self.loss.named_buffers() if not name.startswith("network.")}
-        parts = {"network": self.network.state_dict(), "best": self.best, "loss": own}
-        return {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
-
     def save(self, path: Path) -> None:
-        states = self.optimiser.state_dict()["state"].items()
-        moments = {f"{number}/{name}": value for number, values in states for name, value in values.items()}
-        tensors.save(path, self.kept() | moments, vars(self.state))
+        own = {name: value for name, value in self.loss.named_buffers() if not name.startswith("network.")}
+        parts: dict[Any, Any] = {"network": self.network.state_dict(), "best": self.best, "loss": own}
+        parts |= self.optimiser.state_dict()["state"]
+        named = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
+        tensors.save(path, named, vars(self.state))
 
     def resume(self, path: Path) -> None:
+        parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
         found, header = tensors.load(path)
-        self.state = Outcome(**header)
-        for name, value in self.kept().items():
-            value.copy_(found.pop(name))
-        moments: dict[int, dict[str, Tensor]] = {}
         for key, value in found.items():
-            number, name = key.split("/")
-            moments.setdefault(int(number), {})[name] = value
+            part, _, name = key.partition("/")
+            parts[part][name] = value
+        self.state, self.best = Outcome(**header), parts.pop("best")
+        self.network.load_state_dict(parts.pop("network"))
+        self.loss.load_state_dict(parts.pop("loss"), strict=False)  # the network within is as it was
+        moments = {int(number): values for number, values in parts.items()}
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
 
 
-def _suspects(pairs: PatchPairs, indices: Sequence[int]) -> str:
+def _suspects(pairs: PatchPairs, indices: Iterable[int]) -> str:
     # Patches that are not finite themselves, or, where all are, the whole batch, any of which may have led astray.
     broken = [n for n in indices if not torch.isfinite(pairs.inputs[n] + pairs.targets[n]).all()]
     named = [pairs.names[n] for n in broken or indices]
-    more = f" and {len(named) - NAMED_ITEMS} more" if len(named) > NAMED_ITEMS else ""
-    return ", ".join(named[:NAMED_ITEMS]) + more
+    return ", ".join(named[:32]) + (f" and {len(named) - 32} more" if len(named) > 32 else "")  # the papers' batch
 
 
-def _batch(pairs: PatchPairs, indices: Tensor, gain_db: tuple[float, float] = (0.0, 0.0)) -> tuple[Tensor, Tensor]:
-    indices = indices.to(pairs.inputs.device)
-    inputs, targets = pairs.inputs[indices], pairs.targets[indices]
-    if tuple(gain_db) != (0.0, 0.0):
-        gain = 10 ** (torch.empty(len(indices), 1, 1).uniform_(*gain_db).to(inputs.device) / 20)
-        inputs, targets = (inputs * gain).clamp(-1, 1), (targets * gain).clamp(-1, 1)
-    return inputs, targets
-
-
-def _compared(
-    loss: WeightedLoss, view: View, estimate: Tensor, inputs: Tensor, targets: Tensor
-) -> tuple[Tensor, Tensor]:
+def _compared(loss: WeightedLoss, view: View, estimate: Tensor, inputs: Tensor, targets: Tensor) -> list[Tensor]:
     """Estimate and target as the loss compares them; both go the same way, so that equal ones compare as equal."""
     target = view(targets)
-    if not loss.on_samples or view.on_samples:
-        return estimate, target
-    return view.sound(estimate, inputs), view.sound(target, targets)
+    return [view.sound(estimate, inputs), view.sound(target, targets)] if loss.on_samples else [estimate, target]
 
 
 def _now(device: torch.device) -> Any:
@@ -213,25 +187,13 @@ def _now(device: torch.device) -> Any:
     return event
 
 
-def _seconds(laps: Sequence[tuple[Any, Any]]) -> float:
-    if isinstance(laps[0][0], float):
-        return float(sum(end - start for start, end in laps))
-    torch.cuda.synchronize()
-    return sum(start.elapsed_time(end) for start, end in laps) / 1000
-
-
 @torch.no_grad()
-def evaluate(
-    network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_size: int, view: View
-) -> tuple[float, float]:
+def evaluate(network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_size: int, view: View) -> list[float]:
     """Mean loss and mean l1 of what the network sees over `pairs`, without gain; no gradient, no dropout."""
-    network.eval()
-    loss.eval()
+    network.eval(), loss.eval()
     total = torch.zeros(2, dtype=torch.float64, device=pairs.inputs.device)
-    for indices in torch.arange(len(pairs)).split(batch_size):
-        inputs, targets = _batch(pairs, indices)
+    for inputs, targets in zip(pairs.inputs.split(batch_size), pairs.targets.split(batch_size), strict=True):
         estimate = network(view(inputs))
         error = (estimate - view(targets)).abs().mean()
-        total += len(indices) * torch.stack([loss(*_compared(loss, view, estimate, inputs, targets)), error]).double()
-    mean_loss, mean_l1 = (total / len(pairs)).tolist()
-    return mean_loss, mean_l1
+        total += len(inputs) * torch.stack([loss(*_compared(loss, view, estimate, inputs, targets)), error]).double()
+    return list((total / len(pairs)).tolist())

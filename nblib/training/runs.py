@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ from nblib.training.store import PatchPairs, View
 
 VERSION = 4  # raised when the code changes what a configuration trains to
 COLLAPSED_SPREAD = 0.01  # see `spread`
-GPU_WORKERS = 4  # the smallest networks leave a GPU mostly idle; each process costs its memory a context and the data
-
-Data = Callable[[str], PatchPairs]
+REMEDY = "remove the folder and run again: it is made anew"
+Data = Callable[[str], PatchPairs]  # of a split, "train" or "validation"; called only if there is something to train
+Job = tuple["RunConfig", Data, str]  # the text is what messages call the run
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,6 @@ class RunConfig:
         return provenance.config_hash([VERSION, values])
 
     @property
-    def view(self) -> View:
-        """How the network sees its patches."""
-        return View(self.geometry, self.domain, self.network.on_samples)
-
-    @property
     def path(self) -> Path:
         """The run's folder."""
         return paths.runs() / self.hash
@@ -78,7 +74,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """ "plateau", "max_epochs", "collapsed" (see `spread`) or "diverged" (no network was kept)."""
+        """Either "plateau", "max_epochs", "collapsed" (see `spread`) or "diverged" (no network was kept)."""
         return str(self.record["status"])
 
     def network(self) -> Any:
@@ -88,68 +84,55 @@ class Run:
         """
         if self.status == "diverged":
             raise TrainingDiverged(f"{self.record['title']}: {self.record['reason']}")
-        network = NetworkSpec(**self.record["config"]["network"]).build()
-        weights = self.path / "network.safetensors"
+        network, weights = NetworkSpec(**self.record["config"]["network"]).build(), self.path / "network.safetensors"
         try:
             network.load_state_dict(tensors.load(weights)[0])
         except (OSError, RuntimeError) as error:  # missing, damaged, or of another network
-            remedy = f"remove the folder {self.path} and run again: it is made anew"
-            raise StorageError(f"{weights}: missing or damaged; {remedy}") from error
+            raise StorageError(f"{weights}: missing or damaged; {REMEDY}") from error
         return network.eval()
 
 
 def load(run_hash: str) -> Run:
     """The complete run with this hash; `StorageError` where there is none, or its record is damaged."""
-    path = paths.runs() / run_hash
+    record = paths.runs() / run_hash / "run.json"
     try:
-        return Run(run_hash, path, json.loads((path / "run.json").read_text()))
-    except FileNotFoundError as error:
-        raise StorageError(f"{path}: no complete run lies here; run the notebook that trains it") from error
-    except ValueError as error:
-        raise StorageError(f"{path / 'run.json'}: damaged ({error}); remove the folder, it is made anew") from error
+        return Run(run_hash, record.parent, json.loads(record.read_text()))
+    except (FileNotFoundError, ValueError) as error:
+        raise StorageError(f"{record}: missing or damaged ({error}); {REMEDY}") from error
 
 
-def train_or_load(
-    config: RunConfig, data: Data, device: str = "cpu", title: str = "", log: Callable[[str], None] = print
-) -> Run:
-    """The run of `config`: loaded if it is complete, else trained, going on from its last checkpoint.
-
-    `data` gives the `PatchPairs` of a split ("train", "validation"), and is called only if there is something to train;
-    `title` is what messages call the run, `log` gets a line now and then.
-    """
-    if not config.complete:
-        with provenance.torch_threads(config.threads):
-            _train(config, data, device, title or config.hash, log)
-    return load(config.hash)
+def train_or_load(job: Job, device: str) -> Run:
+    """The run of `job`: loaded if it is complete, else trained, going on from its last checkpoint."""
+    if not job[0].complete:
+        with provenance.torch_threads(job[0].threads):
+            _train(*job, device)
+    return load(job[0].hash)
 
 
-def train_all(jobs: Sequence[tuple[RunConfig, Data, str]], device: str, log: Callable[[str], None] = print) -> None:
-    """Train what is missing of `jobs` (configuration, picklable data, title) on all cores, the costly first."""
+def train_all(jobs: Sequence[Job], device: str, log: Callable[[str], None] = print) -> None:
+    """Train what is missing of `jobs`, whose data must be picklable, on all cores, the costly first."""
     # By hash, so that two names of one configuration are not trained side by side into one folder.
-    missing = list({config.hash: (config, data, title) for config, data, title in jobs if not config.complete}.values())
+    missing = list({job[0].hash: job for job in jobs if not job[0].complete}.values())
     # Long runs first, or the last one would keep a single core busy while the others idle.
-    missing.sort(key=lambda job: (bool(job[0].loss.teacher), job[0].network.num_layers, job[0].network.base_filters))
-    missing.reverse()
+    size = attrgetter("num_layers", "base_filters")
+    missing.sort(key=lambda job: (bool(job[0].loss.teacher), size(job[0].network)), reverse=True)
     for source in {(config.data, config.geometry): data for config, data, _ in missing}.values():
         source("train"), source("validation")  # made here once, so that workers find them in the cache
-    workers = min(cores(), GPU_WORKERS) if device.startswith("cuda") else cores()
-    for done, run in enumerate(parallel_map(partial(_train_job, device=device), missing, workers), start=1):
+    # The smallest networks leave a GPU mostly idle; each process costs its memory a context and the data.
+    workers = min(cores(), 4) if device.startswith("cuda") else cores()
+    for done, run in enumerate(parallel_map(partial(train_or_load, device=device), missing, workers), start=1):
         epochs, seconds = run.record.get("epochs", 0), run.record.get("seconds", 0)
         log(f"{done} of {len(missing)}: {run.record['title']}: {run.status} after {epochs} epochs, {seconds:.0f} s")
 
 
-def _train_job(job: tuple[RunConfig, Data, str], device: str) -> Run:
-    config, data, title = job
-    return train_or_load(config, data, device, title, log=lambda line: None)
-
-
-def _train(config: RunConfig, data: Data, device: str, title: str, log: Callable[[str], None]) -> None:
+def _train(config: RunConfig, data: Data, title: str, device: str) -> None:
     provenance.deterministic()
     provenance.seed_everything(config.seed, "weights")
     network = config.network.build().to(device)
     teacher = load(config.loss.teacher).network() if config.loss.teacher else None
     loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
-    training, validation = data("train"), data("validation")
+    pairs, checkpoint = (data("train"), data("validation")), config.path / "checkpoint.safetensors"
+    view = View(config.geometry, config.domain, config.network.on_samples)
     record: dict[str, Any] = {
         "title": title,
         "config": provenance.canonical(config),
@@ -158,17 +141,12 @@ def _train(config: RunConfig, data: Data, device: str, title: str, log: Callable
         "commit": provenance.commit(),
         "environment": provenance.environment(),
     }
-    checkpoint = config.path / "checkpoint.safetensors"
-    options: dict[str, Any] = {"view": config.view, "seed": config.seed, "checkpoint": checkpoint}
     try:
-        outcome = train(
-            *(network, loss, training, validation, config.training), log=lambda line: log(f"{title}: {line}"), **options
-        )
+        outcome = train(network, loss, *pairs, config.training, view=view, seed=config.seed, checkpoint=checkpoint)
     except TrainingDiverged as error:
         record |= {"status": "diverged", "reason": str(error)}
-        log(f"{title}: diverged: {error}")
     else:
-        record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, config.view)}
+        record |= dataclasses.asdict(outcome) | {"spread": spread(network, pairs[1], view)}
         if record["spread"] < COLLAPSED_SPREAD:
             record["status"] = "collapsed"
         tensors.save(config.path / "network.safetensors", network.state_dict(), record["config"])
@@ -185,8 +163,7 @@ def spread(network: Any, pairs: PatchPairs, view: View, batch_size: int = 16) ->
     On magnitudes the standard deviation of the mask over all of `pairs`, on samples the rms of what it puts out over
     that of the targets: zero for a constant mask, or for silence.
     """
-    network.eval()
-    device = next(network.parameters()).device
+    device = next(network.eval().parameters()).device
     sums = torch.zeros(3, dtype=torch.float64, device=device)
     for inputs, targets in zip(pairs.inputs.split(batch_size), pairs.targets.split(batch_size), strict=True):
         seen = view(inputs.to(device))

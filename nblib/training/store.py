@@ -14,12 +14,12 @@ from torch import Tensor
 
 from nblib import paths, tensors
 from nblib.audio import Codec, Geometry, band_limit, patches, scale, stft, synthesise, unscale, with_phase
-from nblib.corpora import Corpus, Item
+from nblib.corpora import Corpus, Item, Mixture
 from nblib.errors import CorpusError
 from nblib.parallel import parallel_map
-from nblib.provenance import config_hash, torch_threads
+from nblib.provenance import config_hash
 
-VERSION = 2
+VERSION = 2  # raised when the code changes what a patch holds
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,11 @@ class PatchPairs:
     def __len__(self) -> int:
         return len(self.names)
 
-    def every(self, step: int) -> Self:
-        """One patch in `step`, spread evenly; with 1 the same pairs."""
-        return type(self)(self.inputs[::step], self.targets[::step], self.names[::step])
-
-    def to(self, device: str | torch.device) -> Self:
-        """The same pairs on another device."""
-        inputs = self.inputs.to(device)
-        return type(self)(inputs, inputs if self.targets is self.inputs else self.targets.to(device), self.names)
+    def to(self, device: str | torch.device, step: int = 1) -> Self:
+        """One patch in `step`, spread evenly, on another device."""
+        inputs = self.inputs[::step].to(device)
+        targets = inputs if self.targets is self.inputs else self.targets[::step].to(device)
+        return type(self)(inputs, targets, self.names[::step])
 
 
 @dataclass(frozen=True)
@@ -106,20 +103,14 @@ class Source:
 
 def _cut(source: Source, item: Item) -> list[np.ndarray]:
     """The patches [shape=(n, 1, samples)] of an item's input and, where it is another, of its target."""
-    half = source.geometry.patch_samples // 2
-    parts = []
-    with torch_threads(1):
-        for samples in _sounds(source, item):
-            starts = (0, half) if source.overlap and half < len(samples) else (0,)
-            part = torch.cat([patches(samples[start:], source.geometry) for start in starts])
-            parts.append(part.unsqueeze(1).numpy())
-    return parts
-
-
-def _sounds(source: Source, item: Item) -> list[np.ndarray]:
-    found, becomes, rate = source.corpus.load(item), source.becomes, source.geometry.sample_rate
-    if not isinstance(found, np.ndarray):
-        return [found.mixture, found.target]
-    if isinstance(becomes, Codec):
-        return [found, becomes.roundtrip(found, rate)]
-    return [band_limit(found, rate, becomes) if becomes else found]
+    geometry, becomes, found = source.geometry, source.becomes, source.corpus.load(item)
+    half = geometry.patch_samples // 2
+    if isinstance(found, Mixture):
+        sounds = [found.mixture, found.target]
+    elif isinstance(becomes, Codec):
+        sounds = [found, becomes.roundtrip(found, geometry.sample_rate)]
+    else:
+        sounds = [band_limit(found, geometry.sample_rate, becomes) if becomes else found]
+    starts = (0, half) if source.overlap and half < len(sounds[0]) else (0,)
+    parts = (torch.cat([patches(samples[start:], geometry) for start in starts]) for samples in sounds)
+    return [part.unsqueeze(1).numpy() for part in parts]

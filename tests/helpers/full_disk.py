@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from nblib import paths
-
-LIMIT_BYTES = 5_000
 
 
 def files(folder: Path) -> list[str]:
@@ -24,9 +23,9 @@ def in_process_with_small_files(code: str, **environment: str) -> str:
 import resource
 from pathlib import Path
 from nblib.errors import StorageError
-resource.setrlimit(resource.RLIMIT_FSIZE, ({LIMIT_BYTES}, {LIMIT_BYTES}))
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
 try:
-{"".join(f"    {line}" for line in code.strip().splitlines(keepends=True))}
+{textwrap.indent(code, "    ")}
 except StorageError as error:
     print(error)
 """

@@ -1,7 +1,5 @@
 """Small notebooks for the tests of the runner and of the command line."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import nbformat

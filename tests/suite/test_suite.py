@@ -1,14 +1,11 @@
 """The runner, on small notebooks made here: order, parameters, failures, Ctrl-C, the kernel's interpreter."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,14 +17,8 @@ from nblib import suite
 from nblib.errors import ParameterError
 from nblib.suite import Notebook
 
-SUITE = (
-    Notebook("01_reads", "Title 1"),
-    Notebook("02_fails", "Title 2"),
-    Notebook("03_needs_02", "Title 3", needs=("02",)),
-    Notebook("04_needs_03", "Title 4", needs=("03",)),
-    Notebook("05_dies", "Title 5"),
-    Notebook("06_last", "Title 6"),
-)
+NAMES = {"01_reads": (), "02_fails": (), "03_needs_02": ("02",), "04_needs_03": ("03",), "05_dies": (), "06_last": ()}
+SUITE = tuple(Notebook(name, "Title", needs) for name, needs in NAMES.items())
 LOG = "from pathlib import Path\nwith Path('order.txt').open('a') as file: file.write('{}\\n')"
 
 
@@ -53,14 +44,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     interpreter = "print(sys.executable)"
     make(home, "01_reads", LOG.format("01"), reads, interpreter, parameters=more)
     make(home, "02_fails", LOG.format("02"), "print('one line')", "\n# the doomed cell\nseed / 0", "print('never')")
-    make(home, "03_needs_02", LOG.format("03"))
-    make(home, "04_needs_03", LOG.format("04"))
+    make(home, "03_needs_02")
+    make(home, "04_needs_03")
     make(home, "05_dies", LOG.format("05"), "import os\nos._exit(3)")
     make(home, "06_last", LOG.format("06"), "print(source)")
     spec = home / "jupyter" / "kernels" / "python3"
     spec.mkdir(parents=True)
-    elsewhere = {"argv": ["/nowhere/python"], "display_name": "x", "language": "python"}
-    (spec / "kernel.json").write_text(json.dumps(elsewhere))
+    (spec / "kernel.json").write_text('{"argv": ["/nowhere/python"], "display_name": "x", "language": "python"}')
     output = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
         patch.setenv("NBLIB_HOME", str(home))
@@ -74,9 +64,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 
 def test_runs_in_order_in_the_notebooks_folder_and_skips_what_needs_a_failed_one(finished):
+    said = [line.split(", ")[0] for line in finished.output.split("\n\n")[0].splitlines()]
+    assert said[:4] == ["01_reads: running", "01_reads: ok", "02_fails: running", "02_fails: failed"]
+    assert said[4:6] == ["03_needs_02: skipped", "04_needs_03: skipped"]
     assert (finished.home / "notebooks" / "order.txt").read_text().split() == ["01", "02", "05", "06"]
-    assert finished.code == 1
-    assert "03_needs_02: skipped, 0:00:00, needs 02 (failed)" in finished.output
+    assert finished.code == 1 and "03_needs_02: skipped, 0:00:00, needs 02 (failed)" in finished.output
     assert "04_needs_03: skipped, 0:00:00, needs 03 (skipped)" in finished.output
     assert "2 of 6 notebooks ended well" in finished.output
     durations = json.loads((finished.home / "data" / "cache" / "durations.json").read_text())
@@ -103,20 +95,10 @@ def test_a_failed_notebook_is_named_with_its_cell_and_error(finished):
 
 
 def test_executed_copies_are_whole_also_of_failed_notebooks(finished):
-    names = sorted(path.name for path in finished.copies.iterdir())
-    assert names == ["01_reads.ipynb", "02_fails.ipynb", "05_dies.ipynb", "06_last.ipynb"]
+    assert sorted(path.stem for path in finished.copies.iterdir()) == ["01_reads", "02_fails", "05_dies", "06_last"]
     assert printed(finished.copies / "02_fails.ipynb") == ["one line\n"]
     copy = (finished.copies / "01_reads.ipynb").read_text()
     assert str(finished.home) not in copy and "papermill" not in copy
-
-
-def test_plain_output_is_a_line_at_each_start_and_end(finished):
-    progress = finished.output.split("\n\n")[0].splitlines()
-    said = [line.split(", ")[0] for line in progress]
-    assert said[:4] == ["01_reads: running", "01_reads: ok", "02_fails: running", "02_fails: failed"]
-    assert said[4:8] == ["03_needs_02: skipped", "04_needs_03: skipped", "05_dies: running", "05_dies: failed"]
-    assert said[8:] == ["06_last: running", "06_last: ok"]
-    assert "left" not in progress[0]  # nothing was measured
 
 
 @pytest.mark.parametrize("recorded", [True, False])
@@ -147,14 +129,11 @@ def test_a_run_on_the_record_compares_nothing(home, capsys):
 
 
 SLEEPER = """
-    import signal, sys
-    from pathlib import Path
-    from types import SimpleNamespace
-    from nblib import suite
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs in the background
-    notebooks = [suite.Notebook("01_sleeps", ""), suite.Notebook("02_never", "")]
-    jobs = [suite.Job(each, Path("copies", each.path.name).resolve(), {"seed": 0}) for each in notebooks]
-    sys.exit(suite.run(SimpleNamespace(name="quick", source="run"), jobs))
+import signal, sys
+from nblib import suite
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs in the background
+suite.SUITE = [suite.Notebook("01_sleeps", ""), suite.Notebook("02_never", "")]
+sys.exit(suite.run(*suite.plan("quick", "embedded", "", 0)))
 """
 
 
@@ -172,8 +151,7 @@ def test_no_kernel_is_left_behind_and_ctrl_c_keeps_what_is_made(home, monkeypatc
     make(home, "01_sleeps", "print('made')", f"{note}\nPath('note').rename('pid')\ntime.sleep(100)")
     make(home, "02_never", "1")
     monkeypatch.setenv("PYTHONPATH", str(Path(suite.__file__).parents[2]))
-    command = [sys.executable, "-c", textwrap.dedent(SLEEPER)]
-    process = subprocess.Popen(command, cwd=home, stdout=-1, stderr=-1, text=True)
+    process = subprocess.Popen([sys.executable, "-c", SLEEPER], cwd=home, stdout=-1, stderr=-1, text=True)
     wait_for((home / "notebooks" / "pid").exists)
     kernel = Path("/proc") / (home / "notebooks" / "pid").read_text() / "status"
     process.send_signal(sent)
@@ -182,27 +160,18 @@ def test_no_kernel_is_left_behind_and_ctrl_c_keeps_what_is_made(home, monkeypatc
     if sent == signal.SIGINT:
         assert (process.returncode, errors) == (130, "")
         assert "01_sleeps stopped in cell 5 of 5" in output and "02_never: running" not in output
-        assert printed(home / "copies" / "01_sleeps.ipynb") == ["made\n"]
+        assert printed(home / "data" / "executed" / "quick" / "01_sleeps.ipynb") == ["made\n"]
 
 
 WRONG = {
-    "profile": ({"profile": "qiuck"}, "did you mean 'quick'"),
-    "seed": ({"seed": -1}, "seed=-1: a whole number from 0"),
-    "no data root": ({"corpus": "real"}, "needs the folder of recordings"),
     "missing data root": ({"corpus": "real", "data_root": "/nowhere"}, "data_root='/nowhere': .* which is there"),
     "unread data root": ({"data_root": "/"}, "any other corpus none"),
     "number": ({"only": ["7"]}, "notebook='07' is not known"),
-    "name": ({"only": ["01_raeds"]}, "did you mean '01_reads'"),
     "own name": ({"changes": ["epoch=3"]}, "'epoch' is not known.*or did you mean the notebooks' 'epochs'"),
-    "setting": ({"changes": ["replicate=3"]}, "did you mean 'replicates'"),
-    "path": ({"changes": ["separation_training.epochs=3"]}, "did you mean 'separation_training.max_epochs'"),
-    "type of a setting": ({"changes": ["replicates=many"]}, "must be of type int"),
     "own type": ({"changes": ["epochs=many"]}, "epochs='many' of 01_reads must be of type int"),
-    "no bool for int": ({"changes": ["epochs=True"]}, "must be of type int"),
     "no list for text": ({"changes": ["bitrates=16"]}, "must be of type list"),
-    "form": ({"changes": ["epochs"]}, "write it as NAME=VALUE"),
-    "own option": ({"changes": ["profile=smoke"]}, "has its own option"),
-    "source": ({"changes": ["source=recrod"]}, "did you mean 'record'"),
+    "form": ({"changes": ["epochs"]}, "NAME=VALUE is needed"),
+    "own option": ({"changes": ["profile=smoke"]}, "python -m nblib run --help"),
 }
 
 
@@ -217,26 +186,22 @@ def test_a_wrong_parameter_stops_before_anything_runs(case, home):
 
 @pytest.mark.parametrize("cell", ["seed = 1\nother = seed + 1", None, "torn"])
 def test_an_unreadable_notebook_is_named(cell, home):
-    if cell == "torn":
-        make(home, "01_reads")
-        (home / "notebooks" / "01_reads.ipynb").write_text('{"cells": [')
-    elif cell:
+    if cell:
         make(home, "01_reads", parameters=PARAMETERS + cell)
+    if cell == "torn":
+        (home / "notebooks" / "01_reads.ipynb").write_text('{"cells": [')
     with pytest.raises(ParameterError, match=r"01_reads\.ipynb: its parameters cannot be read .*NBLIB_HOME"):
         run()
 
 
-@pytest.mark.parametrize("only", [["2", "06"], ["06_last", "02"], ["02_fails.ipynb", "6", "6"]])
+@pytest.mark.parametrize("only", [["06_last", "2"], ["02_fails.ipynb", "6", "6"]])
 def test_only_takes_numbers_and_names_and_keeps_the_suites_order(only, home, monkeypatch):
     monkeypatch.setattr(suite, "SUITE", SUITE)
-    make(home, "02_fails")
-    make(home, "06_last")
+    make(home, "02_fails"), make(home, "06_last")
     assert [job.notebook.number for job in suite.plan("quick", "embedded", "", 0, only)[1]] == ["02", "06"]
 
 
 def test_the_suite_needs_only_what_comes_before():
     numbers = [notebook.number for notebook in suite.SUITE]
-    assert numbers == sorted(set(numbers))
-    for notebook in suite.SUITE:
-        assert notebook.path.exists()
-        assert all(needed in numbers and needed < notebook.number for needed in notebook.needs)
+    assert numbers == sorted(set(numbers)) and all(notebook.path.exists() for notebook in suite.SUITE)
+    assert all(each in numbers and each < notebook.number for notebook in suite.SUITE for each in notebook.needs)

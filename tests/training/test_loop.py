@@ -39,18 +39,9 @@ def codec_loss(unit_epochs: int = 4) -> CodecLoss:
 LOSSES = {"l1": L1Loss, "codec": codec_loss, "sound": lambda: SpectrogramLoss(GEOMETRY, "sqrt", unit_epochs=4)}
 
 
-def fit(
-    unet: torch.nn.Module,
-    loss: WeightedLoss,
-    config: Training,
-    folder: Path,
-    pairs: dict[str, PatchPairs] | None = None,
-    **options: Any,
-) -> Outcome:
-    own = pairs or both_splits()
-    given: dict[str, Any] = {"view": VIEW, "seed": 3, "log": lambda line: None} | options
-    checkpoint = folder / "checkpoint.safetensors"
-    return train(unet, loss, own["train"], own["validation"], config, checkpoint=checkpoint, **given)
+def fit(unet: torch.nn.Module, loss: WeightedLoss, config: Training, folder: Path, *pairs: Any, **own: Any) -> Outcome:
+    given: dict[str, Any] = {"view": VIEW, "seed": 3, "checkpoint": folder / "checkpoint.safetensors"} | own
+    return train(unet, loss, *(pairs or both_splits()), config, **given)
 
 
 def same_bits(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -61,9 +52,9 @@ def same_bits(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 class OneWeight(torch.nn.Module):
     """weight * input."""
 
-    def __init__(self, start: float = 0.9) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.weight = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
+        self.weight = torch.nn.Parameter(torch.tensor(0.9, dtype=torch.float64))
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         return self.weight * samples
@@ -82,19 +73,12 @@ class Scripted(WeightedLoss):
         return [torch.tensor(next(self.validation)) / len(self.names)] * len(self.names)
 
 
-# Learning
-
-
 def test_a_known_mask_is_learnt_that_no_constant_comes_near(tmp_path):
-    pairs = both_splits()
     config = replace(FAST, learning_rate=0.03, max_epochs=60, patience=60)
-    outcome = fit(network(0, 3, 8), L1Loss(), config, tmp_path, pairs)
-    inputs, targets = VIEW(pairs["validation"].inputs), VIEW(pairs["validation"].targets)
+    outcome = fit(network(0, 3, 8), L1Loss(), config, tmp_path)
+    inputs, targets = (VIEW(samples) for samples in (both_splits()[1].inputs, both_splits()[1].targets))
     constant = min(float((mask * inputs - targets).abs().mean()) for mask in np.linspace(0, 1, 101))
     assert outcome.history[outcome.best_epoch - 1]["validation_l1"] < constant / 6
-
-
-# Adam with Keras's decay
 
 
 def test_training_follows_adam_with_decay_worked_out_by_hand(tmp_path):
@@ -102,7 +86,7 @@ def test_training_follows_adam_with_decay_worked_out_by_hand(tmp_path):
     pairs = PatchPairs(ones, torch.zeros_like(ones), ("",) * 6)
     config = Training(learning_rate=0.05, decay=0.1, batch_size=2, max_epochs=4, patience=99)
     unet = OneWeight()
-    fit(unet, L1Loss(), config, tmp_path, {"train": pairs, "validation": pairs}, view=ON_SAMPLES)
+    fit(unet, L1Loss(), config, tmp_path, pairs, pairs, view=ON_SAMPLES)
     weight, first, second = 0.9, 0.0, 0.0
     for step in range(12):
         gradient = 0.5 * np.sign(weight)
@@ -110,9 +94,6 @@ def test_training_follows_adam_with_decay_worked_out_by_hand(tmp_path):
         rate = 0.05 / (1 + 0.1 * step)
         weight -= rate * (first / (1 - 0.9 ** (step + 1))) / (np.sqrt(second / (1 - 0.999 ** (step + 1))) + 1e-8)
     assert float(unet.weight.detach()) == pytest.approx(weight, rel=1e-9)
-
-
-# Early stopping
 
 
 def test_training_stops_at_the_plateau_with_the_best_epochs_weights(tmp_path):
@@ -147,9 +128,6 @@ def test_what_improves_or_has_not_settled_ends_with_its_epochs(tmp_path, loss):
     assert (outcome.status, outcome.epochs) == ("max_epochs", 4)
 
 
-# What is random, and what a resumed run needs
-
-
 def test_another_seed_gives_other_bits(tmp_path):
     networks = [network() for _ in range(3)]
     for unet, seed in zip(networks, (3, 3, 4), strict=True):
@@ -168,7 +146,7 @@ def test_a_gain_is_drawn_per_patch_from_its_range_and_not_for_validation(tmp_pat
 
     half = PatchPairs(torch.full((8, 1, 16), 0.5), torch.full((8, 1, 16), 0.5), ("",) * 8)
     config = replace(FAST, gain_db=(-20.0, 12.0), max_epochs=20, patience=99)
-    fit(OneWeight(), Watching(), config, tmp_path, {"train": half, "validation": half}, view=ON_SAMPLES)
+    fit(OneWeight(), Watching(), config, tmp_path, half, half, view=ON_SAMPLES)
     gains_db = 20 * torch.log10(torch.cat(seen[True]) / 0.5)
     assert len(gains_db.unique()) > 100
     assert -20 <= float(gains_db.min()) < -17
@@ -190,32 +168,26 @@ def test_a_run_that_goes_on_ends_bit_identical_to_one_that_was_never_stopped(tmp
     assert same_bits(resumed, undisturbed)
 
 
-# What goes wrong
-
-
 def test_patches_that_are_not_numbers_stop_the_run_by_epoch_batch_and_item(tmp_path):
-    pairs = both_splits()
-    pairs["validation"].targets[2] = torch.nan
+    training, validation = both_splits()
+    validation.targets[2] = torch.nan
     with pytest.raises(TrainingDiverged, match="epoch 1: the validation loss is .*; items validation:2$"):
-        fit(network(), L1Loss(), FAST, tmp_path, pairs)
-    pairs["train"].targets[5, 0, 3] = torch.nan
+        fit(network(), L1Loss(), FAST, tmp_path, training, validation)
+    training.targets[5, 0, 3] = torch.nan
     torch.manual_seed(derive_seed(3, "epoch", 1))
     batch = torch.randperm(8).tolist().index(5) // 4 + 1
     with pytest.raises(TrainingDiverged, match=rf"epoch 1, batch {batch} of 2: the loss is nan; items train:5; lower"):
-        fit(network(), L1Loss(), FAST, tmp_path, pairs)
+        fit(network(), L1Loss(), FAST, tmp_path, training, validation)
 
 
 @pytest.mark.parametrize(("share", "steps"), [(1.0, 4), (0.5, 2), (0.01, 1)])
 def test_an_epoch_draws_its_share_of_the_patches_anew(tmp_path, share, steps):
-    pairs = both_splits()
-    config = replace(FAST, batch_size=2, max_epochs=1, learning_rate=1e-9, epoch_share=share)
     unet = network()
-    outcome = fit(unet, L1Loss(), config, tmp_path, pairs)
+    config = replace(FAST, batch_size=2, max_epochs=1, learning_rate=1e-9, epoch_share=share)
+    outcome = fit(unet, L1Loss(), config, tmp_path)
     assert outcome.steps == steps
-    looked_at = pairs["validation"].every(round(1 / share))
-    assert outcome.history[0]["validation_l1"] == pytest.approx(
-        evaluate(unet, L1Loss(), looked_at, 4, VIEW)[1], rel=1e-4
-    )
+    _, expected = evaluate(unet, L1Loss(), both_splits()[1].to("cpu", round(1 / share)), 4, VIEW)
+    assert outcome.history[0]["validation_l1"] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device: the same loop there, resumed there")

@@ -1,6 +1,5 @@
 """Runs: trained once and then loaded, by a hash of everything that decides them; killed, damaged, out of disk."""
 
-import dataclasses
 import json
 import os
 import random
@@ -10,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import pytest
@@ -28,19 +28,15 @@ from nblib.training.runs import spread
 pytestmark = pytest.mark.usefixtures("own_data")
 
 
-def trained(config: RunConfig, data: Any = low_pass_pairs, **options: Any) -> Run:
-    return train_or_load(config, data, **{"title": "tiny", "log": lambda line: None} | options)
+def trained(config: RunConfig, data: Any = low_pass_pairs, title: str = "tiny") -> Run:
+    return train_or_load((config, data, title), "cpu")
 
 
 def bits(run: Run) -> bytes:
     return (run.path / "network.safetensors").read_bytes()
 
 
-# Hashes
-
-
 def changed(value: Any) -> Any:
-    """Another value of the same kind."""
     if isinstance(value, str):
         return {"mask": "direct", "mask_unet": "wave_unet"}.get(value, value + "x")
     if isinstance(value, tuple):
@@ -52,14 +48,10 @@ def changed(value: Any) -> Any:
 
 def variants(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """`config` with each of its fields changed in turn, down to the leaves."""
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        name = prefix + field.name
-        if dataclasses.is_dataclass(value):
-            for inner, other in variants(value, f"{name}."):
-                yield inner, dataclasses.replace(config, **{field.name: other})
-        else:
-            yield name, dataclasses.replace(config, **{field.name: changed(value)})
+    for name, value in vars(config).items():
+        below = variants(value, f"{name}.") if is_dataclass(value) else [(name, changed(value))]
+        for inner, other in below:
+            yield prefix + inner, replace(config, **{name: other})
 
 
 def test_every_field_changes_the_hash_but_how_often_a_checkpoint_is_kept(monkeypatch):
@@ -67,22 +59,16 @@ def test_every_field_changes_the_hash_but_how_often_a_checkpoint_is_kept(monkeyp
     everything = dict(variants(config))
     silent = {name for name, other in everything.items() if other.hash == config.hash}
     assert silent == {"training.checkpoint_seconds"}
-    loud = {other.hash for name, other in everything.items() if name not in silent}
-    assert len(loud) == len(everything) - 1 > 20
-    layers = [run_config(loss=LossSpec("codec", "x", layers)).hash for layers in ("F", ("F",))]
-    assert layers[0] != layers[1], "a tuple of layers is not the configuration of that name"
+    assert len({other.hash for other in everything.values()}) == len(everything) > 20
     before = config.hash
     monkeypatch.setattr("nblib.training.runs.VERSION", 999)
     assert config.hash != before
 
 
-# Trained, then loaded
-
-
 def test_a_run_is_trained_once_and_then_loaded_without_data_whatever_it_is_called():
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     config, first = run_config(), trained(run_config())
-    again = trained(config, no_data, title="another name", log=no_data)
+    again = trained(config, no_data, "another name")
     assert again == first and config.complete and not run_config(seed=1).complete
     assert files(first.path) == ["network.safetensors", "run.json"]
     record = first.record
@@ -98,9 +84,6 @@ def test_a_run_is_trained_once_and_then_loaded_without_data_whatever_it_is_calle
     assert not network.training
 
 
-# Many of them
-
-
 def jobs() -> list[tuple[RunConfig, Any, str]]:
     teacher = trained(run_config(seed=9)).hash
     configs = {
@@ -112,49 +95,36 @@ def jobs() -> list[tuple[RunConfig, Any, str]]:
     return [(config, low_pass_pairs, title) for title, config in configs.items()]
 
 
-def test_what_is_missing_is_trained_the_costly_first_and_two_names_of_one_run_once():
+def test_what_is_missing_is_trained_the_costly_first_and_two_names_of_one_run_once(monkeypatch, tmp_path):
     lines: list[str] = []
     train_all(jobs(), "cpu", lines.append)
     assert [line.split(": ")[1] for line in lines] == ["codec", "deep", "small again"]
     assert lines[0].startswith("1 of 3: codec: max_epochs after 4 epochs, ")
     train_all([(config, no_data, title) for config, _, title in jobs()], "cpu", no_data)
-    train_all([], "cpu", no_data)
-
-
-def test_processes_give_the_bits_of_one(monkeypatch, tmp_path):
-    found = []
-    for cores in ("1", "2"):
-        monkeypatch.setenv("NBLIB_CORES", cores)
-        monkeypatch.setenv("NBLIB_DATA", str(tmp_path / cores))
-        train_all(jobs(), "cpu", lambda line: None)
-        found.append([bits(load(config.hash)) for config, _, _ in jobs()])
-    assert found[0] == found[1]
-
-
-# Runs that came to nothing
+    alone = [bits(load(config.hash)) for config, _, _ in jobs()]
+    monkeypatch.setenv("NBLIB_CORES", "2")
+    monkeypatch.setenv("NBLIB_DATA", str(tmp_path / "two"))
+    train_all(jobs(), "cpu", lines.append)
+    assert [bits(load(config.hash)) for config, _, _ in jobs()] == alone, "processes give the bits of one"
 
 
 def test_a_diverged_run_is_recorded_stops_no_other_and_is_not_trained_again():
     lines: list[str] = []
     config = run_config()
     train_all([(config, broken_pairs, "tiny"), (run_config(seed=1), broken_pairs, "other")], "cpu", lines.append)
-    assert sorted(line.split(": ", 1)[1] for line in lines) == [
-        "other: diverged after 0 epochs, 0 s",
-        "tiny: diverged after 0 epochs, 0 s",
-    ]
-    run = trained(config, no_data, log=no_data)
+    said = sorted(line.split(": ", 1)[1] for line in lines)
+    assert said == [f"{title}: diverged after 0 epochs, 0 s" for title in ("other", "tiny")]
+    run = trained(config, no_data)
     assert run.status == "diverged" and files(run.path) == ["run.json"]
     assert "epoch 1, batch" in run.record["reason"] and "items train:1;" in run.record["reason"]
     with pytest.raises(TrainingDiverged, match="tiny: epoch 1, batch .* items train:1"):
         run.network()
 
 
-def nothing_left(split: str) -> PatchPairs:
-    pairs = low_pass_pairs(split)
-    return PatchPairs(pairs.inputs, torch.zeros_like(pairs.targets), pairs.names)
-
-
 def test_a_mask_that_became_constant_is_called_collapsed():
+    def nothing_left(split: str) -> PatchPairs:
+        return replace(low_pass_pairs(split), targets=torch.zeros_like(low_pass_pairs(split).targets))
+
     run = trained(run_config(training={"learning_rate": 0.3, "max_epochs": 15}), nothing_left)
     assert run.status == "collapsed" and run.record["spread"] < 0.01
     assert float(run.network().mask(VIEW(low_pass_pairs("validation").inputs)).detach().std()) < 0.01
@@ -175,64 +145,53 @@ def test_the_spread_is_a_masks_standard_deviation_and_on_samples_the_level_over_
     assert spread(coder, pairs, view) == 0
 
 
-# Damage
-
-
 @pytest.mark.parametrize("damage", ["record", "cut", "missing", "another network's"])
 def test_what_is_damaged_is_named_and_the_remedy_named_works(damage):
     run = trained(run_config())
     before, weights = bits(run), run.path / "network.safetensors"
-    if damage == "record":
-        (run.path / "run.json").write_bytes(b"{\xff")
-    elif damage == "missing":
-        weights.unlink()
-    elif damage == "cut":
-        weights.write_bytes(before[:-40])
-    else:
-        weights.write_bytes(bits(trained(run_config(network=NetworkSpec(1, 1)))))
-    expected = "run.json: damaged .*" if damage == "record" else "network.safetensors: missing or damaged; "
-    with pytest.raises(StorageError, match=f"{expected}remove the folder"):
+    file = run.path / "run.json" if damage == "record" else weights
+    another = bits(trained(run_config(network=NetworkSpec(1, 1))))
+    file.write_bytes({"record": b"{\xff", "cut": before[:-40]}.get(damage, another))
+    if damage == "missing":
+        file.unlink()
+    with pytest.raises(StorageError, match=f"{file.name}: missing or damaged.*; remove the folder"):
         load(run.hash).network()
     shutil.rmtree(run.path)
     assert bits(trained(run_config())) == before
 
 
-# Stopped
-
-
-class Stopped(Exception):
-    pass
-
-
-def stop_at_fifth(line: str) -> None:
-    if "epoch 5" in line:
-        raise Stopped
-
-
-LONG: dict[str, Any] = {"max_epochs": 9, "patience": 99}
-
-
-def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing(monkeypatch, tmp_path):
-    config = run_config(network=NetworkSpec(3, 2), training=LONG)
-    expected = trained(config)
-    other = tmp_path / "other"
-    monkeypatch.setenv("NBLIB_DATA", str(other))
-    with pytest.raises(Stopped):
-        trained(config, log=stop_at_fifth)
-    assert not config.complete
-    checkpoint = config.path / "checkpoint.safetensors"
-    before = checkpoint.read_bytes()
-    code = """
+CODE = """
 from helpers.tiny import low_pass_pairs, run_config
 from nblib.training import NetworkSpec, train_or_load
 config = run_config(network=NetworkSpec(3, 2), training={"max_epochs": 9, "patience": 99})
-train_or_load(config, low_pass_pairs)
 """
+
+
+def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing(monkeypatch, tmp_path):
+    names: dict[str, Any] = {}
+    exec(CODE, names)
+    expected = trained(config := names["config"])
+    epochs: list[int] = []
+
+    def seed_until_fifth(*parts: Any) -> None:
+        epochs.append(parts[-1])
+        provenance.seed_everything(*parts)
+        if epochs == [1, 2, 3, 4, 5]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("nblib.training.loop.seed_everything", seed_until_fifth)
+    other = tmp_path / "other"
+    monkeypatch.setenv("NBLIB_DATA", str(other))
+    with pytest.raises(KeyboardInterrupt):
+        trained(config)
+    assert not config.complete
+    checkpoint = config.path / "checkpoint.safetensors"
+    before = checkpoint.read_bytes()
+    code = f"{CODE}train_or_load((config, low_pass_pairs, 'tiny'), 'cpu')"
     assert "checkpoint.safetensors: could not be written" in in_process_with_small_files(code, NBLIB_DATA=str(other))
     assert checkpoint.read_bytes() == before and files(config.path) == ["checkpoint.safetensors"]
-    lines: list[str] = []
-    run = trained(config, log=lines.append)
-    assert len(lines) == 1 and "epoch 5" in lines[0]  # epoch 5's checkpoint had not been written yet
+    run = trained(config)
+    assert epochs == [1, 2, 3, 4, 5, 5, 6, 7, 8, 9]  # epoch 5's checkpoint had not been written yet
     assert bits(run) == bits(expected) and run.record["history"] == expected.record["history"]
     assert files(config.path) == ["network.safetensors", "run.json"]
 
@@ -254,7 +213,7 @@ torch.optim.Adam([weight]).step()  # imports half of torch when first called
 def run(config, kill_after, moment):
     child = os.fork()
     if child == 0:
-        train_or_load(config, low_pass_pairs, log=lambda line: None)
+        train_or_load((config, low_pass_pairs, "killed"), "cpu")
         os._exit(0)
     checkpoint, seen, replaced = paths.runs() / config.hash / "checkpoint.safetensors", None, 0
     while True:
@@ -290,12 +249,9 @@ def test_a_run_killed_at_random_moments_ends_bit_identical_to_one_that_was_not(t
     kills = [f"{moments.randint(0, 4)}:{moments.uniform(0, 0.01):.4f}" for _ in range(4)]
     results = []
     for name, arguments in (("undisturbed", []), ("killed", kills)):
-        environment = os.environ | {
-            "NBLIB_DATA": str(tmp_path / name),
-            "PYTHONPATH": os.pathsep.join([str(paths.home()), *sys.path]),
-        }
+        own = {"NBLIB_DATA": str(tmp_path / name), "PYTHONPATH": os.pathsep.join([str(paths.home()), *sys.path])}
         command = [sys.executable, "-c", ATTEMPTS, *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         *codes, last = done.stdout.split("\n")[:-1]
         assert codes == [str(-signal.SIGKILL)] * len(arguments), (kills, codes)
@@ -303,9 +259,7 @@ def test_a_run_killed_at_random_moments_ends_bit_identical_to_one_that_was_not(t
         assert code == "0", (kills, done.stderr)
         folder = tmp_path / name / "runs" / run_hash
         record = json.loads((folder / "run.json").read_text())
-        for clock in ("seconds", "loss_seconds", "finished"):
-            del record[clock]
+        record |= dict.fromkeys(("seconds", "loss_seconds", "finished"))
         results.append(((folder / "network.safetensors").read_bytes(), record))
-        assert {"network.safetensors", "run.json"} <= set(files(folder))
-        assert "checkpoint.safetensors" not in files(folder)
+        assert [name for name in files(folder) if not name.endswith(".tmp")] == ["network.safetensors", "run.json"]
     assert results[0] == results[1], f"killed at {kills}"
