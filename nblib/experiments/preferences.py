@@ -65,10 +65,10 @@ def votes(
     pairs = pairs.assign(system_b=BASELINE, system_a=pairs["contender"])
     parts = []
     # Each group by itself: what is chosen in it must not hang on which others there are, or which of them failed.
-    for _, own in pairs.groupby([*by, "seed"], sort=False):
-        contender, seed = own[["contender", "seed"]].iloc[0]
-        chosen = listener.choose(own, people, derive_seed(setup.seed, "votes", int(seed)))
-        parts.append(chosen.assign(participant=f"{contender}-{seed}-" + chosen["participant"].astype(str)))
+    for labels, own in pairs.groupby([*by, "seed"], sort=False):
+        group = "-".join(str(label) for label in labels)
+        chosen = listener.choose(own, people, derive_seed(setup.seed, "votes", group))
+        parts.append(chosen.assign(participant=f"{group}-" + chosen["participant"].astype(str)))
     return pd.concat(parts, ignore_index=True).assign(judge=judge(measure))
 
 

@@ -191,6 +191,16 @@ def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
 BY = ("task", "capacity", "contender")
 ALL_MEASURES = ("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own))
 KEPT = tuple(f"excerpts/{task}_*" for task in TASKS)
+
+
+def sounds(setup: Settings, task: str) -> dict[str, np.ndarray]:
+    """The kept excerpt of a task by titles, for eyes and ears; of a network that diverged there is none."""
+    titles = {f"p1_{name}": f"P1, {title}" for name, title in setup.contenders.items()}
+    there = {name: title for name, title in titles.items() if (setup.results / f"excerpts/{task}_{name}.flac").exists()}
+    shown = {"unprocessed": "unprocessed"} | there | {"target": "target"}
+    return {title: study.read_sound(setup, f"{task}_{name}") for name, title in shown.items()}
+
+
 CAPACITY = Study("capacity", capacity_cells, work, partial(_score, MEASURES), BY, ALL_MEASURES, _keep_excerpts, KEPT)
 CONFIGURATION = Study(
     "configurations",
