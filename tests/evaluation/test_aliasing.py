@@ -1,7 +1,5 @@
 """Stepped sines: known gains, images and distortion, and where an autoencoder's components may lie."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

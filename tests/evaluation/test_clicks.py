@@ -1,7 +1,5 @@
 """Clicks are counted, and notes and noise are not."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The residual above and below the masking threshold: what must hold, and a second route through PEAQ's own ratio."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """The row of measures: golden values of the packages called directly, what measures share, better and worse."""
 
-from __future__ import annotations
-
 import math
 import sys
 import warnings

@@ -1,7 +1,5 @@
 """PEAQ's basic version and the 2f-model: golden values of two programs, what must hold, and what is refused."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

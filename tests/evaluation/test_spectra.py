@@ -1,7 +1,5 @@
 """Holes, where a codec left nothing of what was audible; the width that is recovered, in level and in waveform."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

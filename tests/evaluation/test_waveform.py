@@ -1,7 +1,5 @@
 """SNR, SI-SDR and BSS-eval: golden values of mir_eval, definitions written out here, degenerate and hostile signals."""
 
-from __future__ import annotations
-
 import math
 import warnings
 

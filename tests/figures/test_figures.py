@@ -1,7 +1,5 @@
 """Figures: files, the data behind them, and that what is drawn is what the table says."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import io
