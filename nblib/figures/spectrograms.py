@@ -17,14 +17,12 @@ from nblib.paths import whole
 
 LEVEL = "dB re full-scale sine"
 WINDOW = 1024  # samples, of a separated file's picture
-COLUMNS = 1600  # about as many as that picture has pixels across
-SHOWN_DB = 80.0  # in it, from the loudest column of the input down
 Sounds = Mapping[str, np.ndarray]
 
 
 def _grid(rows: Mapping[str, Sounds], geometry: Geometry) -> Figure:
     """Decibels [shape=(bins, frames)] with one colour bar: a row per key, a column per title (over the first row)."""
-    first, columns = next((name, len(cells)) for name, cells in rows.items())
+    first, columns = next(iter(rows)), len(next(iter(rows.values())))
     size = (3.2 * columns + 1, 2.3 * len(rows) + 0.4)
     figure, panels = plt.subplots(len(rows), columns, figsize=size, sharex="col", sharey=True, squeeze=False)
     for (name, cells), own in zip(rows.items(), panels, strict=True):
@@ -53,20 +51,15 @@ def spectrogram_rows(rows: Mapping[str, Sounds], geometry: Geometry) -> Figure:
 def magnitude_table(sounds: Sounds, geometry: Geometry) -> pd.DataFrame:
     """The decibels of one row of `spectrogram_rows`: a line per sound and frequency, one column per frame."""
     frequency_hz = np.arange(geometry.bins) * geometry.sample_rate / geometry.window
-    tables = [
-        pd.DataFrame(levels.round(1)).add_prefix("frame").assign(sound=title, frequency_hz=frequency_hz)
-        for title, levels in _decibels(sounds, geometry).items()
-    ]
-    return pd.concat(tables, ignore_index=True).set_index(["sound", "frequency_hz"]).reset_index()
+    frames = {title: pd.DataFrame(part.round(1), frequency_hz) for title, part in _decibels(sounds, geometry).items()}
+    return pd.concat(frames, names=["sound", "frequency_hz"]).add_prefix("frame").reset_index()
 
 
 def figure2(patches: pd.DataFrame, names: Mapping[str, str], geometry: Geometry) -> Figure:
     """MM'19 Figure 2, a row per system, a column per piece; `patches` and `names` are `experiments.teachers`'."""
-    frames = [name for name in patches.columns if str(name).startswith("frame")]
-    rows = {
-        names[str(system)]: {str(title): part[frames].to_numpy() for title, part in own.groupby("title", sort=False)}
-        for system, own in patches.groupby("system", sort=False)
-    }
+    rows: dict[str, dict[str, np.ndarray]] = {}
+    for (system, title), own in patches.groupby(["system", "title"], sort=False):
+        rows.setdefault(names[str(system)], {})[str(title)] = own.filter(regex="^frame").to_numpy()
     return _grid(rows, geometry)
 
 
@@ -81,7 +74,7 @@ def save_separated(path: Path, estimate: Path, rest: Path, title: str) -> None:
 def separated_figure(estimate: Path, rest: Path, title: str) -> Figure:
     """The sum of both files over the first, on one scale of decibels, which begins at the sum's loudest."""
     about = soundfile.info(estimate)
-    step = WINDOW * max(1, about.frames // (COLUMNS * WINDOW))
+    step = WINDOW * max(1, about.frames // (1600 * WINDOW))  # about as many columns as the picture has pixels across
     blocks = [soundfile.blocks(path, step, dtype="float32", always_2d=True, fill_value=0) for path in (estimate, rest)]
     power = np.array([(_power(own + others), _power(own)) for own, others in zip(*blocks, strict=True)])
     decibels = 10 * np.log10(power.transpose(1, 2, 0) + 1e-12)
@@ -90,7 +83,7 @@ def separated_figure(estimate: Path, rest: Path, title: str) -> Figure:
     unit, name = (60, "min") if seconds >= 120 else (1, "s")
     extent = (0, len(power) * step / about.samplerate / unit, 0, about.samplerate / 2000)
     for axes, levels, label in zip(panels, decibels, ("input", "separated"), strict=True):
-        image = axes.imshow(levels, origin="lower", aspect="auto", extent=extent, vmin=top - SHOWN_DB, vmax=top)
+        image = axes.imshow(levels, origin="lower", aspect="auto", extent=extent, vmin=top - 80, vmax=top)
         axes.set_ylabel(f"{label}\nfrequency (kHz)")
     panels[0].set_title(title, parse_math=False)
     panels[1].set(xlim=(0, seconds / unit), xlabel=f"time ({name})")

@@ -61,8 +61,7 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> Davidson:
     if not tied:  # nu is 0 and the model is Bradley and Terry's
         design, counts = design[:, :2, :-1], counts[..., :2]
     found, covariance = _fit(design, counts, systems)
-    free = len(systems) - 1
-    tables = []
+    free, tables = len(systems) - 1, []
     for name, contrasts in (("log_strength", np.eye(free + 1, free) - 1 / (free + 1)), ("difference", signs)):
         value = contrasts @ found[:free]
         error = np.sqrt(np.diag(contrasts @ covariance[:free, :free] @ contrasts.T).clip(0))

@@ -14,10 +14,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from nblib.errors import ParameterError, check_choice
-from nblib.listening.pairs import LABEL
+from nblib.listening import LABEL
 from nblib.provenance import random_generator
-
-BOOTSTRAP_DRAWS = 2000
 
 
 def outcomes(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -74,8 +72,6 @@ def dont_know_triangle(matrix: pd.DataFrame, systems: Sequence[str]) -> pd.DataF
     printed = {frozenset((one, other)): f"{mean:.2f} ± {spread:.2f}" for one, other, mean, spread in rows}
     if len(printed) < len(matrix):
         raise ParameterError("matrix: a pair stands there twice; pick the rows of one group")
-    for name in sorted(frozenset().union(*printed)):
-        check_choice("system", name, systems)
     table = pd.DataFrame("", index=list(systems)[:-1], columns=list(systems)[1:])
     for one, other in combinations(systems, 2):
         table.loc[one, other] = printed.get(frozenset((one, other)), "not compared")
@@ -90,17 +86,13 @@ def _over_participants(rows: pd.DataFrame, keys: list[str], names: list[str], se
     votes, participants = rows.groupby(keys, dropna=False).size().to_numpy(), shares.size().to_numpy()
     result = shares.size().index.to_frame(index=False)
     for name in names:
-        columns = [f"{name}_{part}" for part in ("rate", "std", "low", "high")]
-        result[columns] = [_summary(values.to_numpy(), seed) for _, values in shares[name]]
+        table = []
+        for own in (group.to_numpy() for _, group in shares[name]):
+            draws = random_generator(seed, "bootstrap").integers(len(own), size=(2000, len(own)))
+            means = own[draws].mean(axis=1) if len(own) > 1 else np.array([np.nan])
+            table.append((own.mean(), own.std(), *np.quantile(means, [0.025, 0.975])))
+        result[[f"{name}_{part}" for part in ("rate", "std", "low", "high")]] = table
     return result.assign(participants=participants, comparisons=votes / participants, votes=votes)
-
-
-def _summary(shares: np.ndarray, seed: int) -> tuple[float, float, float, float]:
-    if len(shares) == 1:
-        return float(shares[0]), 0.0, np.nan, np.nan
-    draws = random_generator(seed, "bootstrap").integers(len(shares), size=(BOOTSTRAP_DRAWS, len(shares)))
-    low, high = np.quantile(shares[draws].mean(axis=1), [0.025, 0.975])
-    return float(shares.mean()), float(shares.std()), float(low), float(high)
 
 
 def sign_flip_test(nets: Sequence[int] | np.ndarray) -> float:
@@ -128,10 +120,8 @@ def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     by Holm (1979). `ParameterError` where a vote is the model listener's.
     """
     if _simulated(votes):
-        raise ParameterError(
-            f"votes: some are {LABEL!r}, and more simulated people make any p-value small: keep judge 'people'; of a "
-            "model listener show preference_rates or davidson, and how they move with the listener's constants"
-        )
+        remedy = "keep judge 'people'; of a model listener show preference_rates or davidson"
+        raise ParameterError(f"votes: some are {LABEL!r}, and more simulated people make any p-value small: {remedy}")
     groups = outcomes(votes, by).groupby([*by, "system_1", "system_2"], dropna=False)
     result = groups.size().index.to_frame(index=False).join(pd.DataFrame([_against_chance(own) for _, own in groups]))
     adjusted = {f"{name}_holm": multipletests(result[name], method="holm")[1] for name in ("sign_p", "flip_p")}
@@ -147,7 +137,7 @@ def side_bias(votes: pd.DataFrame) -> dict[str, float]:
     decided = found["wins_1"] + found["wins_2"] or np.nan
     low, high = map(float, wilson_interval(found["wins_1"], decided))
     if _simulated(votes):
-        found = {name: value for name, value in found.items() if not name.endswith("_p")}
+        del found["sign_p"], found["flip_p"]
     return {"share": found["wins_1"] / decided, "wilson_low": low, "wilson_high": high} | found
 
 
