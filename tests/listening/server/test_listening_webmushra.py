@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -42,11 +41,6 @@ def text(exported: Path) -> str:
     return (exported / "nblib.yaml").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def pages(text: str) -> list[Any]:
-    return yaml.safe_load(text)["pages"]
-
-
 def test_the_configuration_comes_back_from_yaml_as_it_was(made, text):
     assert yaml.safe_load(text) == configuration(made)
     # webMUSHRA's reader of YAML knows no list begun on the line of another's dash, no references and no folded lines.
@@ -55,7 +49,8 @@ def test_the_configuration_comes_back_from_yaml_as_it_was(made, text):
     assert all(re.match(r" *(- )*[\w\"]|  -$", line) for line in text.splitlines())
 
 
-def test_there_is_a_page_for_every_pair_with_its_two_sounds_and_the_original(made, exported, pages):
+def test_there_is_a_page_for_every_pair_with_its_two_sounds_and_the_original(made, exported, text):
+    pages = yaml.safe_load(text)["pages"]
     kinds = ["random" if isinstance(page, list) else page["type"] for page in pages]
     assert kinds == ["generic", "volume", "paired_comparison", "random", "finish"] and pages[3][0] == "random"
     assert all(question["type"] == "likert" for question in pages[-1]["questionnaire"])  # nothing to type in
@@ -123,11 +118,11 @@ def save(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-@pytest.mark.parametrize("change", ["as written", "BOM", "CRLF", "blank lines"])
+@pytest.mark.parametrize("change", ["as written", "BOM", "CRLF"])
 def test_results_come_back_as_exactly_the_votes_given(tmp_path, made, change):
     sessions = [drawn(made, seed) for seed in range(3)]
     text = written(made, sessions)
-    text = text.replace("\n", {"CRLF": "\r\n", "blank lines": "\n\n"}.get(change, "\n"))
+    text = text.replace("\n", "\r\n" if change == "CRLF" else "\n")
     votes = read_results(save(tmp_path, text, "utf-8-sig" if change == "BOM" else "utf-8"), made)
     expected = [
         (f"webmushra-{person}", *made.pairs[pair][:3], choice, made.pairs[pair][3], time / 1000)
@@ -167,16 +162,15 @@ def test_pages_without_a_choice_are_left_out_and_what_people_type_does_no_harm(t
     [
         ("nblib-", "other-", r"row 1: session_test_id='other-\w+' is not of this test, wanted is nblib-"),
         ("pair-2,", "=cmd|' /C calc'!A0,", "row 2: trial_id="),
-        (",correct,", ",right,", "row 1: choice_answer='right'"),
         (",5,", ",soon,", "row 1: choice_time='soon'"),
-        (",reference,", ",C1,", "row 1: choice_reference='C1' is not of this test, wanted is reference"),
         ("STIMULUS", "0123456789abcdef", "row 2: choice_non_reference='0123456789abcdef'.*that pair's sound"),
         ("choice_answer", "answer", "column 'choice_answer' is missing"),
         (",pair-2,", ",headphones,pair-2,", "no CSV table of webMUSHRA.s .*Expected 8 fields in line 3, saw 9"),
-        (",5,\n", "\n", "row 1: choice_time='' is not of this test, wanted is milliseconds"),
     ],
 )
 def test_a_wrong_cell_is_named_with_file_and_row(tmp_path, made, old, new, words):
+    with pytest.raises(ParameterError, match="x.csv: not there"):
+        read_results(tmp_path / "x.csv", made)
     item, _, b, _ = made.pairs[1]
     text = written(made, [[(0, "a", 5), (1, "b", 6)]])
     old = made.sounds[item][b].split(".")[0] if old == "STIMULUS" else old
@@ -184,15 +178,3 @@ def test_a_wrong_cell_is_named_with_file_and_row(tmp_path, made, old, new, words
     path = save(tmp_path, text.replace(old, new))
     with pytest.raises(ParameterError, match=f"{re.escape(str(path))}: {words}"):
         read_results(path, made)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [(b"a,b\nx,y\n", "column 'session_test_id' is missing"), (b"\xff\xfe\x00", "no CSV table"), (b'a,"b\n', "no CSV")],
-)
-def test_a_file_that_is_no_results_is_named(tmp_path, made, content, words):
-    with pytest.raises(ParameterError, match="x.csv: not there"):
-        read_results(tmp_path / "x.csv", made)
-    (tmp_path / "x.csv").write_bytes(content)
-    with pytest.raises(ParameterError, match=f"x.csv: {words}"):
-        read_results(tmp_path / "x.csv", made)
