@@ -1,9 +1,8 @@
 """The FFT-based ear model of PEAQ's basic version (ITU-R BS.1387-1, Annex 2, Section 2.1), batched.
 
-Numbers of equations are those of P. Kabal, "An Examination and Interpretation of ITU-R BS.1387: Perceptual Evaluation
-of Audio Quality", McGill University, 2002, followed where the standard is ambiguous. Everything over time stands as
-[frames, batch, bins or bands]; 10 log10 of a band's power is its level in dB SPL. DFTs are float32, whose rounding lies
-40 dB under that of 16-bit samples; all from the critical bands on is float64.
+Numbers of equations are those of P. Kabal, "An Examination and Interpretation of ITU-R BS.1387", McGill University,
+2002, followed where the standard is ambiguous. Everything over time stands as [frames, batch, bins or bands]; 10 log10
+of a band's power is its level in dB SPL. DFTs are float32, all from the critical bands on is float64.
 """
 
 from dataclasses import dataclass
@@ -18,14 +17,11 @@ from nblib.errors import AudioError
 from nblib.evaluation.waveform import check_pair
 
 SAMPLE_RATE = 48_000  # Hz; the standard has no other
-WINDOW = 2048
-HOP = WINDOW // 2
+WINDOW, HOP = 2048, 1024
 FRAME_RATE = SAMPLE_RATE / HOP  # Hz
 FULL_SCALE = 32_768  # the standard's thresholds are in steps of 16-bit samples
-CALIBRATION_HZ = 1019.5
-BAND_WIDTH = 0.25  # Bark
-LEAST_POWER = 1e-12
-SPREADING_EXPONENT = 0.4
+CALIBRATION_HZ, BAND_WIDTH = 1019.5, 0.25  # Bark
+LEAST_POWER, SPREADING_EXPONENT = 1e-12, 0.4
 # The 109 critical bands (equation 15) from 80 Hz, the last one cut off at 18 kHz.
 _LOWEST, _HIGHEST = 7 * np.arcsinh(np.array([80.0, 18_000.0]) / 650)
 _LOWER = np.arange(_LOWEST, _HIGHEST, BAND_WIDTH)

@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,6 @@ def _visqol() -> Any:
 
 
 def _resampled(pair: Pair, rate: int, least: float) -> list[np.ndarray] | None:
-    """The pair at `rate` (Hz), checked; None under `least` seconds, or where the estimate is silent."""
     reference, estimate, sample_rate = pair
     check_pair(reference, estimate)
     if len(reference) < least * sample_rate or np.abs(estimate).max() < SILENCE:
@@ -95,7 +95,6 @@ def _resampled(pair: Pair, rate: int, least: float) -> list[np.ndarray] | None:
 
 
 def _separation(pair: Pair, interference: np.ndarray | None) -> dict[str, float]:
-    """SDR, SIR and SAR by `bss_eval`; only the first means anything without `interference`."""
     reference, estimate, _ = pair
     others = np.empty((0, len(reference))) if interference is None else np.atleast_2d(interference)
     if others.shape[1:] != reference.shape:
@@ -106,11 +105,7 @@ def _separation(pair: Pair, interference: np.ndarray | None) -> dict[str, float]
     return {name: float(ratio[0]) for name, ratio in zip(("sdr_db", "sir_db", "sar_db"), ratios, strict=True)}
 
 
-def _peaq(pair: Pair, interference: np.ndarray | None) -> dict[str, float]:
-    found = peaq_basic(*pair)
-    return {"two_f": found["two_f"], "odg": found["odg"], "nmr_db": found["TotalNMRB"]}
-
-
+PEAQ = {"two_f": "two_f", "odg": "odg", "nmr_db": "TotalNMRB"}  # by `peaq_basic`'s names
 # What takes each measure, and at once those that come with it.
 MEASURES: dict[str, Callable[[Pair, np.ndarray | None], dict[str, float]]] = {
     "estoi": lambda pair, _: {"estoi": estoi(*pair)},
@@ -118,7 +113,7 @@ MEASURES: dict[str, Callable[[Pair, np.ndarray | None], dict[str, float]]] = {
     "si_sdr_db": lambda pair, _: {"si_sdr_db": si_sdr_db(*pair[:2])},
     "visqol_audio": lambda pair, _: {"visqol_audio": visqol_audio(*pair)},
     **dict.fromkeys(("sdr_db", "sir_db", "sar_db"), _separation),
-    **dict.fromkeys(("two_f", "odg", "nmr_db"), _peaq),
+    **dict.fromkeys(PEAQ, lambda pair, _: dict(zip(PEAQ, itemgetter(*PEAQ.values())(peaq_basic(*pair)), strict=True))),
 }
 
 

@@ -32,7 +32,6 @@ NEIGHBOURS = np.tri(BANDS, k=3) - np.tri(BANDS, k=-5)
 NEIGHBOURS /= NEIGHBOURS.sum(0)
 PAIRS_AT_ONCE = 8  # what stays in the processor's cache and in a small GPU's memory
 SHORTEST_FRAMES = START_FRAMES + WINDOW_FRAMES  # the modulation filters' settling and one window
-
 # The network of the basic version (BS.1387-1, Annex 2, Tables 18 and 19): a row per model output variable, by the
 # standard's name and in its order, the biases of the three hidden nodes, and what each gives to the output.
 _NETWORK = pd.read_csv(Path(__file__).with_name("peaq_network.csv"), index_col=0, dtype=str).astype(float)
@@ -252,7 +251,7 @@ def _measure(pairs: list[Tensor], first: int) -> tuple[np.ndarray, list[str]]:
 
 
 def _frames_with_sound(reference: Tensor) -> Tensor:
-    """Frames between the first and the last five successive samples that come to 200 steps (Annex 2, 5.2.4.4)."""
+    # Between the first and the last five successive samples that come to 200 steps (Annex 2, 5.2.4.4).
     sound = reference.abs().unfold(-1, 5, 1).sum(-1) > 200
     positions = torch.arange(sound.shape[-1], device=reference.device)
     begin = torch.where(sound, positions, len(positions)).amin(-1) // HOP

@@ -37,31 +37,25 @@ FLOOR_DB = -50.0  # of a tone as strong as the whole signal: added to every powe
 
 
 def aliasing(
-    process: Callable[[np.ndarray], np.ndarray],
-    frequencies_hz: Sequence[float],
-    sample_rate: int,
-    period: int,
-    level_dbfs: float = -20.0,
-    length: int = 16_384,
+    process: Callable[[np.ndarray], np.ndarray], frequencies_hz: Sequence[float], sample_rate: int, period: int
 ) -> list[dict[str, float]]:
     """What becomes of sines: gain, distortion and aliasing, a row per tone (MM'19 Section 8.2).
 
     `process` maps samples [shape=(n,), float32, full scale 1] to samples, commutes with shifts by `period`
-    (``2 ** num_layers`` for a network that decimates by 2 so often) and reaches no further than 4096 samples.
-    `frequencies_hz`, from 0 to half the sample rate, are moved to the middle between two even bins. `length` of the
-    spectrum, N: `period` times a power of 2 from 8, which leaves room for harmonics up to the third.
+    (a power of 2 up to 2048: harmonics up to the third have room) and reaches no further than 4096 samples.
+    `frequencies_hz`, from 0 to half the sample rate, are moved to the middle between two even bins; -20 dBFS.
 
     ``frequency_hz`` is as played, ``gain_db`` of the tone going out over that going in. ``distortion_db`` is the power
     of harmonics and of the mean, ``aliasing_db`` that of everything else; both over the tone going in, since that going
     out may be 0. ``aliasing_over_output_db``, over all that comes out, is at most 0; NaN of silence.
     """
+    length, amplitude = 16_384, 0.1
     residues = length // period
-    if length % period or residues < 8 or residues & (residues - 1):
-        raise ParameterError(f"length={length}: period={period} times a power of two from 8 is needed")
+    if length % period or residues < 8:
+        raise ParameterError(f"period={period}: a power of two up to {length // 8} is needed")
     for frequency in frequencies_hz:
         if not 0 < frequency < sample_rate / 2:
             raise ParameterError(f"frequency {frequency!r} Hz: between 0 and {sample_rate / 2:g} is needed")
-    amplitude = 10 ** (level_dbfs / 20)
     # From a table, so that the rounding to float32 repeats, too, and falls on the tone's own harmonics.
     table = (amplitude * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
     pad = period * math.ceil(SETTLING_SAMPLES / period)

@@ -10,8 +10,7 @@ from nblib.audio import SILENCE, check_signal
 from nblib.errors import AudioError
 from nblib.provenance import torch_threads
 
-FILTER_TAPS = 512
-LIMIT_DB = 100.0
+FILTER_TAPS, LIMIT_DB = 512, 100.0
 # A reference that ends at a codec's cut-off has almost no energy above it, and the projection on its shifts is then
 # ill-conditioned: without a floor of -120 dB, float32 samples of such a pair gave a SAR 7 dB off.
 FLOOR = 1e-12

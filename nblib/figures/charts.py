@@ -77,7 +77,7 @@ def learning_curve(history: pd.DataFrame, identity: Mapping[str, float], names: 
         axes.axhline(level, color=COLOURS["unprocessed"], linestyle="-.", label="identity, validation")
         axes.set(xlabel="epoch", ylim=(0, None), title=names[teacher])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panels[0, 0].set_ylabel("mean $\\ell_1$")
+    panels[0, 0].set(ylabel="mean $\\ell_1$")
     panels[0, 0].legend()
     return figure
 
@@ -111,7 +111,6 @@ def preference_bars(
 
 
 def _colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour per contender: the papers' two their own, any further one from what is left of the palette."""
     free = itertools.cycle(sorted(set(sns.color_palette("colorblind").as_hex()[1:]) - set(COLOURS.values())))
     return {name: COLOURS[name] if name in COLOURS else next(free) for name in names}
 
@@ -142,8 +141,8 @@ def figure5(data: pd.DataFrame, counts: pd.DataFrame, judges: Names, titles: Nam
             axes.set_xticks(range(len(names)), [f"{name}\n{parameters[task, name]:,}" for name in names])
             axes.set(xlabel="capacity (trainable parameters)", xlim=(-0.5, len(names) - 0.5))
             axes.legend(fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-    panels[0, 0].set_ylabel("share of choices")
-    panels[1, 0].set_ylabel("mean $\\ell_1$ of scaled magnitudes")
+    for first, label in zip(panels[:, 0], ("share of choices", "mean $\\ell_1$ of scaled magnitudes"), strict=True):
+        first.set_ylabel(label)
     return figure
 
 
@@ -202,7 +201,7 @@ def costs_figure(costs: pd.DataFrame) -> Figure:
     right.bar(costs.index, held, bottom=weights, color=COLOURS["codec"], label="what a step holds")
     right.set(ylabel="MiB at the peak", title="memory of the loss")
     for axes in (left, right):
-        axes.set_xlabel("configuration")
+        axes.set(xlabel="configuration")
         axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 

@@ -7,7 +7,7 @@ under half a JND, where an observer with equal noise for "equal" and "just notic
 to A or B (Yeshurun, Carrasco and Maloney 2008): no published constant suits, and sides are drawn anew for every pair.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -50,9 +50,9 @@ class ModelListener:
     bias_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if not getattr(self, field.name) > 0:
-                raise ParameterError(f"{field.name}={getattr(self, field.name)!r}: a positive number is needed")
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ParameterError(f"{name}={value!r}: a positive number is needed")
 
     def choose(self, pairs: pd.DataFrame, participants: int, seed: int) -> pd.DataFrame:
         """The votes of so many participants (at least 1, named from "1") who judge every pair once, as presented.

@@ -41,11 +41,10 @@ class Davidson:
 def davidson(votes: pd.DataFrame, prior: float = 0.0) -> Davidson:
     """Fit the model by maximum likelihood to the `votes` of kind "test" of two participants or more.
 
-    The votes of one person depend on one another: standard errors are the sandwich of Huber (1967) with participants as
-    clusters, times n / (n - 1), and intervals Student's with n - 1 degrees of freedom. `prior` >= 0 is a number of
-    pseudo-votes that every pair gets beside its own, a third to each outcome, to the sandwich one participant more: 1
-    pulls towards equality and keeps strengths finite where systems never met, one always won, or all are ties;
-    `ParameterError` where they are not.
+    Standard errors are the sandwich of Huber (1967) with participants as clusters, times n / (n - 1), and intervals
+    Student's with n - 1 degrees of freedom. `prior` >= 0 is a number of pseudo-votes that every pair gets beside its
+    own, a third to each outcome, as of one participant more: 1 keeps strengths finite where systems never met, one
+    always won, or all are ties; `ParameterError` where they are not.
     """
     if not 0 <= prior < np.inf:
         raise ParameterError(f"prior={prior!r}: a number of pseudo-votes per pair is needed, 0 or more")
@@ -73,7 +72,7 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> Davidson:
 
 
 def _counts(table: pd.DataFrame, pairs: pd.MultiIndex, prior: float) -> tuple[np.ndarray, int]:
-    """Votes per participant, pair and outcome [participants, pairs, outcomes], the prior's last; how many people."""
+    # [participants, pairs, outcomes], the prior's last
     met = pairs.get_indexer(pd.MultiIndex.from_frame(table[list(pairs.names)]))
     cells = pd.MultiIndex.from_product([range(len(pairs)), (1, -1, 0)])
     counted = pd.crosstab(table["participant"], [met, table["outcome"]]).reindex(columns=cells, fill_value=0)

@@ -79,7 +79,6 @@ def dont_know_triangle(matrix: pd.DataFrame, systems: Sequence[str]) -> pd.DataF
 
 
 def _over_participants(rows: pd.DataFrame, keys: list[str], names: list[str], seed: int) -> pd.DataFrame:
-    """Statistics over participants of their shares of `names`, and counts, one row per group of `keys`."""
     rows = rows.assign(dont_know=rows["outcome"] == 0)
     # Sorted by participant, so that the bootstrap does not depend on the order of the rows.
     shares = rows.groupby([*keys, "participant"], dropna=False)[names].mean().reset_index().groupby(keys, dropna=False)

@@ -20,7 +20,6 @@ from nblib.provenance import random_generator
 COLUMNS = ("participant", "item", "system_a", "system_b", "choice", "kind")
 CHOICES, KINDS = ("a", "b", "dont_know"), ("test", "catch", "training")
 ORIGINAL, SPOILT = "original", "spoilt"  # the systems of a catch pair
-HEADPHONES = ("passed", "failed", "skipped", "")
 
 
 def all_pairs(systems: Sequence[str], items: Sequence[str], baseline: str | None = None) -> pd.DataFrame:
@@ -64,12 +63,12 @@ def read_votes(path: Path) -> pd.DataFrame:
         raise ParameterError(f"{path}: {[*missing, 'there are no votes'][0]}; needed are {', '.join(COLUMNS)}")
     for name in COLUMNS:
         refuse_rows(path, votes, votes[name].isna(), name, "is missing")
-    for name, known in (("choice", CHOICES), ("kind", KINDS), ("headphones", HEADPHONES)):
+    for name, known in (("choice", CHOICES), ("kind", KINDS), ("headphones", ("passed", "failed", "skipped", ""))):
         if name in votes:
             refuse_rows(path, votes, ~votes[name].fillna("").isin(known), name, f"is not known: {', '.join(known)}")
     refuse_rows(path, votes, votes["system_a"] == votes["system_b"], "system_b", "stands on both sides")
-    plain = (votes["kind"] == "catch") & ~(votes[["system_a", "system_b"]] == SPOILT).any(axis=1)
-    refuse_rows(path, votes, plain, "kind", f"has no {SPOILT!r} side")
+    spoilt = (votes[["system_a", "system_b"]] == SPOILT).any(axis=1)
+    refuse_rows(path, votes, (votes["kind"] == "catch") & ~spoilt, "kind", f"has no {SPOILT!r} side")
     return votes
 
 
@@ -106,7 +105,7 @@ def passed_catch(votes: pd.DataFrame, least_share: float = 0.75) -> tuple[pd.Dat
     kept = people["caught"] >= needed
     reason = np.select([people["catch"] == 0, kept], ["no catch pairs", "passed"], "missed catch pairs")
     people = people.assign(guesser_passes=binom.sf(needed - 1, people["catch"], 0.5), kept=kept, reason=reason)
-    return _of(votes, people), people
+    return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True), people
 
 
 def passed_headphones(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -115,8 +114,4 @@ def passed_headphones(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise ParameterError("votes: column 'headphones' is missing, so that nobody can be judged by it")
     people = votes["headphones"].astype(object).fillna("").groupby(votes["participant"]).first().reset_index()
     people["kept"] = people["headphones"] != "failed"
-    return _of(votes, people), people
-
-
-def _of(votes: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
-    return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True)
+    return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True), people
