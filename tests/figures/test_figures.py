@@ -41,9 +41,7 @@ def test_a_figure_is_saved_with_its_data_and_twice_the_same(tmp_path: Path) -> N
         figure, axes = plt.subplots()
         axes.plot(data["x"], data["y"])
         shown = figures.save(tmp_path / run, "line", figure, data)
-    first, second = (
-        {path.name: path.read_bytes() for path in folder.iterdir()} for folder in sorted(tmp_path.iterdir())
-    )
+    first, second = ({own.name: own.read_bytes() for own in (tmp_path / run).iterdir()} for run in ("first", "second"))
     assert first.keys() == {"line.png", "line.svg", "line.csv"} and first == second
     assert first["line.csv"] == b"x,y\n1,0.123457\n2,\n"
     assert first["line.png"][:4] == shown.data[:4] == b"\x89PNG"

@@ -15,12 +15,8 @@ from nblib.listening.server import create_app, manifest, store
 GOOD = {"choice": "a", "seconds": 1.0}
 
 
-def present(client: FlaskClient) -> dict:
-    return client.get("/api/state").json["trial"]
-
-
-def place(client: FlaskClient) -> str:
-    return f"/api/trials/{present(client)['id']}/answer"
+def present(client: FlaskClient) -> str:
+    return client.get("/api/state").json["trial"]["id"]
 
 
 def test_the_page_has_no_inline_code_and_every_response_the_security_headers(started: FlaskClient) -> None:
@@ -28,7 +24,7 @@ def test_the_page_has_no_inline_code_and_every_response_the_security_headers(sta
     assert "<title>Codecs &amp; &lt;b&gt;music&lt;/b&gt;</title>" in page
     assert "style=" not in page and "onclick" not in page and page.count("<script") == 1
     assert started.get("/static/app.js").mimetype in ("text/javascript", "application/javascript")
-    for path in ("/", "/static/page.css", "/api/state", "/nowhere", f"/audio/{present(started)['id']}/tones"):
+    for path in ("/", "/static/page.css", "/api/state", "/nowhere", f"/audio/{present(started)}/tones"):
         headers = started.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff" and headers["Referrer-Policy"] == "no-referrer", path
         policy = headers["Content-Security-Policy"]
@@ -70,12 +66,11 @@ def test_names_that_are_refused(client: FlaskClient, name: object) -> None:
 def test_answers_that_are_refused(started: FlaskClient, content: object, status: int) -> None:
     started.post("/api/headphones/skip", json={})
     before = present(started)
-    data = content if isinstance(content, bytes) else json.dumps(content)
-    response = started.post(place(started), data=data, content_type="application/json")
-    assert response.status_code == status
-    assert response.json["error"] and "Traceback" not in response.text
+    data, path = content if isinstance(content, bytes) else json.dumps(content), f"/api/trials/{before}/answer"
+    response = started.post(path, data=data, content_type="application/json")
+    assert response.status_code == status and response.json["error"] and "Traceback" not in response.text
     assert present(started) == before
-    assert started.post(place(started), data=json.dumps(GOOD), content_type="text/plain").status_code == 415
+    assert started.post(path, data=json.dumps(GOOD), content_type="text/plain").status_code == 415
 
 
 @pytest.mark.parametrize("cookie", ["", "'; DROP TABLE answers; --", "\x00"])
@@ -83,9 +78,9 @@ def test_missing_or_unknown_token(app: Flask, started: FlaskClient, cookie: str)
     stranger = app.test_client()
     if cookie:
         stranger.set_cookie(next(iter(started._cookies.values())).key, cookie)
-    for path in ("/api/state", f"/audio/{present(started)['id']}/tones"):
+    for path in ("/api/state", f"/audio/{present(started)}/tones"):
         assert stranger.get(path).status_code == 401
-    for path, content in (("/api/headphones/skip", {}), (place(started), GOOD)):
+    for path, content in (("/api/headphones/skip", {}), (f"/api/trials/{present(started)}/answer", GOOD)):
         assert stranger.post(path, json=content).status_code == 401
 
 
@@ -94,7 +89,7 @@ def test_another_participants_trial(app: Flask, started: FlaskClient) -> None:
     other.post("/api/start", json={"name": "Bob"})
     for person in (started, other):
         person.post("/api/headphones/skip", json={})
-    trial = present(started)["id"]
+    trial = present(started)
     assert other.get(f"/audio/{trial}/a").status_code == 404
     assert other.post(f"/api/trials/{trial}/answer", json=GOOD).status_code == 404
     assert started.post(f"/api/trials/{trial}/answer", json=GOOD).status_code == 200
@@ -128,11 +123,11 @@ def test_a_strangers_name_for_this_machine(client: FlaskClient, folder: Path, ho
 
 
 def test_sounds_are_those_of_the_trial(started: FlaskClient, folder: Path) -> None:
-    tones = started.get(f"/audio/{present(started)['id']}/tones")
+    tones = started.get(f"/audio/{present(started)}/tones")
     assert tones.mimetype == "audio/flac" and len(soundfile.read(io.BytesIO(tones.data))[0]) == 3 * 640
-    assert started.get(f"/audio/{present(started)['id']}/a").status_code == 404
+    assert started.get(f"/audio/{present(started)}/a").status_code == 404
     started.post("/api/headphones/skip", json={})
-    trial = present(started)["id"]
+    trial = present(started)
     sounds = manifest.load(folder).sounds["practice"]
     heard = {part: started.get(f"/audio/{trial}/{part}").data for part in ("a", "b", "reference")}
     files = {name: (folder / "sounds" / file).read_bytes() for name, file in sounds.items()}
@@ -161,7 +156,7 @@ def test_nothing_tells_systems_kinds_or_files(started: FlaskClient, folder: Path
 
 
 def test_an_unforeseen_error_tells_nothing(app: Flask, started: FlaskClient, folder: Path) -> None:
-    path = f"/audio/{present(started)['id']}/tones"
+    path = f"/audio/{present(started)}/tones"
     for sound in (folder / "sounds").iterdir():
         sound.unlink()
     response = started.get(path)
