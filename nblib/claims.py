@@ -52,27 +52,26 @@ def _loss_networks(setup: Settings) -> Iterator[Claim]:
 
 def _models(setup: Settings) -> Iterator[Claim]:
     table3, table4 = (published("mm19", table).set_index("system")["value"] for table in ("table3", "table4"))
-    snr = summary(study.read(setup, "snr.csv"), "snr_db", ("system",)).set_index("system")
-    for model in MODELS:
-        if model in snr.index:
-            yield f"{MODELS[model]}: SNR (dB)", f"{table3[model]:.1f}", interval(snr.loc[model], 1), ""
+    snr = summary(study.read(setup, "snr.csv"), "snr_db", ("system",))
+    for model, title in MODELS.items():
+        for _, row in snr[snr["system"] == model].iterrows():
+            yield f"{title}: SNR (dB)", f"{table3[model]:.1f}", interval(row, 1), ""
     rates = preference_rates(listening.all_votes(setup), ["judge"])
     main = f"{next(iter(listening.JUDGES.values()))} (model-predicted, no listeners)"
     preferred = rates[rates["judge"] == main].set_index("system")["preferred_rate"]
-    for model in MODELS:
-        if model in preferred.index:
-            here = f"{preferred[model]:.2f} (model-predicted, one training)"
-            yield f"{MODELS[model]}: share of its comparisons won", f"{table4[model]:.2f}", here, ""
+    for model in preferred.index.intersection(list(MODELS)):
+        here = f"{preferred[model]:.2f} (model-predicted, one training)"
+        yield f"{MODELS[model]}: share of its comparisons won", f"{table4[model]:.2f}", here, ""
 
 
 def _broadband(setup: Settings) -> Iterator[Claim]:
     means = study.read(setup, "broadband.csv").groupby("system").mean(numeric_only=True)
-    models = means.reindex(list(MODELS)).rename(index=lambda model: model[-1].upper())
+    models = means.reindex(list(MODELS))
     clicks, width = (
-        ", ".join(f"{letter} {value:.1f}" for letter, value in values.items())
+        ", ".join(f"{letter} {value:.1f}" for letter, value in zip("ABCD", values.tolist(), strict=True))
         for values in (models["clicks_per_second"], models["level_bandwidth_hz"] * 1e-3)
     )
-    here = f"{clicks} (original {means.loc[autoencoding.LOSSLESS, 'clicks_per_second']:.1f})"
+    here = f"{clicks} (original {means['clicks_per_second'][autoencoding.LOSSLESS]:.1f})"
     yield "5 kHz material: clicks per second", "B and C click, A and D do not", here, "one training"
     paper = "A a fraction, B and C all, D more than A"
     yield "5 kHz material: width recovered in level (kHz)", paper, width, "one training"
@@ -112,9 +111,8 @@ def _rate(own: pd.DataFrame, otherwise: str) -> str:
 
 
 def _configurations(setup: Settings) -> Iterator[Claim]:
-    by = ("task", "configuration", "contender")
-    participants = setup.configuration_participants
-    chosen = preferences.votes(setup, study.read(setup, "configurations.csv"), SPEECH, "estoi", participants, by)
+    by, people = separation.BY["configuration"], setup.configuration_participants
+    chosen = preferences.votes(setup, study.read(setup, "configurations.csv"), SPEECH, "estoi", people, by)
     rates = preferences.rates(chosen, setup.seed, by)
     here = rates[rates["seed"].isna()].set_index("configuration")["preferred_rate"]
     paper = tables.figure3_published().set_index("configuration")["value"]

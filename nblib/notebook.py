@@ -4,6 +4,7 @@ import ast
 import contextlib
 import os
 import platform
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,8 +59,8 @@ def choose_device() -> str:
     """``NBLIB_DEVICE`` (``cpu``, ``cuda``, ``cuda:N``; `ParameterError` if it is not there), or ``cuda`` if it is."""
     import torch
 
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    known = [*(["cuda"] if count else []), "cpu", *(f"cuda:{index}" for index in range(count))]
+    found = [f"cuda:{index}" for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)]
+    known = [*(["cuda"] if found else []), "cpu", *found]
     wanted = os.environ.get("NBLIB_DEVICE") or known[0]
     if wanted not in known:
         raise ParameterError(f"NBLIB_DEVICE={wanted!r}: this machine has {', '.join(known)}; choose one, or unset it")
@@ -77,7 +78,10 @@ def _refuse_undeclared() -> None:
     """Refuse what papermill injected and the notebook would never read, or reads as another type."""
     module = sys.modules.get("IPython")
     shell = module.get_ipython() if module else None
-    cells = [(_injected(source), _literals(source)) for source in (shell.user_ns.get("In", []) if shell else [])]
+    # papermill heads its cell so and writes bare assignments; a cell written by hand carries help after its values.
+    heads = re.compile(r"# Parameters *\n(?!.*  # )", re.DOTALL)
+    sources = shell.user_ns.get("In", []) if shell else []
+    cells = [(heads.match(source) is not None, _literals(source)) for source in sources]
     given: dict[str, object] = next((found for injected, found in reversed(cells) if injected), {})
     # The first time that the cell ran, it followed the parameters cell, however often cells were run again later.
     before = cells[: cells.index((True, given))] if given else []
@@ -85,12 +89,6 @@ def _refuse_undeclared() -> None:
     for name, value in given.items():
         check_choice("parameter", name, declared or STANDARD)  # the injected cell alone, run by hand, is all there is
         check_type(name, declared.get(name, value), value, "this notebook")
-
-
-def _injected(source: str) -> bool:
-    # papermill heads its cell so and writes bare assignments; a cell written by hand carries help after its values.
-    head, _, body = source.partition("\n")
-    return head.strip() == "# Parameters" and "  # " not in body
 
 
 def _literals(source: str) -> dict[str, object]:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from nblib.audio import SoundFacts, facts, float_wav, read_blocks, resample_blocks, scale, stft, synthesise, unscale
 from nblib.errors import ParameterError, check_choice
-from nblib.figures.spectrograms import save_separated
+from nblib.figures.base import save_separated
 from nblib.networks import MaskUNet, count_parameters
 from nblib.paths import data, whole
 from nblib.provenance import torch_threads

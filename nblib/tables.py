@@ -1,6 +1,7 @@
 """The papers' tables, counted from the code's own configuration, and the tidy data behind figures."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,18 @@ from nblib.networks.unet import DOWN_KERNEL, UP_KERNEL
 from nblib.settings import Settings
 from nblib.training import NetworkSpec, Training
 
+# Parameter by kind of network: what the papers' tables of networks say, no row where there is nothing.
+ROWS = pd.read_csv(Path(__file__).with_name("network_tables.csv"), index_col="parameter")
+KERNELS = {"kernel": AUTOENCODER_KERNEL, "down_kernel": DOWN_KERNEL, "up_kernel": UP_KERNEL}
+
 
 def published(paper: str, item: str) -> pd.DataFrame:
     """The published numbers of one figure or table: columns system, quantity, value, spread, source.
 
     ``source`` is "text", or "digitised" for what was read off the authors' plots (+-0.004).
     """
-    values = pd.read_csv(paths.paper() / "paper_values.csv")
-    chosen = values[(values["paper"] == paper) & (values["item"] == item)]
-    return chosen.drop(columns=["paper", "item"]).reset_index(drop=True)
+    values = pd.read_csv(paths.paper() / "paper_values.csv").query("paper == @paper and item == @item")
+    return values.drop(columns=["paper", "item"]).reset_index(drop=True)
 
 
 def parameter_count(spec: NetworkSpec) -> int:
@@ -36,30 +40,10 @@ def parameter_count(spec: NetworkSpec) -> int:
     return count_parameters(spec.build())
 
 
-def _training_rows(training: Training, sample_rate: int, network: NetworkSpec) -> dict[str, str]:
-    return {
-        "Learning rate": f"{training.learning_rate:g}",
-        "Decay": f"{training.decay:g}",
-        "Batch size": str(training.batch_size),
-        "Optimiser": "Adam",
-        "Sample rate (Hz)": str(sample_rate),
-        "Trainable parameters": f"{parameter_count(network):,}",
-    }
-
-
-def _network_column(network: NetworkSpec, training: Training, geometry: Geometry) -> dict[str, str]:
-    on_samples = network.on_samples
-    return {
-        "Number of layers": str(network.num_layers),
-        "W (frames, or samples)": str(geometry.patch_samples if on_samples else geometry.frames),
-        "H (bins)": "none" if on_samples else str(geometry.bins),
-        "F (filters of the first layer)": str(network.base_filters),
-        "Batch normalisation": "none" if on_samples else "all layers but the last",
-        "Dropout": "none" if on_samples else "50 % (first 3 upsampling layers, never the last)",
-        "Kernel, down": f"{DOWN_KERNEL}, stride 1, decimation by 2" if on_samples else "(5, 5), stride 2",
-        "Kernel, up": f"{UP_KERNEL}, stride 2" if on_samples else "(5, 5), stride 2",
-        "Activation": f"ReLU, {'tanh' if on_samples else 'sigmoid'} in the final layer",
-    } | _training_rows(training, geometry.sample_rate, network)
+def _column(network: NetworkSpec, training: Training, geometry: Geometry, **known: object) -> dict[str, str]:
+    """What `ROWS` say of a network and its training."""
+    known |= {"network": network, "training": training, "geometry": geometry, "parameters": parameter_count(network)}
+    return {str(name): text.format(**known, **KERNELS) for name, text in ROWS[network.kind].dropna().items()}
 
 
 def loss_network_table(setup: Settings) -> pd.DataFrame:
@@ -67,9 +51,9 @@ def loss_network_table(setup: Settings) -> pd.DataFrame:
     columns: dict[str, dict[str, str]] = {}
     for where, own in (("", Settings()), (f"here ({setup.profile}): ", setup)):
         for teacher in own.teachers.values():
-            network = own.loss_networks[teacher.loss_network]
-            column = _network_column(network.network, network.training, network.geometry)
+            learner = own.loss_networks[teacher.loss_network]
             if where or teacher.codec == own.codec:  # the papers' is one codec
+                column = _column(learner.network, learner.training, learner.geometry)
                 columns[where + teacher.title] = {"Codec": codec_title(teacher.codec)} | column
     return pd.DataFrame(columns).rename_axis("parameter")
 
@@ -78,23 +62,15 @@ def autoencoder_table(setup: Settings) -> pd.DataFrame:
     """MM'19 Table 2 from the configuration, beside this profile's; the bottleneck is counted on the network itself."""
     columns = {}
     for where, own in (("MM'19 Table 2", Settings().mm19), (f"here ({setup.profile})", setup.mm19)):
-        sizes = (own.geometry.patch_samples, own.time_geometry.patch_samples)
         network: Any = own.autoencoder.build()
-        held = network.encode(torch.zeros(1, 1, sizes[0]))
-        columns[where] = {
-            "Number of layers": str(own.autoencoder.num_layers),
-            "Input size": f"{sizes[0]} (A, B, C), {sizes[1]} (D)",
-            "Number of filters (first level)": str(own.autoencoder.base_filters),
-            "Bottleneck, channels x steps": f"{held.shape[1]} x {held.shape[2]}",
-            "Variables in the bottleneck": f"{held.numel() / sizes[0]:.2%} of the input",
-            "Kernel, down": f"{AUTOENCODER_KERNEL}, stride 1, decimation by 2",
-            "Kernel, up": f"{AUTOENCODER_KERNEL}, stride 1 after zeros between samples",
-            "Activation": "ReLU, tanh in the final layer",
-        } | _training_rows(own.training, own.geometry.sample_rate, own.autoencoder)
+        _, channels, steps = network.encode(torch.zeros(1, 1, own.geometry.patch_samples)).shape
+        known = {"channels": channels, "steps": steps, "share": channels * steps / own.geometry.patch_samples}
+        known["time_geometry"] = own.time_geometry
+        columns[where] = _column(own.autoencoder, own.training, own.geometry, **known)
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
-def interval(found: Mapping[str, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
+def interval(found: Mapping[Any, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
     """A mean with its interval over seeds as text: "+0.31 [+0.02, +0.60]"; of one seed the mean alone."""
     mean, low, high = (f"{found[name]:{sign}.{digits}f}" for name in ("mean", "low", "high"))
     return mean if np.isnan(found["low"]) else f"{mean} [{low}, {high}]"
@@ -119,10 +95,9 @@ def separation_network_table(setup: Settings) -> pd.DataFrame:
     for task, name in ((SPEECH, "speech denoising"), (VOCALS, "vocal separation")):
         networks[f"{name}, capacity"] = list(setup.capacities[task].values())
     for title, own in networks.items():
-        columns[title] = _network_column(own[0], paper.separation_training, paper.geometry) | {
-            "Number of layers": ", ".join(str(network.num_layers) for network in own),
-            "F (filters of the first layer)": ", ".join(str(network.base_filters) for network in own),
-        }
+        columns[title] = _column(own[0], paper.separation_training, paper.geometry)
+        columns[title]["Number of layers"] = ", ".join(str(network.num_layers) for network in own)
+        columns[title]["F (filters of the first layer)"] = ", ".join(str(network.base_filters) for network in own)
     return pd.DataFrame(columns).drop(index="Trainable parameters").rename_axis("parameter")
 
 
@@ -134,19 +109,12 @@ def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.Dat
     """
     paper = published("ijcnn20", "table2").set_index("system")["value"]
     table = [
-        (
-            task,
-            name,
-            network.num_layers,
-            network.base_filters,
-            parameter_count(network),
-            paper.get(f"{task}_{name.lower()}"),
-        )
+        (task, name, network.num_layers, network.base_filters, parameter_count(network))
         for task, own in setup.capacities.items()
         for name, network in own.items()
     ]
-    columns = ["task", "capacity", "layers", "F", "counted", "published"]
-    result = pd.DataFrame(table, columns=columns).astype({"published": "Int64"})
+    result = pd.DataFrame(table, columns=["task", "capacity", "layers", "F", "counted"])
+    result["published"] = (result["task"] + "_" + result["capacity"].str.lower()).map(paper).astype("Int64")
     if rows is None:
         return result
     trained = rows.dropna(subset=["parameters"]).groupby(["task", "capacity"])["parameters"]
@@ -194,9 +162,8 @@ def _published_figure5(task: str, capacities: set[str]) -> pd.DataFrame:
 def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """MM'19 Table 4: how often each system was preferred, mean ± standard deviation over participants, per judge.
 
-    `votes` are as in `nblib.listening.votes`, with a column ``judge``; `names` has the label of each system, in the
-    order of the rows. Text; for people with the 95 % interval (bootstrap over participants): of a model listener's that
-    would say how many participants we chose.
+    `votes` have a column ``judge``, `names` is the label of each system in the order of the rows. For people with the
+    95 % interval (bootstrap over participants); a model listener's would say how many participants we chose.
     """
     rates = preference_rates(votes, ["judge"])
     text = [

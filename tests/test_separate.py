@@ -19,7 +19,7 @@ from helpers.full_disk import files, in_process_with_small_files
 
 from nblib import __main__ as command_line
 from nblib.audio import Geometry, read, resample, scale, stft
-from nblib.figures.spectrograms import separated_figure
+from nblib.figures.base import separated_figure
 from nblib.networks import MaskUNet
 from nblib.provenance import random_generator
 from nblib.separate import RECEPTIVE_GRIDS, separated

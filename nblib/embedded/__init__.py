@@ -4,18 +4,16 @@ Everything is a function of the seed, bit for bit. Nothing is downloaded: scores
 packages in `recipe`. A layout's folder is complete once its items.csv is there; a killed run goes on where it stopped.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 
-from nblib.embedded import music, noisy_speech, songs
 from nblib.embedded.layouts import LICENCES
 from nblib.embedded.music import write_music
 from nblib.embedded.noisy_speech import write_speech
 from nblib.embedded.songs import write_songs
 from nblib.errors import CorpusError
 
-__all__ = ["LICENCES", "recipe", "write_music", "write_songs", "write_speech"]
+RECIPES = {"music": 3, "speech": 2, "songs": 3}
+"""Raised with any change that changes a sample."""
 
 PACKAGES = ("music21", "pretty_midi", "tinysoundfont", "soxr", "espeakng-loader", "praat-parselmouth")
 
@@ -23,13 +21,9 @@ PACKAGES = ("music21", "pretty_midi", "tinysoundfont", "soxr", "espeakng-loader"
 def recipe() -> dict[str, dict[str, int] | dict[str, str]]:
     """What decides the samples beside a writer's arguments: versions of the recipes and of the packages that make them.
 
-    Raises
-    ------
-    CorpusError
-        A package is missing.
+    Raises `CorpusError` where a package is missing.
     """
-    recipes = {"music": music.RECIPE, "speech": noisy_speech.RECIPE, "songs": songs.RECIPE}
     try:
-        return {"recipes": recipes, "packages": {name: importlib.metadata.version(name) for name in PACKAGES}}
+        return {"recipes": RECIPES, "packages": {name: importlib.metadata.version(name) for name in PACKAGES}}
     except importlib.metadata.PackageNotFoundError as error:
         raise CorpusError(f"{error.name} is not installed, and the embedded corpus needs it: run `make lab`") from error

@@ -1,20 +1,48 @@
 """A score and an ensemble become a performance: excerpt, tempo, harmony, accompaniment, drums and human timing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from nblib.embedded.ensembles import DRUMS, KITS, PROGRAMS, Comp, Ensemble
+from nblib.embedded.layouts import table
 from nblib.embedded.melodies import Range, into_range, leader, split_melody, sung_time
 from nblib.embedded.scores import Score
 from nblib.embedded.soundfont import Channel, Note
 
 STEPS = 4  # rhythm steps in a beat
 SLOT_BEATS = 2  # beats that share one chord
-EXCERPTS = 8  # drawn for a singer, who takes the one with the most to sing
+
+
+class Comp(NamedTuple):
+    """An accompanist on the harmony."""
+
+    program: str
+    style: str  # pad (held), chord, strum (one string after the other), arpeggio, bass (roots) or walk (chord tones)
+    rhythm: str = "x.......x......."
+    low: int = 48  # the lowest MIDI key of its chords
+
+
+class Ensemble(NamedTuple):
+    """An ensemble and its manner of playing."""
+
+    name: str
+    character: str
+    layers: list[str]  # each plays all voices of the score, its instruments from high to low; +1: an octave up
+    comps: tuple[Comp, ...] = ()
+    drums: tuple[tuple[str, str], ...] = ()  # kit and pattern, of which one is drawn
+    onsets: tuple[float, float] = (3.0, 6.0)  # notes a second, all voices together: the tempo is drawn to meet it
+    swing: float = 0.5  # where the off-beat falls within a beat: 0.5 straight, 0.66 triplets
+    looseness: float = 0.008  # standard deviation of a note's start, seconds
+    room: tuple[float, float] = (0.3, 0.9)  # reverberation time RT60, seconds
+    drive: float = 0.0  # 1: the loudest passages are compressed to about half, as a produced record is
+    pedal: bool = False  # notes are held until the harmony changes
+
+
+TABLE = table("ensembles")
+ENSEMBLES = tuple(
+    Ensemble(**{**row, "comps": tuple(Comp(**comp) for comp in row.get("comps", ()))}) for row in TABLE["ensembles"]
+)
 
 
 class Performance(NamedTuple):
@@ -36,7 +64,8 @@ def arrange(
     """
     quarters_per_second, beat = _tempo(score, ensemble, generator)
     quarters = seconds * quarters_per_second + beat
-    excerpts = [_excerpt(score, quarters, generator) for _ in range(EXCERPTS if singer else 1)]
+    excerpts = [_excerpt(score, quarters, generator) for _ in range(8 if singer else 1)]
+    # A singer takes the one with the most to sing.
     voices = max(excerpts, key=lambda cut: sung_time(cut[leader(cut)])) if singer else excerpts[0]
     chords = harmony(voices, int(np.ceil(quarters / (SLOT_BEATS * beat))), SLOT_BEATS * beat)
     melody, played = split_melody(voices) if singer else (None, voices)
@@ -57,8 +86,8 @@ def arrange(
         notes += _play_comp(comp, chords, transposition, len(channels) - 1, clock)
     if ensemble.drums:
         kit, pattern = ensemble.drums[generator.integers(len(ensemble.drums))]
-        channels.append(Channel(KITS[kit], int(generator.integers(80, 116)), drums=True))
-        notes += _play_drums(DRUMS[pattern], score.beats, quarters, len(channels) - 1, clock)
+        channels.append(Channel(TABLE["kits"][kit], int(generator.integers(80, 116)), drums=True))
+        notes += _play_drums(TABLE["drums"][pattern], score.beats, quarters, len(channels) - 1, clock)
     return Performance(notes, channels, sung)
 
 
@@ -67,12 +96,10 @@ def harmony(voices: list[np.ndarray], slots: int, slot: float) -> list[tuple[int
 
     Sounding time counts for a triad, double on its root, and against it outside; a change costs a little.
     """
-    weights = np.zeros((slots, 12))
-    for notes in voices:
-        for onset, duration, pitch in notes:
-            for index in range(int(onset // slot), min(slots, int(np.ceil((onset + duration) / slot)))):
-                shared = min(onset + duration, (index + 1) * slot) - max(onset, index * slot)
-                weights[index, int(pitch) % 12] += max(0.0, shared)
+    weights, edges = np.zeros((slots, 12)), np.arange(slots + 1) * slot
+    for onset, duration, pitch in np.concatenate(voices):
+        shared = np.minimum(onset + duration, edges[1:]) - np.maximum(onset, edges[:-1])
+        weights[:, int(pitch) % 12] += np.maximum(shared, 0.0)
     triads = [(root, minor) for root in range(12) for minor in (False, True)]
     table = np.full((24, 12), -0.5)
     for row, chord in enumerate(triads):
@@ -156,13 +183,9 @@ def _filling_voices(voices: list[np.ndarray], chords: list[tuple[int, bool]], sl
     return [np.column_stack([onsets, np.full(len(chords), slot), voice]) for voice in zip(*pitches, strict=True)]
 
 
-def _within_range(key: int) -> int:
-    """Octaves down from where only a piccolo goes, and up from under a piano."""
-    return key - 12 * max(0, -(-(key - 98) // 12)) + 12 * max(0, -(-(21 - key) // 12))
-
-
 def _channel(program: str, volume: int, generator: np.random.Generator) -> Channel:
-    return Channel(PROGRAMS[program], int(volume + generator.integers(-14, 15)), float(generator.uniform(-0.5, 0.5)))
+    volume, pan = int(volume + generator.integers(-14, 15)), float(generator.uniform(-0.5, 0.5))
+    return Channel(TABLE["programs"][program], volume, pan)
 
 
 def _play_layer(
@@ -179,7 +202,9 @@ def _play_layer(
         for onset, duration, pitch in notes:
             if pedal:
                 duration = max(duration, (onset // slot + 1) * slot - onset)
-            yield clock.note(onset, duration * 0.97, first + place, _within_range(int(pitch) + shift), velocity)
+            key = int(pitch) + shift  # octaves down from where only a piccolo goes, and up from under a piano
+            key += 12 * max(0, -(-(21 - key) // 12)) - 12 * max(0, -(-(key - 98) // 12))
+            yield clock.note(onset, duration * 0.97, first + place, key, velocity)
 
 
 def _struck(rhythm: str, beats: int, quarters: float, beat: float) -> Iterator[tuple[float, float]]:
@@ -216,10 +241,10 @@ def _play_comp(
             yield note._replace(start=note.start + late, end=note.end + late)
 
 
-def _play_drums(pattern: dict[int, str], beats: int, quarters: float, channel: int, clock: _Clock) -> Iterator[Note]:
-    for key, rhythm in pattern.items():
+def _play_drums(pattern: dict[str, str], beats: int, quarters: float, channel: int, clock: _Clock) -> Iterator[Note]:
+    for sound, rhythm in pattern.items():
         for onset, strength in _struck(rhythm, beats, quarters, clock.beat):
-            yield clock.note(onset, clock.beat / 2, channel, key, 100 * strength, looseness=0.6)
+            yield clock.note(onset, clock.beat / 2, channel, int(sound), 100 * strength, looseness=0.6)
     bar = (3 if beats == 3 else 4) * clock.beat
     for index in range(int(quarters // bar) + 1):
         if index % 4 == 0:

@@ -5,44 +5,35 @@ the last wave) outlives every reset it offers, so each utterance is spoken by a 
 what was said before cannot change a sample. POSIX systems only.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import espeakng_loader
 import numpy as np
 
 from nblib.corpora.items import split_groups
+from nblib.embedded.layouts import table
 from nblib.errors import CorpusError
 from nblib.provenance import random_generator
 
 SAMPLE_RATE = 22_050
 """The rate espeak-ng speaks at, in Hz."""
 
-HIGH_VARIANTS = "f1 f2 f3 f4 f5 Alicia Andrea anika Annie aunty belinda grandma linda shelby steph Nguyen".split()
-LOW_VARIANTS = (
-    "m1 m2 m3 m4 m5 m6 m7 m8 Alex Andy antonio boris david Denis Diogo ed Gene grandpa gustave ian Jacky klatt3 "
-    "Lee marcelo Mario max Michael Mike pablo quincy sandro victor"
-).split()
-LANGUAGES = "en en-US en-GB-x-rp en-GB-scotland en-GB-x-gbclan en-029 en-US-nyc en-GB-x-gbcwmd".split()
-AUDIBLE = 1e-3
 SPLIT_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)
 """Train, validation and test in the proportions of IJCNN'20 Section IV."""
 
+_AUDIBLE = 1e-3
 _RATE, _PITCH, _RANGE, _WORD_GAP = 1, 3, 4, 7  # espeak_PARAMETER of speak_lib.h
 _SYNCHRONOUS, _DO_NOT_EXIT, _TELL_PHONEMES, _UTF8 = 2, 0x8000, 1, 1
 _LIST_ENDS, _PHONEME = 0, 7  # espeak_EVENT_TYPE of speak_lib.h
 
 
-@dataclass(frozen=True)
-class Voice:
+class Voice(NamedTuple):
     """One speaker of one split: a timbre of its own, an accent, a pitch (0 to 99) and a pace (words per minute)."""
 
     name: str
@@ -67,16 +58,16 @@ def voices(seed: int) -> tuple[Voice, ...]:
 
     High and low voices are dealt out apart, so that each split hears both.
     """
-    table = []
-    for high, variants in ((True, HIGH_VARIANTS), (False, LOW_VARIANTS)):
-        accents = [LANGUAGES[number % len(LANGUAGES)] for number in range(len(variants))]
-        names = [f"{variant}-{accent}".lower() for variant, accent in zip(variants, accents, strict=True)]
-        dealt = split_groups(names, SPLIT_FRACTIONS, seed, "high voices" if high else "low voices")
-        for name, variant, accent in zip(names, variants, accents, strict=True):
+    found = []
+    for kind, spoken in table("voices")["speakers"].items():
+        parts = [each.split("+") for each in spoken]
+        names = {f"{variant}-{language}".lower(): (language, variant) for language, variant in parts}
+        dealt = split_groups(list(names), SPLIT_FRACTIONS, seed, f"{kind} voices")
+        for name, (language, variant) in names.items():
             random = random_generator(seed, "voice", variant)
             pitch, rate = int(random.integers(35, 66)), int(random.integers(155, 196))
-            table.append(Voice(name, dealt[name], high, f"gmw/{accent}", variant, pitch, rate))
-    return tuple(table)
+            found.append(Voice(name, dealt[name], kind == "high", f"gmw/{language}", variant, pitch, rate))
+    return tuple(found)
 
 
 def speak(voice: Voice, text: str, seed: int, pace: float = 1.0) -> np.ndarray:
@@ -93,7 +84,7 @@ def speak(voice: Voice, text: str, seed: int, pace: float = 1.0) -> np.ndarray:
         _WORD_GAP: int(random.integers(0, 3)),
     }
     samples, _ = _spoken(voice, text, settings, int(random.integers(1, 2**31)))
-    heard = np.flatnonzero(np.abs(samples) > AUDIBLE)
+    heard = np.flatnonzero(np.abs(samples) > _AUDIBLE)
     return samples[heard[0] : heard[-1] + 1]
 
 
@@ -122,21 +113,10 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 def _spoken(
     voice: Voice, text: str, settings: dict[int, int], seed: int, options: int = 0
 ) -> tuple[np.ndarray, list[Phoneme]]:
-    with _fresh_library(options) as library:
-        pieces, phonemes = _synthesise(library, voice, text, settings, seed)
-    samples = np.concatenate([np.zeros(1, np.int16), *pieces])[1:].astype(np.float32) / 32768
-    if not np.any(np.abs(samples) > AUDIBLE):
-        raise CorpusError(f"espeak-ng spoke nothing for {text!r} in voice {voice.name}: give it words")
-    return samples, phonemes
-
-
-def _synthesise(
-    library: ctypes.CDLL, voice: Voice, text: str, settings: dict[int, int], seed: int
-) -> tuple[list[np.ndarray], list[Phoneme]]:
-    pieces: list[np.ndarray] = []
+    pieces = [np.zeros(0, np.int16)]
     phonemes: list[Phoneme] = []
 
-    def keep(wave: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]) -> int:
+    def keep(wave: Any, count: int, events: Any) -> int:
         if wave and count > 0:
             pieces.append(np.ctypeslib.as_array(wave, (count,)).copy())
         place = 0
@@ -147,20 +127,24 @@ def _synthesise(
             place += 1
         return 0
 
-    callback = _CALLBACK(keep)
-    library.espeak_SetSynthCallback(callback)
-    name = f"{voice.language}+{voice.variant}"
-    known = (Path(espeakng_loader.get_data_path()) / "voices" / "!v" / voice.variant).is_file()
-    # espeak-ng takes an unknown variant for the plain voice without a word, hence the look at the file.
-    if not known or library.espeak_SetVoiceByName(name.encode()) != 0:
-        raise CorpusError(f"espeak-ng has no voice {name!r}: install espeakng-loader at the version the project pins")
-    library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
-    for parameter, value in settings.items():
-        library.espeak_SetParameter(parameter, value, 0)
-    encoded = text.encode()
-    library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded) + 1), 0, 0, 0, _UTF8, None, None)
-    library.espeak_Synchronize()
-    return pieces, phonemes
+    callback = _CALLBACK(keep)  # held until the library is unloaded
+    with _fresh_library(options) as library:
+        library.espeak_SetSynthCallback(callback)
+        name = f"{voice.language}+{voice.variant}"
+        known = (Path(espeakng_loader.get_data_path()) / "voices" / "!v" / voice.variant).is_file()
+        # espeak-ng takes an unknown variant for the plain voice without a word, hence the look at the file.
+        if not known or library.espeak_SetVoiceByName(name.encode()) != 0:
+            raise CorpusError(f"espeak-ng has no voice {name!r}: install espeakng-loader as this project pins it")
+        library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
+        for parameter, value in settings.items():
+            library.espeak_SetParameter(parameter, value, 0)
+        encoded = text.encode()
+        library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded) + 1), 0, 0, 0, _UTF8, None, None)
+        library.espeak_Synchronize()
+    samples = np.concatenate(pieces).astype(np.float32) / 32768
+    if not np.any(np.abs(samples) > _AUDIBLE):
+        raise CorpusError(f"espeak-ng spoke nothing for {text!r} in voice {voice.name}: give it words")
+    return samples, phonemes
 
 
 @contextmanager

@@ -1,11 +1,10 @@
-"""What the makers of the three layouts share: recordings as rows, and folders that are complete with items.csv.
+"""What the makers of the layouts share: rooms, recordings as rows, and folders that are complete with items.csv.
 
 Every sound file is written whole and skipped where it is there already, so that a killed run goes on.
 """
 
-from __future__ import annotations
-
 import importlib.util
+import tomllib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -14,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy.fft
+from scipy.signal import oaconvolve
 
 from nblib.audio import write
 from nblib.corpora.items import Mixture
@@ -24,29 +25,14 @@ from nblib.provenance import random_generator
 
 ITEMS = "items.csv"
 
-_SCORES = (
-    "Scores: music21's corpus, out of copyright works in encodings free to use, some not commercially (see "
-    "music21/corpus/license.txt). Instruments: TimGM6mb.sf2 inside pretty_midi (GPL-2; see pretty_midi)."
-)
-_VOICES = "generated here; espeak-ng is GPL-3.0-or-later, which does not reach to its output"
-_MUSIC21 = """@inproceedings{cuthbert2010music21, author = {Cuthbert, Michael Scott and Ariza, Christopher},
-  title = {music21: A Toolkit for Computer-Aided Musicology and Symbolic Music Data}, booktitle = {ISMIR},
-  year = {2010}}
-"""
-_ESPEAK = """@misc{espeakng, title = {{eSpeak NG}: open source speech synthesizer},
-  author = {Dunn, Reece H. and Vitolins, Valdis and Duddington, Jonathan and others},
-  howpublished = {https://github.com/espeak-ng/espeak-ng}}
-"""
-_PRAAT = """@article{jadoul2018parselmouth, title = {Introducing {Parselmouth}: A {Python} interface to {Praat}},
-  author = {Jadoul, Yannick and Thompson, Bill and de Boer, Bart}, journal = {Journal of Phonetics}, volume = {71},
-  year = {2018}}
-"""
-LICENCES = {
-    "lossless_music": (_SCORES, _MUSIC21),
-    "voicebank_demand": (f"Voices and noise: {_VOICES}.", _ESPEAK),
-    "musdb18hq": (f"{_SCORES} Voices: {_VOICES}; Praat (GPL-3.0-or-later) likewise.", _MUSIC21 + _ESPEAK + _PRAAT),
-}
-"""Layout: its licence and its citation (BibTeX)."""
+
+def table(name: str) -> dict[str, Any]:
+    """The data in a .toml file beside this module."""
+    return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
+
+
+LICENCES = table("licences")
+"""Layout: its `licence` and its `citation` (BibTeX)."""
 
 
 class Recording(NamedTuple):
@@ -60,13 +46,16 @@ class Recording(NamedTuple):
     plan: Any
 
 
+Make = Callable[[Recording], Sequence[np.ndarray]]
+
+
 def fill(
     folder: str | Path,
     layout: str,
     recordings: Sequence[Recording],
-    make: Callable[[Recording], Sequence[np.ndarray]],
+    make: Make,
     sample_rate: int,
-    texts: Mapping[str, str] | None = None,
+    logs: Mapping[str, str] | None = None,
 ) -> None:
     """Make `recordings` in `folder` on all cores, then its texts, and last items.csv.
 
@@ -75,17 +64,15 @@ def fill(
     folder = Path(folder)
     missing = [each for each in recordings if not all((folder / sound).is_file() for sound in each.sounds)]
     deque(parallel_map(partial(_write_sounds, folder, make, sample_rate), missing), maxlen=0)
-    licence, citation = LICENCES[layout]
+    texts = {"LICENCE.txt": LICENCES[layout]["licence"] + "\n", "CITATION.bib": LICENCES[layout]["citation"]}
     rows = [{"file": each.file, "split": each.split, "group": each.group, **each.info} for each in recordings]
     items = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
-    for name, text in {"LICENCE.txt": licence + "\n", "CITATION.bib": citation, **(texts or {}), ITEMS: items}.items():
+    for name, text in {**texts, **(logs or {}), ITEMS: items}.items():
         with whole(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
 
-def _write_sounds(
-    folder: Path, make: Callable[[Recording], Sequence[np.ndarray]], sample_rate: int, recording: Recording
-) -> None:
+def _write_sounds(folder: Path, make: Make, sample_rate: int, recording: Recording) -> None:
     for sound, samples in zip(recording.sounds, make(recording), strict=True):
         write(folder / sound, samples, sample_rate)
 
@@ -111,7 +98,7 @@ def package_path(package: str, name: str) -> Path:
     return path
 
 
-def check_settings(sample_rate: int, seconds: float, least: float, sizes: Mapping[str, int]) -> None:
+def check_settings(sample_rate: int, seconds: float, least: float, **sizes: int) -> None:
     """Refuse what cannot be made: `ParameterError` naming the setting.
 
     `sample_rate` is 8,000 to 48,000 Hz; `seconds` at least `least` and finite; sizes whole numbers, not all 0.
@@ -125,3 +112,40 @@ def check_settings(sample_rate: int, seconds: float, least: float, sizes: Mappin
         check_whole(name, size)
     if not any(sizes.values()):
         raise ParameterError(f"{', '.join(f'{name}=0' for name in sizes)}: there is nothing to make")
+
+
+def shaped(white: np.ndarray, sample_rate: int, gain: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """`white` [shape=(n,)] with its spectrum multiplied by `gain` of the frequencies in Hz [shape=(bins,)]."""
+    size = scipy.fft.next_fast_len(len(white), real=True)
+    frequency = scipy.fft.rfftfreq(size, 1 / sample_rate)
+    return scipy.fft.irfft(scipy.fft.rfft(white, size) * gain(frequency), size)[: len(white)]
+
+
+def reverberated(
+    dry: np.ndarray,
+    sample_rate: int,
+    random: np.random.Generator,
+    seconds: tuple[float, float],
+    direct_db: tuple[float, float],
+    corner_hz: tuple[float, float] = (1000.0, 1000.0),
+) -> np.ndarray:
+    """`dry` [shape=(n,)] in a room: noise that decays by 60 dB in the drawn time, darker above the drawn corner.
+
+    `direct_db` is the energy of the direct sound over that of the room's; what rings on after `n` samples is cut.
+    """
+    decay = random.uniform(*seconds)
+    length = round(decay * sample_rate)
+    tail = random.standard_normal(length) * 10 ** (-3 * np.arange(length) / length)
+    corner, ratio = random.uniform(*corner_hz), 10 ** (random.uniform(*direct_db) / 10)
+    tail = shaped(tail, sample_rate, lambda f: 1 / np.sqrt(1 + (f / corner) ** 2))
+    gap = np.zeros(int(0.002 * sample_rate))  # between the direct sound and the room's
+    room = np.concatenate([[1.0], gap, tail / np.sqrt(np.sum(tail**2) * ratio)])
+    return oaconvolve(dry, room)[: len(dry)]
+
+
+def fade_ends(samples: np.ndarray, sample_rate: int, seconds: float = 0.01) -> None:
+    """Fade both ends of `samples` [shape=(n,)] in place."""
+    length = min(len(samples) // 2, round(seconds * sample_rate))
+    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(1, length))
+    samples[:length] *= ramp
+    samples[len(samples) - length :] *= ramp[::-1]

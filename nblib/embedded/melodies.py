@@ -1,33 +1,28 @@
 """Which line of a score is sung, and how: taken out of the parts, moved into a range, in phrases and syllables."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from nblib.embedded.layouts import table
 from nblib.embedded.soundfont import Note
 
 
 class Range(NamedTuple):
-    """A kind of singer: the lowest and highest MIDI pitch of a comfortable line."""
+    """A kind of singer: the lowest and highest MIDI pitch of a line, and espeak-ng's pitch (0 to 99) for it."""
 
     name: str
     low: int
     high: int
+    spoken: int
 
 
-RANGES = (Range("soprano", 62, 79), Range("alto", 56, 73), Range("tenor", 50, 67), Range("bass", 42, 60))
-"""An octave and a half each, inside what choirs ask for: sung lines stay off the extremes, where words are lost."""
-
-DOUBLED = 0.6  # of a part's notes in unison or octaves with the melody: it plays the melody too
+RANGES = tuple(Range(name, *pitches) for name, pitches in table("voices")["singers"].items())
 LEGATO_SECONDS = 0.12  # shorter gaps between notes are sung through
 SHORTEST_NOTE = 0.05
 SHORTEST_SYLLABLE = 0.22  # seconds; quicker notes share one: nobody sings more than some four syllables a second
-SLURS = 0.08  # of the moderately short notes, tied to the syllable before though there was time for another
-BREATH_SECONDS = 0.35
 PHRASE_SECONDS = ((2.5, 0.6), (5.0, 0.3), (7.0, 0.0))
 """A phrase that has lasted so long ends with the first note of at least such a length (both in seconds)."""
 
@@ -68,7 +63,7 @@ def split_melody(voices: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]
     others = []
     for notes in [under] + [notes for index, notes in enumerate(voices) if index != lead]:
         same = [(onsets.get(round(onset * 48), np.nan) - pitch) % 12 == 0 for onset, _, pitch in notes]
-        if same and np.mean(same) < DOUBLED:
+        if same and np.mean(same) < 0.6:  # else most of it doubles the melody, in unison or octaves
             others.append(notes)
     return melody, others
 
@@ -88,9 +83,8 @@ def into_range(melody: np.ndarray, singer: Range, transposition: int) -> tuple[n
         return float(np.sum(beyond * melody[:, 1])) + 0.05 * centre
 
     keys = range(transposition - 3, transposition + 4)
-    best, key = min(
-        ((key + octave, key) for key in keys for octave in range(-48, 49, 12)), key=lambda pair: outside(pair[0])
-    )
+    shifts = [(key + octave, key) for key in keys for octave in range(-48, 49, 12)]
+    best, key = min(shifts, key=lambda pair: outside(pair[0]))
     sung = melody + [0.0, 0.0, best]
     sung[:, 2] += 12 * np.ceil(np.maximum(singer.low - sung[:, 2], 0) / 12)
     sung[:, 2] -= 12 * np.ceil(np.maximum(sung[:, 2] - singer.high, 0) / 12)
@@ -107,33 +101,34 @@ def phrases(notes: Sequence[Note], seconds: float) -> list[list[Note]]:
 
     `seconds` is where the song ends: later notes are left out, a note that reaches past it is cut.
     """
+    single: list[Note] = []
+    for note in notes:  # human timing can bring two quick notes out of order
+        if note.start < seconds - 2 * SHORTEST_NOTE:
+            start = max(note.start, single[-1].start + SHORTEST_NOTE) if single else note.start
+            single.append(note._replace(start=start, end=max(note.end, start + SHORTEST_NOTE)))
+    for index, (note, after) in enumerate(pairwise(single)):
+        if after.start - note.end <= LEGATO_SECONDS:
+            single[index] = note._replace(end=after.start)
     found: list[list[Note]] = [[]]
-    for note in _one_by_one([note for note in notes if note.start < seconds - 2 * SHORTEST_NOTE], seconds):
+    for note in single:
+        if note.start >= seconds - SHORTEST_NOTE:
+            break
+        note = note._replace(end=min(note.end, seconds))
         if found[-1] and note.start - found[-1][-1].end > LEGATO_SECONDS:
             found.append([])
         found[-1].append(note)
         if any(seconds_of(found[-1]) >= lasted and note.end - note.start >= long for lasted, long in PHRASE_SECONDS):
-            found[-1][-1] = note._replace(end=note.end - min(BREATH_SECONDS, 0.4 * (note.end - note.start)))
+            found[-1][-1] = note._replace(end=note.end - min(0.35, 0.4 * (note.end - note.start)))
             found.append([])
     return [phrase for phrase in found if phrase]
-
-
-def _one_by_one(notes: Sequence[Note], seconds: float) -> list[Note]:
-    single: list[Note] = []
-    for note in notes:  # human timing can bring two quick notes out of order
-        start = max(note.start, single[-1].start + SHORTEST_NOTE) if single else note.start
-        single.append(note._replace(start=start, end=max(note.end, start + SHORTEST_NOTE)))
-    for index, (note, after) in enumerate(pairwise(single)):
-        if after.start - note.end <= LEGATO_SECONDS:
-            single[index] = note._replace(end=after.start)
-    return [note._replace(end=min(note.end, seconds)) for note in single if note.start < seconds - SHORTEST_NOTE]
 
 
 def syllables(phrase: Sequence[Note], random: np.random.Generator) -> list[list[Note]]:
     """The notes of each syllable of `phrase`: one, or more where they are quick (a melisma) or slurred."""
     groups: list[list[Note]] = []
     for note in phrase:
-        slurred = random.random() < SLURS and note.end - note.start < 2 * SHORTEST_SYLLABLE
+        # Some moderately short notes are tied to the syllable before though there was time for another.
+        slurred = random.random() < 0.08 and note.end - note.start < 2 * SHORTEST_SYLLABLE
         if groups and (seconds_of(groups[-1]) < SHORTEST_SYLLABLE or slurred):
             groups[-1].append(note)
         else:

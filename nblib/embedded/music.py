@@ -3,8 +3,6 @@
 A piece is a function of its name, its length and the seed, bit for bit; nothing is downloaded.
 """
 
-from __future__ import annotations
-
 import re
 from functools import partial
 from itertools import islice
@@ -14,17 +12,12 @@ import numpy as np
 
 from nblib.audio import resample
 from nblib.corpora.items import split_groups
-from nblib.embedded.arranging import Performance, arrange
-from nblib.embedded.ensembles import ENSEMBLES, Ensemble
-from nblib.embedded.layouts import ITEMS, Recording, check_settings, fill, turn
-from nblib.embedded.rooms import fade_ends, reverberated
+from nblib.embedded.arranging import ENSEMBLES, Ensemble, Performance, arrange
+from nblib.embedded.layouts import ITEMS, Recording, check_settings, fade_ends, fill, reverberated, turn
 from nblib.embedded.scores import SPLIT, choose_works, read_score
-from nblib.embedded.soundfont import play, render_rate
+from nblib.embedded.soundfont import play
 from nblib.errors import check_whole
 from nblib.provenance import random_generator
-
-RECIPE = 3
-"""Raised with any change that changes a sample."""
 
 
 def write_music(folder: str | Path, *, pieces: int, seconds: float, sample_rate: int, seed: int) -> None:
@@ -34,22 +27,13 @@ def write_music(folder: str | Path, *, pieces: int, seconds: float, sample_rate:
     from the seed. Pieces are split by work, 70/20/10 (MM'19, Section 3); no piece's sound depends on their number.
     Where items.csv is there already, nothing is done.
 
-    Parameters
-    ----------
-    pieces : int >= 3
-        With more than there are works (some 3,000) a work comes again in another arrangement, in the same split.
-    seconds : float >= 1
-        Length of each piece. A work that is shorter starts again from its beginning.
-    sample_rate : int
-        Hz, 8,000 to 48,000.
-
-    Raises
-    ------
-    ParameterError, CorpusError
-        A setting is out of range; scores or instruments are missing, or the pieces come from fewer than 3 works.
+    With more `pieces` (>= 3) than there are works (some 3,000) a work comes again in another arrangement, in the same
+    split. A work shorter than `seconds` (>= 1) starts again from its beginning. `sample_rate` is 8,000 to 48,000 Hz.
+    Raises `ParameterError` for a setting out of range, `CorpusError` where scores or instruments are missing, or the
+    pieces come from fewer than 3 works.
     """
     check_whole("pieces", pieces, 3)
-    check_settings(sample_rate, seconds, 1, {"pieces": pieces})
+    check_settings(sample_rate, seconds, 1, pieces=pieces)
     if not (Path(folder) / ITEMS).exists():
         make = partial(_play_piece, seconds, sample_rate, seed)
         fill(folder, "lossless_music", plan_music(pieces, seed), make, sample_rate)
@@ -63,8 +47,7 @@ def plan_music(pieces: int, seed: int) -> list[Recording]:
     for piece, work in enumerate(works):
         ensemble = ENSEMBLES[turn(len(ENSEMBLES), piece, seed, "ensembles")]
         name = re.sub(r"[^A-Za-z0-9]+", "-", f"{piece:05d} {work.path.rsplit('.', 1)[0]} {ensemble.name}")
-        played = {"ensemble": ensemble.name, "character": ensemble.character}
-        info = {"title": work.title, **played, "kind": work.shelf}
+        info = {"title": work.title, "ensemble": ensemble.name, "character": ensemble.character, "kind": work.shelf}
         recordings.append(Recording(name, splits[work.group], work.group, info, (f"{name}.wav",), (work, ensemble)))
     return recordings
 
@@ -83,7 +66,7 @@ def perform(
     performance: Performance, ensemble: Ensemble, seconds: float, sample_rate: int, generator: np.random.Generator
 ) -> np.ndarray:
     """What `ensemble` plays in a drawn room [shape=(round(seconds * sample_rate),)], of no fixed level, not faded."""
-    rate = render_rate(sample_rate)
+    rate = max(sample_rate, 22_050 + sample_rate // 2)  # what folds over at it folds to above half of sample_rate
     samples = play(performance.notes, performance.channels, seconds, rate)
     if ensemble.drive:  # compress what is louder than most, as amplifiers and records do
         level = float(np.percentile(np.abs(samples), 99.5)) or 1.0

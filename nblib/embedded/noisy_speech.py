@@ -6,8 +6,6 @@ Kinds and voices take turns, so a split of six items hears every kind; an item d
 are.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,15 +15,11 @@ import numpy as np
 from nblib.audio import resample
 from nblib.corpora.items import mix
 from nblib.embedded.espeak import SAMPLE_RATE, Voice, speak, voices
-from nblib.embedded.layouts import ITEMS, Recording, check_settings, fill, quantised, turn
-from nblib.embedded.noise import KINDS, NoiseSource, render, sources
-from nblib.embedded.rooms import reverberated
+from nblib.embedded.layouts import ITEMS, Recording, check_settings, fill, quantised, reverberated, turn
+from nblib.embedded.noise import MAKERS, NoiseSource, render, sources
 from nblib.embedded.words import sentence
 from nblib.errors import ParameterError
 from nblib.provenance import derive_seed, random_generator
-
-RECIPE = 2
-"""Raised with any change that changes a sample."""
 
 SETS = {"train": "trainset_56spk", "validation": "trainset_56spk", "test": "testset"}
 
@@ -48,22 +42,12 @@ def write_speech(
     Validation lies in the training set's folders; items.csv says which it is, and gives snr_db, voice, text,
     noise_kind and noise_source. Where items.csv is there already, nothing is done.
 
-    Parameters
-    ----------
-    train, validation, test : int >= 0
-        Mixtures in each split.
-    sample_rate : int
-        Hz, 8,000 to 48,000; made at 22,050 and resampled where it differs.
-    snr_db : float
-        Energy of speech over energy of noise over the whole utterance (IJCNN'20 Section IV: 0 dB).
-
-    Raises
-    ------
-    ParameterError
-        A setting is out of range.
+    `train`, `validation` and `test` are mixtures in each split. `sample_rate` is 8,000 to 48,000 Hz; sounds are made at
+    22,050 and resampled. `snr_db` is the energy of speech over that of noise in the whole utterance (IJCNN'20 Section
+    IV: 0 dB). Raises `ParameterError` for a setting out of range.
     """
     sizes = {"train": train, "validation": validation, "test": test}
-    check_settings(sample_rate, 3, 0, sizes)
+    check_settings(sample_rate, 3, 0, **sizes)
     if not abs(snr_db) <= 60:  # beyond it the fainter part drowns in the steps of 16 bits
         raise ParameterError(f"snr_db={snr_db!r}: give -60 to 60 dB")
     if (Path(folder) / ITEMS).exists():
@@ -80,7 +64,7 @@ def plan_speech(sizes: dict[str, int], seed: int, snr_db: float) -> list[Recordi
     recordings = []
     for split, index in ((split, index) for split, size in sizes.items() for index in range(size)):
         voice = _speakers(split, seed)[index % len(_speakers(split, seed))]
-        kind = KINDS[turn(len(KINDS), index, seed, "kinds", split)]
+        kind = list(MAKERS)[turn(len(MAKERS), index, seed, "kinds", split)]
         choices = [source for source in sources(kind, seed) if source.split == split]
         source = choices[int(random_generator(seed, "source", split, index).integers(len(choices)))]
         text, own = sentence(split, seed, split, index), derive_seed(seed, "mixture", split, index)
@@ -108,7 +92,13 @@ def _speakers(split: str, seed: int) -> list[Voice]:
 def _mixed(sample_rate: int, snr_db: float, recording: Recording) -> tuple[np.ndarray, np.ndarray]:
     plan: Plan = recording.plan
     target = _utterance(plan)
-    noise = render(plan.source, len(target), plan.number, _talkers(plan))
+    # Utterances of other voices of the same split, saying other sentences of that split.
+    count, split, seed = plan.source.talkers, plan.voice.split, plan.source.seed
+    others = [voice for voice in _speakers(split, seed) if voice != plan.voice]
+    chosen = random_generator(plan.seed, "talkers").permutation(max(count, len(others)))[:count] % len(others)
+    texts = [sentence(split, seed, "talker", plan.seed, place) for place in range(count)]
+    talkers = [speak(others[chosen[place]], text, plan.seed + place) for place, text in enumerate(texts)]
+    noise = render(plan.source, len(target), plan.number, talkers)
     target, noise = (resample(part, SAMPLE_RATE, sample_rate) for part in (target, noise))
     clean, _, noisy = quantised(mix(target, noise, snr_db))
     return clean, noisy
@@ -129,12 +119,3 @@ def _utterance(plan: Plan) -> np.ndarray:
     heard = reverberated(np.pad(said, (before, after)), SAMPLE_RATE, random, (0.12, 0.3), (10.0, 20.0))
     level = 10 ** (random.uniform(-30, -18) / 20)
     return heard * level / np.sqrt(np.mean(heard**2))
-
-
-def _talkers(plan: Plan) -> list[np.ndarray]:
-    """Utterances of other voices of the same split, saying other sentences of that split."""
-    count, split, seed = plan.source.talkers, plan.voice.split, plan.source.seed
-    others = [voice for voice in _speakers(split, seed) if voice != plan.voice]
-    chosen = random_generator(plan.seed, "talkers").permutation(max(count, len(others)))[:count] % len(others)
-    texts = [sentence(split, seed, "talker", plan.seed, place) for place in range(count)]
-    return [speak(others[chosen[place]], text, plan.seed + place) for place, text in enumerate(texts)]

@@ -4,44 +4,27 @@ Choosing reads only file names and sizes, so that a corpus of thousands of piece
 goes past music21's cache of pickled scores: nothing hangs on an earlier run, and processes cannot clash over a file.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from nblib.embedded.layouts import package_path, turn
+from nblib.embedded.layouts import package_path, table, turn
 from nblib.errors import CorpusError
 from nblib.provenance import random_generator
 
 SPLIT = (0.7, 0.2, 0.1)  # of the works; MM'19, Section 3
-LARGEST_BYTES = 40_000  # beyond it a score takes more than about a second to parse: whole quartets in one file
 
-_COMPOSERS = (
-    "beethoven mozart haydn schumann_robert schumann_clara chopin joplin corelli handel schubert weber beach cpebach "
-    "verdi johnson_j_r liliuokalani"
-).split()
-SHELVES: dict[str, tuple[int, tuple[str, ...]]] = {
-    "fiddle tunes": (6, ("ryansMammoth/*.abc",)),
-    "chorales": (5, ("bach/*.mxl", "bach/*.xml")),
-    "classical": (5, tuple(f"{name}/**/*.{suffix}" for name in _COMPOSERS for suffix in ("mxl", "xml", "krn"))),
-    "madrigals": (3, ("monteverdi/*.mxl",)),
-    "masses": (2, ("palestrina/*.krn",)),
-    "trecento": (1, ("trecento/*.xml",)),
-}
-"""Kind of work: how many of every 22 pieces it gives, and its files in the corpus. The largest folders (1,318 movements
-of masses) would otherwise fill most of a corpus with one slow texture."""
+SHELVES = table("shelves")
+"""Kind of work: its `share` of every 22 pieces, and the `folders` and `suffixes` of its files in the corpus."""
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """One score: `path` relative to the corpus, the `group` it shares with other movements of the same work."""
 
     path: str
@@ -50,8 +33,7 @@ class Work:
     title: str
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """Notes as a player needs them; times are in quarter notes."""
 
     voices: tuple[np.ndarray, ...]  # from high to low: onset, duration and MIDI pitch [shape=(n, 3)], sorted by onset
@@ -91,15 +73,16 @@ def _work(path: str, shelf: str) -> Work:
 
 @cache
 def shelf_works(shelf: str) -> tuple[Work, ...]:
-    """All works of one kind that are small enough to parse, by path; `CorpusError` if there are none."""
-    folder = corpus_folder()
-    files = {file for pattern in SHELVES[shelf][1] for file in folder.glob(pattern)}
-    # MusicXML that is not zipped is some twenty times as large for the same notes.
-    small = (file for file in files if file.stat().st_size <= LARGEST_BYTES * (8 if file.suffix == ".xml" else 1))
-    paths = sorted(file.relative_to(folder).as_posix() for file in small)
-    if not paths:
-        raise CorpusError(f"{folder}: no scores for {shelf!r}; reinstall music21")
-    return tuple(_work(path, shelf) for path in paths)
+    """All works of one kind that are small enough to parse, by path."""
+    folder, where = corpus_folder(), SHELVES[shelf]
+    paths = []
+    for file in (file for name in where["folders"] for file in (folder / name).rglob("*")):
+        # Larger scores, whole quartets in one file, take more than about a second to parse. MusicXML that is not zipped
+        # is some twenty times as large for the same notes.
+        largest = 320_000 if file.suffix == ".xml" else 40_000
+        if file.suffix in where["suffixes"] and file.stat().st_size <= largest:
+            paths.append(file.relative_to(folder).as_posix())
+    return tuple(_work(path, shelf) for path in sorted(paths))
 
 
 def choose_works(seed: int) -> Iterator[Work]:
@@ -109,7 +92,7 @@ def choose_works(seed: int) -> Iterator[Work]:
     """
     orders = {shelf: random_generator(seed, "works", shelf).permutation(len(shelf_works(shelf))) for shelf in SHELVES}
     drawn = dict.fromkeys(SHELVES, 0)
-    cycle = [shelf for shelf, (share, _) in SHELVES.items() for _ in range(share)]
+    cycle = [shelf for shelf, where in SHELVES.items() for _ in range(where["share"])]
     for piece in count():
         shelf = cycle[turn(len(cycle), piece, seed, "shelves")]
         yield shelf_works(shelf)[orders[shelf][drawn[shelf] % len(orders[shelf])]]

@@ -7,40 +7,39 @@ come before the note, as singers place them.
 What it lacks: the vowel of a held note repeats the few periods that were spoken, so that its timbre moves less than a
 singer's; vowels are not modified in high notes; the timbres are espeak-ng's, a formant synthesiser's with little
 breath in the voice; effort changes loudness and a little brightness, not the glottal pulse.
+
+Figures for the vibrato of trained voices are those of Sundberg, "The Science of the Singing Voice" (1987), and Prame,
+"Measurements of the vibrato rate of ten singers" (JASA 96, 1994): 5.5 to 6.5 Hz, half a semitone up and down and more;
+pop voices less.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TypeAlias
+from itertools import pairwise
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 import parselmouth
 from parselmouth import praat
+from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, sosfiltfilt
 
 from nblib.audio import resample
 from nblib.embedded.espeak import SAMPLE_RATE, Phoneme, Voice, intone
-from nblib.embedded.intonation import Manner, contour
+from nblib.embedded.layouts import fade_ends, shaped
 from nblib.embedded.melodies import Range, phrases, regrouped, syllables
-from nblib.embedded.rooms import fade_ends, shaped
 from nblib.embedded.soundfont import Note
 from nblib.embedded.words import Words, take
 from nblib.provenance import random_generator
 
-WORDS_PER_MINUTE = 95  # slow speech has the longest vowels to stretch
-SPOKEN_PITCH = {"soprano": 99, "alto": 85, "tenor": 99, "bass": 75}
-"""espeak-ng's pitch, of 99: high, since the nearer the sung pitch the less the shift is heard."""
 VOWELS = frozenset("aAeEiIoOuUV@03&Y")  # how espeak-ng's names of vowels begin
 CONSONANTS = 0.9  # of their spoken length
 MOST_CONSONANTS = 0.45  # of a syllable
 EDGE_SECONDS = (0.04, 0.06)  # of a vowel, where it comes from and goes to a consonant: not stretched
-PITCH_HZ = (70.0, 500.0)  # that espeak-ng's voices speak at
 FINE = 4  # times the rate at which periods are laid beside one another: PSOLA rounds them to samples, a hiss otherwise
 EVENNESS = 0.7  # of the differences in level between syllables are taken out: singers and records have fewer
-FADE_SECONDS = 0.02
 Placed: TypeAlias = tuple[tuple[float, float], Note]  # where in the song a syllable's vowel lies, and its first note
-PRESENCE_DB, AIR_DB, BREATH_DB = (3.0, 9.0), (-36.0, -26.0), (-34.0, -22.0)  # the last two under the voice
+STEP_SECONDS = 0.008  # between points of the contour: some 20 in a period of vibrato
+SHORTEST_VIBRATO = 0.35  # seconds of a note, below which no singer vibrates
 
 
 def sing(
@@ -53,7 +52,7 @@ def sing(
     """
     random = random_generator(seed, "singer")
     manner = Manner.drawn(random)
-    presence_db, air_db, breath_db = (float(random.uniform(*db)) for db in (PRESENCE_DB, AIR_DB, BREATH_DB))
+    presence_db, air_db, breath_db = (float(random.uniform(*db)) for db in ((3.0, 9.0), (-36.0, -26.0), (-34.0, -22.0)))
     song = np.zeros(round(seconds * SAMPLE_RATE))
     words: list[Words] = []
     ended = 0.0
@@ -62,7 +61,7 @@ def sing(
         groups = syllables(phrase, own)
         words = words if sum(each.syllables for each in words) >= len(groups) else [*words, *verse]
         text, drawn = take(words, len(groups)), int(own.integers(1, 2**31))
-        spoken, phonemes = intone(voice, text, drawn, SPOKEN_PITCH[singer.name], WORDS_PER_MINUTE)
+        spoken, phonemes = intone(voice, text, drawn, singer.spoken, 95)  # slow: the longest vowels to stretch
         placed, knots = align(phonemes, groups, ended)
         times, pitches, vibrato = contour(phrase, manner, own)
         sung = _resynthesised(spoken, knots, times, 440 * 2 ** ((pitches - 69) / 12), int(own.integers(2**31)))
@@ -70,7 +69,7 @@ def sing(
         clock = start + np.arange(len(sung)) / SAMPLE_RATE
         gain_db = _loudness(sung, placed, start, clock, singer) + np.interp(clock, times, vibrato) * 0.02
         sung = sung * 10 ** (gain_db / 20)
-        fade_ends(sung, SAMPLE_RATE, FADE_SECONDS)
+        fade_ends(sung, SAMPLE_RATE, 0.02)
         breath = _breath(start - ended, np.sqrt(np.mean(sung**2)) * 10 ** (breath_db / 20), own)
         for part, first in ((breath, round(start * SAMPLE_RATE) - len(breath)), (sung, round(start * SAMPLE_RATE))):
             inside, begin = part[max(0, -first) : len(song) - first], max(0, first)
@@ -136,7 +135,7 @@ def _resynthesised(
     lengths = np.diff(knots[:, 1]) / np.diff(knots[:, 0])
     near = 1e-5
     borders = np.append(np.column_stack([knots[:-1, 0] + near, knots[1:, 0] - near]).ravel(), ends + near)
-    manipulation = praat.call(sound, "To Manipulation", 0.01, *PITCH_HZ)
+    manipulation = praat.call(sound, "To Manipulation", 0.01, 70.0, 500.0)  # Hz that espeak-ng's voices speak at
     praat.call([manipulation, fine], "Replace original sound")
     for kind, xs, ys in (
         ("Pitch", places[inside], hertz[inside]),
@@ -206,3 +205,73 @@ def _airy(samples: np.ndarray, breath_db: float, random: np.random.Generator) ->
     power = sosfiltfilt(butter(1, 12, fs=SAMPLE_RATE, output="sos"), samples**2)
     air = shaped(random.standard_normal(len(samples)), SAMPLE_RATE, lambda f: f**2 / (f**2 + 4000**2))
     return samples + air * np.sqrt(np.maximum(power, 0)) * 10 ** (breath_db / 20) / np.sqrt(np.mean(air**2))
+
+
+class Manner(NamedTuple):
+    """A singer's habits: vibrato rate (Hz) and depth (cents up and down), its onset (s), glides (s), scoops (0-1)."""
+
+    rate: float
+    depth: float
+    delay: float
+    glide: float
+    scoops: float
+
+    @classmethod
+    def drawn(cls, random: np.random.Generator) -> Self:
+        """The habits of one performance, from straight pop voices to operatic ones."""
+        ranges = ((5.1, 6.2), (30, 90), (0.12, 0.3), (0.05, 0.12), (0.1, 0.4))
+        return cls(*(float(random.uniform(low, high)) for low, high in ranges))
+
+
+def contour(
+    notes: list[Note], manner: Manner, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pitch of one phrase of at least one note, from 0.3 s before its first to 0.1 s after its last.
+
+    Times in seconds on the notes' clock, MIDI pitch (fractional), and the part of it that is vibrato, in cents; each
+    [shape=(n,)].
+    """
+    times = np.arange(notes[0].start - 0.3, notes[-1].end + 0.1, STEP_SECONDS)
+    pitch = np.full(len(times), float(notes[0].key))
+    for before, note in pairwise(notes):
+        # Nearly all of a logistic step of width w lies within 4.4 w; a short note leaves less time for it.
+        width = min(manner.glide, 0.5 * (note.end - note.start), 0.5 * (before.end - before.start)) / 4.4
+        middle = note.start + 0.02 - 2.2 * width  # 0.02 s of it lie after the note's beginning
+        pitch += (note.key - before.key) * _step(times, middle, width)
+    vibrato = np.zeros(len(times))
+    for index, note in enumerate(notes):
+        # No note is quite in tune: a few cents off, for as long as it lasts.
+        off = 0.07 * float(np.clip(random.standard_normal(), -2, 2))
+        pitch += off * (_step(times, note.start, 0.015) - _step(times, note.end, 0.015))
+        leap = index and note.key - notes[index - 1].key >= 3
+        if index == 0 or (leap and random.random() < manner.scoops):
+            fading = np.exp(-np.maximum(times - note.start, 0.0) / min(0.05, (note.end - note.start) / 6))
+            pitch -= random.uniform(0.2, 1.2) * _step(times, note.start - 0.05, 0.01) * fading
+        vibrato += _vibrato(times, note, manner, random)
+    pitch += 0.06 * _wander(len(times), 0.08, random) + 0.03 * _wander(len(times), 0.01, random)
+    fall = np.clip((times - notes[-1].end + 0.12) / 0.12, 0, 1)
+    pitch -= random.uniform(0, 0.8) * fall**2
+    return times, pitch + vibrato / 100, vibrato
+
+
+def _wander(count: int, seconds: float, random: np.random.Generator) -> np.ndarray:
+    """Noise smoothed over so many seconds, of standard deviation 1."""
+    noise = gaussian_filter1d(random.standard_normal(count), seconds / STEP_SECONDS)
+    return noise / noise.std()
+
+
+def _step(times: np.ndarray, middle: float, width: float) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip((times - middle) / width, -30, 30)))
+
+
+def _vibrato(times: np.ndarray, note: Note, manner: Manner, random: np.random.Generator) -> np.ndarray:
+    """Sets in after `delay`, grows over 0.3 s, is deeper on longer notes, and ends with the note."""
+    seconds = note.end - note.start
+    if seconds < SHORTEST_VIBRATO:
+        return np.zeros(len(times))
+    rate = manner.rate * (1 + 0.03 * _wander(len(times), 0.15, random) + 0.03 * float(random.standard_normal()))
+    phase = np.cumsum(2 * np.pi * rate * STEP_SECONDS) + random.uniform(0, 2 * np.pi)
+    grown = np.clip((times - note.start - min(manner.delay, 0.4 * seconds)) / 0.3, 0, 1)
+    ended = np.clip((note.end - times) / 0.08, 0, 1)
+    depth = manner.depth * (0.4 + 0.6 * min(1.0, (seconds - SHORTEST_VIBRATO) / 0.9))
+    return depth * grown * ended * np.sin(phase)

@@ -8,9 +8,6 @@ room; words in English with espeak-ng's accents and timbres (see `singing`); mel
 instruments; nothing above 11 kHz in the voice.
 """
 
-from __future__ import annotations
-
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,28 +17,20 @@ import numpy as np
 
 from nblib.audio import resample
 from nblib.corpora.items import PEAK, limited, measured_snr_db, split_groups
-from nblib.embedded.arranging import arrange
-from nblib.embedded.ensembles import ENSEMBLES, Ensemble
+from nblib.embedded.arranging import ENSEMBLES, Ensemble, arrange
 from nblib.embedded.espeak import SAMPLE_RATE, Voice, voices
-from nblib.embedded.layouts import ITEMS, Recording, check_settings, fill, quantised, turn
+from nblib.embedded.layouts import ITEMS, Recording, check_settings, fade_ends, fill, quantised, reverberated, turn
 from nblib.embedded.melodies import RANGES, Range, leader, top_line
 from nblib.embedded.music import perform
-from nblib.embedded.rooms import fade_ends, reverberated
-from nblib.embedded.scores import SHELVES, SPLIT, Score, Work, choose_works, read_score, shelf_works
+from nblib.embedded.scores import SHELVES, SPLIT, Work, choose_works, read_score, shelf_works
 from nblib.embedded.singing import sing
 from nblib.embedded.words import Words, verse
 from nblib.errors import CorpusError
 from nblib.provenance import derive_seed, random_generator
 
-RECIPE = 3
-"""Raised with any change that changes a sample."""
-
 SNR_DB = (-9.0, 1.0)
 """Vocals over accompaniment. 16 excerpts of 12 s, sung throughout, from seven real songs (MUSDB18's Music Delta)
 measured -15 to 1 dB, half of them -9 to -4.6."""
-
-NOTE_SECONDS = (0.32, 0.62)
-"""Mean length of a sung note: songs have two to three notes a second."""
 
 ACCOMPANISTS = tuple(each for each in ENSEMBLES if not {"choir", "voices"} & set(", ".join(each.layers).split(", ")))
 """Ensembles without sampled voices: these would be vocals among what is to be taken away from vocals."""
@@ -54,7 +43,6 @@ class Plan(NamedTuple):
     ensemble: Ensemble
     singer: Range
     voice: Voice
-    snr_db: float
     verse: list[Words]
     seed: int
 
@@ -68,22 +56,12 @@ def write_songs(
     voice), range and lyrics (sung as far as the melody reaches). Splits share no work and no voice; a song does not
     depend on how many others there are; four songs hear all ranges. Where items.csv is there already, nothing is done.
 
-    Parameters
-    ----------
-    train, validation, test : int >= 0
-        Songs in each split.
-    seconds : float >= 3
-        Length of each.
-    sample_rate : int
-        Hz, 8,000 to 48,000; the voice is made at 22,050.
-
-    Raises
-    ------
-    ParameterError, CorpusError
-        A setting is out of range; scores, instruments or voices are missing, or a score cannot be read.
+    `train`, `validation` and `test` are songs in each split, each of `seconds` (>= 3). `sample_rate` is 8,000 to
+    48,000 Hz; the voice is made at 22,050. Raises `ParameterError` for a setting out of range, `CorpusError` where
+    scores, instruments or voices are missing, or a score cannot be read.
     """
     sizes = {"train": train, "validation": validation, "test": test}
-    check_settings(sample_rate, seconds, 3, sizes)
+    check_settings(sample_rate, seconds, 3, **sizes)
     if not (Path(folder) / ITEMS).exists():
         make = partial(_sung, seconds, sample_rate)
         fill(folder, "musdb18hq", plan_songs(sizes, seconds, seed), make, sample_rate)
@@ -96,32 +74,29 @@ def plan_songs(sizes: dict[str, int], seconds: float, seed: int) -> list[Recordi
     for split, size in sizes.items():
         works = (work for work in choose_works(seed) if dealt[work.group] == split)
         for index, work in enumerate(islice(works, size)):
-            plan = _plan(work, split, index, seconds, seed)
+            own = derive_seed(seed, "song", split, index)
+            random = random_generator(own, "plan")
+            singer = RANGES[turn(len(RANGES), index, seed, "ranges", split)]
+            high = singer.name in ("soprano", "alto")
+            choices = [voice for voice in voices(seed) if voice.split == split and voice.high == high]
+            voice = choices[int(random.integers(len(choices)))]
+            ensemble = ACCOMPANISTS[turn(len(ACCOMPANISTS), index, seed, "accompanists", split)]
+            syllables = round(3 * seconds) + 4  # more than most songs have
+            words = verse(syllables, random_generator(own, "verse"))
             info = {
                 "title": work.title,
-                "snr_db": plan.snr_db,
-                "ensemble": plan.ensemble.name,
-                "character": plan.ensemble.character,
-                "singer": plan.voice.name,
-                "range": plan.singer.name,
-                "lyrics": " ".join(words.text for words in plan.verse),
+                "snr_db": round(float(random.uniform(*SNR_DB)), 2),
+                "ensemble": ensemble.name,
+                "character": ensemble.character,
+                "singer": voice.name,
+                "range": singer.name,
+                "lyrics": " ".join(each.text for each in words),
             }
             file = f"{'test' if split == 'test' else 'train'}/{split}-{index:05d}"
             sounds = (f"{file}/mixture.wav", f"{file}/vocals.wav", f"{file}/other.wav")
+            plan = Plan(work, ensemble, singer, voice, words, own)
             recordings.append(Recording(file, split, work.group, info, sounds, plan))
     return recordings
-
-
-def _plan(work: Work, split: str, index: int, seconds: float, seed: int) -> Plan:
-    own = derive_seed(seed, "song", split, index)
-    random = random_generator(own, "plan")
-    singer = RANGES[turn(len(RANGES), index, seed, "ranges", split)]
-    high = singer.name in ("soprano", "alto")
-    choices = [voice for voice in voices(seed) if voice.split == split and voice.high == high]
-    voice = choices[int(random.integers(len(choices)))]
-    ensemble = ACCOMPANISTS[turn(len(ACCOMPANISTS), index, seed, "accompanists", split)]
-    words = verse(round(3 * seconds) + 4, random_generator(own, "verse"))  # more syllables than most songs have
-    return Plan(work, ensemble, singer, voice, round(float(random.uniform(*SNR_DB)), 2), words, own)
 
 
 def _sung(seconds: float, sample_rate: int, recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -129,7 +104,12 @@ def _sung(seconds: float, sample_rate: int, recording: Recording) -> tuple[np.nd
     plan: Plan = recording.plan
     random = random_generator(plan.seed, "arrangement")
     score = read_score(plan.work)
-    ensemble = replace(plan.ensemble, onsets=_pace(score, random))
+    melody, _ = top_line(score.voices[leader(score.voices)])
+    # The mean length in seconds of a sung note: songs have two to three notes a second.
+    quarters_per_second = float(np.mean(melody[:, 1])) / float(random.uniform(0.32, 0.62))
+    onsets = len(np.unique(np.concatenate([notes[:, 0] for notes in score.voices])))
+    pace = quarters_per_second * onsets / max(score.length, 1.0)
+    ensemble = plan.ensemble._replace(onsets=(pace, pace))
     performance = arrange(score, ensemble, seconds, random, plan.singer)
     if not performance.sung:
         raise CorpusError(f"{plan.work.path}: no melody to sing was found; choose another seed")
@@ -140,16 +120,7 @@ def _sung(seconds: float, sample_rate: int, recording: Recording) -> tuple[np.nd
     band = perform(performance, ensemble, seconds, sample_rate, random)
     for part in (vocals, band):
         fade_ends(part, sample_rate)
-    band *= 10 ** ((measured_snr_db(vocals, band) - plan.snr_db) / 20)
+    band *= 10 ** ((measured_snr_db(vocals, band) - recording.info["snr_db"]) / 20)
     gain = min(PEAK, 10 ** (random.uniform(-12, -1) / 20)) / np.max(np.abs(vocals + band))
     target, rest, mixture = quantised(limited(vocals * gain, band * gain))
     return mixture, target, rest
-
-
-def _pace(score: Score, random: np.random.Generator) -> tuple[float, float]:
-    """Note onsets a second at which the melody's notes have a length that can be sung (see `Ensemble.onsets`)."""
-    melody, _ = top_line(score.voices[leader(score.voices)])
-    quarters_per_second = float(np.mean(melody[:, 1])) / float(random.uniform(*NOTE_SECONDS))
-    onsets = len(np.unique(np.concatenate([notes[:, 0] for notes in score.voices])))
-    pace = quarters_per_second * onsets / max(score.length, 1.0)
-    return pace, pace

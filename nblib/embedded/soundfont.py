@@ -1,9 +1,6 @@
 """Sampled instruments: notes in, samples out, by tinysoundfont and the General MIDI soundfont inside pretty_midi."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,13 +31,13 @@ def play(notes: Sequence[Note], channels: Sequence[Channel], seconds: float, sam
     """Play `notes` on at most 16 channels: float32 [shape=(round(seconds * sample_rate),)], not limited to [-1, 1].
 
     The two loudspeakers are down-mixed by their mean. A key that is struck again before it was released is released
-    first; every event falls on its sample. The instruments' samples are interpolated without a filter, so pick
-    `sample_rate` high enough for the wanted band (see `render_rate`).
+    first; every event falls on its sample. The instruments' samples, up to 22.05 kHz, are interpolated without a
+    filter and fold over at `sample_rate`.
     """
     import tinysoundfont
 
     synth = tinysoundfont.Synth(gain=-12.0, samplerate=sample_rate)
-    font = synth.sfload(_soundfont())
+    font = synth.sfload(package_path("pretty_midi", "TimGM6mb.sf2").read_bytes())
     for index, channel in enumerate(channels):
         synth.program_select(index, font, 128 if channel.drums else 0, channel.program, channel.drums)
         synth.control_change(index, 7, channel.volume)
@@ -62,19 +59,6 @@ def play(notes: Sequence[Note], channels: Sequence[Channel], seconds: float, sam
     if done < length:
         synth.generate_simple(length - done, view[done * 8 :])
     return stereo.mean(axis=1)
-
-
-def render_rate(sample_rate: int) -> int:
-    """The rate at which to play for `sample_rate`, Hz: what folds over at it folds to above half of `sample_rate`.
-
-    The soundfont's samples reach 22.05 kHz and the synthesiser has no filter before it reads them at another rate.
-    """
-    return max(sample_rate, 22_050 + sample_rate // 2)
-
-
-@cache
-def _soundfont() -> bytes:
-    return package_path("pretty_midi", "TimGM6mb.sf2").read_bytes()
 
 
 def _events(notes: Sequence[Note], sample_rate: int) -> list[tuple[int, int, int, int]]:

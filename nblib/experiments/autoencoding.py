@@ -3,10 +3,9 @@
 On material of 3 kHz (Tables 2 and 3, Figure 4), on material of 5 kHz (Section 8.1, Figure 5), and aliasing (8.2).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,11 +21,11 @@ from nblib.networks import through
 from nblib.parallel import parallel_map
 from nblib.provenance import seed_everything, torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Labels, Row, Study, Trained, untrained
+from nblib.study import Cell, Row, Study, Trained, untrained
 from nblib.training import RunConfig, Source
 
 HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"
-FIGURE4, FIGURE5 = "figure4", "figure5"
+FIGURE4, FIGURE5 = "figure4", "figure5"  # their excerpts
 LOSSLESS = "lossless"
 HALF_RATE = "half_rate"  # half of the variables without any network: resampled to half the rate and back
 UNTRAINED = "untrained"  # the autoencoder as training finds it
@@ -38,7 +37,10 @@ LOSSES = {  # `teacher` by its name
     "model_c": LossSpec("spectral_codec", "mm19_spectral", ALL, prediction=True),
     "model_d": LossSpec("codec", "mm19_time_domain", ALL, prediction=True),
 }
+Heard = list[tuple[Row, np.ndarray]]
+BY = ("system", "limit_hz")
 MEASURES = ("snr_db", "snr_20log_db", "psnr_db", "snr_10ln", "si_sdr_db", "two_f", "nmr_db")
+WIDE_MEASURES = ("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz")
 
 
 def patch_geometry(setup: Settings, model: str) -> Geometry:
@@ -77,13 +79,13 @@ def cells(setup: Settings, limit_hz: int, replicates: int) -> list[Cell]:
     `TrainingDiverged` where one of those came to nothing.
     """
     runs = {spec.teacher: teachers.run(setup, spec.teacher).hash for spec in LOSSES.values() if spec.teacher}
-    made = []
+    mm19, made = setup.mm19, []
     for seed in setup.seeds(replicates):
         for model, spec in LOSSES.items():
-            loss = replace(spec, teacher=runs.get(spec.teacher, ""), unit_epochs=setup.mm19.unit_epochs)
+            loss = replace(spec, teacher=runs.get(spec.teacher, ""), unit_epochs=mm19.unit_epochs)
             source = Source(corpus(setup), patch_geometry(setup, model), limit_hz)
-            network, training, patches = setup.mm19.autoencoder, setup.mm19.training, source.fingerprint
-            config = RunConfig(network, loss, training, source.geometry, setup.domain, patches, seed)
+            known = (source.geometry, setup.domain, source.fingerprint, seed)
+            config = RunConfig(mm19.autoencoder, loss, mm19.training, *known)
             made.append(Cell({"system": model, "limit_hz": limit_hz, "seed": seed}, config, source))
     return made
 
@@ -93,15 +95,18 @@ def narrow(setup: Settings) -> list[Cell]:
     return cells(setup, setup.mm19.limit_hz, setup.mm19.replicates)
 
 
+def wide(setup: Settings) -> list[Cell]:
+    """Models A to D on material of 5 kHz (Section 8.1)."""
+    return cells(setup, setup.mm19.broadband_limit_hz, setup.mm19.broadband_replicates)
+
+
 def limited(music: Corpus, item: Item, limit_hz: int) -> np.ndarray:
     """A piece as the models see it: band-limited to `limit_hz` [shape=(n,)]."""
     with torch_threads(1):
         return band_limit(music.load(item), music.sample_rate, limit_hz)
 
 
-def restored(
-    trained: Sequence[Trained], original: np.ndarray, others: dict[str, np.ndarray]
-) -> list[tuple[Row, np.ndarray]]:
+def restored(trained: Sequence[Trained], original: np.ndarray, others: Mapping[str, np.ndarray]) -> Heard:
     """First columns and sound of `others`, then of `original` [shape=(n,)] through every usable network."""
     labels = trained[0].labels if trained else {}
     beside = [(untrained(name, labels, "system"), sound) for name, sound in others.items()]
@@ -132,6 +137,10 @@ def _keep_excerpts(setup: Settings, trained: list[Trained], items: list[Item], l
     study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows))
 
 
+def _files(name: str) -> tuple[str, str]:
+    return f"{name}_pieces.csv", f"excerpts/{name}_*"
+
+
 def excerpts(setup: Settings, name: str) -> dict[str, dict[str, np.ndarray]]:
     """The sounds of `FIGURE4` or `FIGURE5`: by the systems' titles, then the pieces'."""
     pieces = study.read(setup, f"{name}_pieces.csv")
@@ -147,13 +156,12 @@ def snr_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]
     systems = restored(trained, original, {HALF_RATE: half})
     sounds = np.stack([sound for _, sound in systems])
     heard = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, rate)
-    rows = []
-    for number, (system, sound) in enumerate(systems):
-        measured = frame_snr(original, sound, setup.mm19.geometry.patch_samples)
-        measured |= {"si_sdr_db": si_sdr_db(original, sound)}
-        measured |= {"two_f": float(heard["two_f"][number]), "nmr_db": float(heard["TotalNMRB"][number])}
-        rows.append(system | {"item": item.name} | measured)
-    return rows
+    return [
+        system
+        | {"item": item.name, **frame_snr(original, sound, setup.mm19.geometry.patch_samples)}
+        | {"si_sdr_db": si_sdr_db(original, sound), "two_f": float(two_f), "nmr_db": float(nmr_db)}
+        for (system, sound), two_f, nmr_db in zip(systems, heard["two_f"], heard["TotalNMRB"], strict=True)
+    ]
 
 
 def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
@@ -162,16 +170,7 @@ def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
     _keep_excerpts(setup, trained, overview.different(corpus(setup).items("test")), setup.mm19.limit_hz, FIGURE4)
 
 
-SNR = Study(
-    "snr",
-    narrow,
-    pieces,
-    snr_rows,
-    by=("system", "limit_hz"),
-    measures=MEASURES,
-    keep=_keep_narrow,
-    kept=(HISTORY, f"{FIGURE4}_pieces.csv", f"excerpts/{FIGURE4}_*"),
-)
+SNR = Study("snr", narrow, pieces, snr_rows, BY, MEASURES, _keep_narrow, kept=(HISTORY, *_files(FIGURE4)))
 
 
 def broadband_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
@@ -189,22 +188,15 @@ def broadband_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus,
 
 def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
     """Aliasing of the models of both band limits, and the sounds of Figure 5."""
-    limits = (setup.mm19.limit_hz, setup.mm19.broadband_limit_hz)
-    sweeps: list[Trained | int] = [*limits, *study.train(setup, narrow(setup)), *trained]
+    usable = [each for each in [*study.train(setup, narrow(setup)), *trained] if each.usable]
+    sweeps: list[Trained | int] = [setup.mm19.limit_hz, setup.mm19.broadband_limit_hz, *usable]
     tones = [tone for part in parallel_map(partial(_sweep, setup), sweeps) for tone in part]
     study.save(setup, ALIASING, pd.DataFrame(tones))
     _keep_excerpts(setup, trained, [figure5_item(setup)], setup.mm19.broadband_limit_hz, FIGURE5)
 
 
 BROADBAND = Study(
-    "broadband",
-    lambda setup: cells(setup, setup.mm19.broadband_limit_hz, setup.mm19.broadband_replicates),
-    pieces,
-    broadband_rows,
-    by=("system", "limit_hz"),
-    measures=("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz"),
-    keep=_keep_broadband,
-    kept=(ALIASING, f"{FIGURE5}_pieces.csv", f"excerpts/{FIGURE5}_*"),
+    "broadband", wide, pieces, broadband_rows, BY, WIDE_MEASURES, _keep_broadband, kept=(ALIASING, *_files(FIGURE5))
 )
 
 
@@ -221,17 +213,15 @@ def figure5_item(setup: Settings) -> Item:
 
 def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
     """A row per tone through a network, or through the untrained one up to a limit (Hz)."""
-    labels: Labels = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed}
-    seed_everything(setup.seed, "weights")  # as training does
-    network: Any = setup.mm19.autoencoder.build()
-    status = "none"
     if isinstance(what, Trained):
-        if not what.usable:
-            return []
-        labels, status, network = what.labels, what.run.status, what.run.network()
+        labels, network = dict(what.labels) | {"status": what.run.status}, what.run.network()
+    else:
+        labels = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed, "status": "none"}
+        seed_everything(setup.seed, "weights")  # as training does
+        network = setup.mm19.autoencoder.build()
     tones = np.arange(SWEEP_STEP_HZ / 2, labels["limit_hz"], SWEEP_STEP_HZ).tolist()
     found = aliasing(partial(through, network), tones, setup.mm19.geometry.sample_rate, 2**network.num_layers)
-    return [dict(labels) | {"status": status} | tone for tone in found]
+    return [labels | tone for tone in found]
 
 
 def sweep_means(tones: pd.DataFrame) -> pd.DataFrame:

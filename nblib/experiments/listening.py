@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nblib import paths, study
+from nblib import listening, paths, study
 from nblib.audio import loudest, noise_like
 from nblib.corpora import Corpus, Item
 from nblib.errors import AudioError, ParameterError, check_choice
@@ -18,19 +18,6 @@ from nblib.evaluation.intervals import seed_interval, verdict
 from nblib.experiments import autoencoding
 from nblib.experiments.autoencoding import MODELS, first_of_each, limited, restored
 from nblib.experiments.overview import different
-from nblib.listening import (
-    LABEL,
-    ORIGINAL,
-    PUBLISHED_TESTS,
-    ModelListener,
-    all_pairs,
-    noticeable_difference,
-    outcomes,
-    passed_catch,
-    passed_headphones,
-    preference_rates,
-    read_votes,
-)
 from nblib.listening.server.build import build_test
 from nblib.provenance import derive_seed, torch_threads
 from nblib.settings import Settings
@@ -38,8 +25,8 @@ from nblib.study import Row, Study, Trained, untrained
 
 VOTES, SENSITIVITY, LATEST = "listening_votes.csv.gz", "listening_sensitivity.csv", "latest.txt"
 EXCERPT_SECONDS = 5.0
-PUBLISHED = PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
-SYSTEMS = {ORIGINAL: "original"} | MODELS
+PUBLISHED = listening.PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
+SYSTEMS = {listening.ORIGINAL: "original"} | MODELS
 JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
 SIGNS = {"two_f": 1, "nmr_db": -1}  # so that higher is better
 # Music in noise of its own long-term spectrum, as speech was where the JND was measured; over these ratios the 2f-model
@@ -59,7 +46,7 @@ def excerpts(setup: Settings, trained: Sequence[Trained], piece: tuple[Corpus, I
     """First columns and samples of the loudest five seconds, limited as in training, and the same through networks."""
     whole = limited(*piece, setup.mm19.limit_hz)
     part = loudest(whole, round(EXCERPT_SECONDS * setup.mm19.geometry.sample_rate))
-    return [(row, samples[part]) for row, samples in restored(trained, whole, {ORIGINAL: whole})]
+    return [(row, samples[part]) for row, samples in restored(trained, whole, {listening.ORIGINAL: whole})]
 
 
 def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
@@ -93,25 +80,16 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
     make_test(setup, sounds)
 
 
-LISTENING = Study(
-    "listening_scores",
-    autoencoding.narrow,
-    pieces,
-    score,
-    by=("system", "limit_hz"),
-    measures=MEASURES,
-    keep=keep,
-    kept=(VOTES, SENSITIVITY, "excerpts/listening_*"),
-)
+FILES = (VOTES, SENSITIVITY, "excerpts/listening_*")
+LISTENING = Study("listening_scores", autoencoding.narrow, pieces, score, autoencoding.BY, MEASURES, keep, FILES)
 
 
 def make_test(setup: Settings, sounds: dict[str, dict[str, np.ndarray]]) -> None:
     """The test for people, of the same excerpts; its folder is named by what is in it, so that no vote is ever lost."""
     digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
-    folder = _tests(setup) / digest.hexdigest()[:8]
-    name = "Which sounds better?"
+    folder, rate = _tests(setup) / digest.hexdigest()[:8], setup.mm19.geometry.sample_rate
     try:
-        build_test(folder, sounds, setup.mm19.geometry.sample_rate, name=name, question="quality", seed=setup.seed)
+        build_test(folder, sounds, rate, name="Which sounds better?", question="quality", seed=setup.seed)
     except AudioError as error:  # a model that came to silence cannot be levelled
         warnings.warn(f"no listening test for people was made: {error}", stacklevel=2)
         return
@@ -135,7 +113,7 @@ def _tests(setup: Settings) -> Path:
 def difference(scores: pd.DataFrame, measure: str) -> float:
     """The JND in the unit of `measure`: 3 dB of signal-to-noise ratio."""
     noisy = scores[scores["system"] == NOISE]
-    return noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
+    return listening.noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
 
 
 def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
@@ -143,17 +121,17 @@ def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) 
 
     Columns as in `nblib.listening.votes`, ``seed``, and ``judge``, which names the measure.
     """
-    listener, tables = ModelListener(difference(scores, measure), **scales), []
+    listener, tables = listening.ModelListener(difference(scores, measure), **scales), []
     systems = scores[scores["system"] != NOISE]
     for seed in systems["seed"].dropna().unique():
         own = systems[(systems["seed"] == seed) | systems["seed"].isna()]
         score = SIGNS[measure] * own.set_index(["item", "system"])[measure]
-        pairs = all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
+        pairs = listening.all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
         for side in ("a", "b"):
             pairs = pairs.join(score.rename(f"score_{side}"), on=["item", f"system_{side}"])
         chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
         tables.append(chosen.drop(columns=["score_a", "score_b"]).assign(seed=seed))
-    return pd.concat(tables, ignore_index=True).assign(judge=f"{JUDGES[measure]} ({LABEL})")
+    return pd.concat(tables, ignore_index=True).assign(judge=f"{JUDGES[measure]} ({listening.LABEL})")
 
 
 def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
@@ -161,7 +139,7 @@ def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     tables = []
     for constant, scale in itertools.product(("noise", "zone", "bias"), SCALES):
         moved = votes(setup, scores, next(iter(JUDGES)), **{f"{constant}_scale": scale})
-        tables.append(preference_rates(moved, seed=setup.seed).assign(constant=constant, scale=scale))
+        tables.append(listening.preference_rates(moved, seed=setup.seed).assign(constant=constant, scale=scale))
     columns = ["constant", "scale", "system", "preferred_rate", "preferred_std", "dont_know_rate", "dont_know_std"]
     return pd.concat(tables, ignore_index=True)[columns]
 
@@ -169,7 +147,7 @@ def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
 def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
     """Share of a model listener's votes on a pair for `one` less that for `other`: `seed_interval`, ``verdict``."""
     first, second = sorted((one, other))
-    table = outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
+    table = listening.outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
     net = table.groupby("seed")["outcome"].mean() * (1 if one == first else -1)
     found = seed_interval(net.to_numpy(float))
     found |= {name: float(np.clip(found[name], -1, 1)) for name in ("low", "high")}  # a share lies there
@@ -184,11 +162,11 @@ def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """
     if not path:
         return None, None
-    everyone = read_votes(Path(path).expanduser())
+    everyone = listening.read_votes(Path(path).expanduser())
     for system in pd.unique(everyone.loc[everyone["kind"] == "test", ["system_a", "system_b"]].to_numpy().ravel()):
         check_choice(f"{path}: system", system, SYSTEMS)
-    heard = passed_headphones(everyone)[0] if "headphones" in everyone else everyone
-    kept, participants = (heard, None) if heard.empty else passed_catch(heard)
+    heard = listening.passed_headphones(everyone)[0] if "headphones" in everyone else everyone
+    kept, participants = (heard, None) if heard.empty else listening.passed_catch(heard)
     if kept.empty:
         raise ParameterError(f"{path}: none of {everyone['participant'].nunique()} participants passed the checks")
     return kept, participants

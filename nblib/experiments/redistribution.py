@@ -1,8 +1,7 @@
 """Where the codec loss leaves what it leaves (IJCNN'20 Section VI.B, Figure 4): the residual of the P1 networks.
 
-The paper looks at spectrograms: with the codec loss "the noise appears in different time-frequency regions", which
-"suggests" that it optimises for regions that "more strongly influence our audition". If so, more of the residual should
-lie under the masking threshold of the target, and less above it, than with l1.
+With it "the noise appears in different time-frequency regions", which "suggests" that it optimises for those that "more
+strongly influence our audition": then more of it lies under the target's masking threshold, and less above, than of l1.
 """
 
 from dataclasses import asdict

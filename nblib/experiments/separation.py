@@ -1,13 +1,10 @@
 """Separation networks of both tasks, and the studies that train them (IJCNN'20 Sections IV to VI, Figures 3 and 5).
 
 What is compared was chosen before any result was looked at. Speech listeners were asked for "the sample that was more
-intelligible": ESTOI, with PESQ-WB second. Listeners to vocals were asked where "the vocals were more distinct and
-stronger compared to the background track": the signal-to-interference ratio of BSS-eval, which is vocals over what is
-left of the accompaniment and nothing else; second the 2f-model, to which what a mask does to the vocals themselves
-counts as well. SI-SDR, SAR and NMR are reported beside them.
+intelligible": ESTOI. Listeners to vocals were asked where "the vocals were more distinct and stronger compared to the
+background track": the signal-to-interference ratio, vocals over what is left of the accompaniment and nothing else.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -35,8 +32,10 @@ from nblib.training import NetworkSpec, Run, RunConfig, Source
 
 REFERENCE, COSTS, LOSS_FILE = "separation_against_snr.csv", "configuration_costs.csv", "codec_loss_f.safetensors"
 MEASURES = {SPEECH: ("estoi", "pesq_wb", "si_sdr_db"), VOCALS: ("sir_db", "two_f", "sar_db", "si_sdr_db", "nmr_db")}
-JUDGES = {SPEECH: ("estoi", "pesq_wb"), VOCALS: ("sir_db", "two_f")}  # what model listeners go by, the main one first
-CONFIGURATION_MEASURES = ("estoi", "si_sdr_db")  # the listeners' question, and a plain one
+# What model listeners go by, the main one first; to the 2f-model what a mask does to the vocals themselves counts, too.
+JUDGES = {SPEECH: ("estoi", "pesq_wb"), VOCALS: ("sir_db", "two_f")}
+ALL_MEASURES = ("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own))
+CONFIGURATION_MEASURES = ("l1", "estoi", "si_sdr_db")  # beside l1 the listeners' question, and a plain one
 BOUNDS = ("unprocessed", "oracle_mask")  # what stands beside the networks: the input, and the best mask in [0, 1]
 SNRS_DB = (-3.0, 0.0, 3.0)  # about the mixture's own: one published JND either way
 SILENT = "silent"  # an item's info "vocals", where there is nothing to separate
@@ -145,12 +144,11 @@ def work(setup: Settings, trained: list[Trained]) -> list[tuple[str, Item]]:
 
 
 @torch.no_grad()
-def _score(
-    measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: list[Trained], work: tuple[str, Item]
-) -> list[Row]:
+def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> list[Row]:
     """One test item through every network of its task, with `BOUNDS`; without vocals nothing but l1 is measured."""
     task, item = work
     own = [each for each in trained if each.labels["task"] == task]
+    measures = CONFIGURATION_MEASURES[1:] if "configuration" in own[0].labels else MEASURES[task]
     mixture = mixtures(setup, task).load(item)
     spectrum = audio.analyse(mixture.mixture, setup.geometry)
     inputs = _seen(setup, spectrum)
@@ -165,7 +163,7 @@ def _score(
         found = {"l1": _l1(setup, estimate, target, len(mixture.mixture))}
         if np.isfinite(found["l1"]) and audible(item):
             sound = _sound(setup, estimate, spectrum, len(mixture.mixture))
-            found |= score(mixture.target, sound, setup.geometry.sample_rate, measures[task], mixture.noise)
+            found |= score(mixture.target, sound, setup.geometry.sample_rate, measures, mixture.noise)
         rows.append(row | {"item": item.name} | found)
     return rows
 
@@ -197,25 +195,12 @@ def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
     loss.save(setup.results / LOSS_FILE)
 
 
-CAPACITY = Study(
-    "capacity",
-    _capacity_cells,
-    work,
-    partial(_score, MEASURES),
-    by=("task", "capacity", "contender"),
-    measures=("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own)),
-    keep=_keep_excerpts,
-    kept=tuple(f"excerpts/{task}_*" for task in TASKS),
-)
+BY = {name: ("task", name, "contender") for name in ("capacity", "configuration")}
+EXCERPTS = tuple(f"excerpts/{task}_*" for task in TASKS)
+KEPT = (LOSS_FILE,)  # the costs are times: another run's stay where they are
+CAPACITY = Study("capacity", _capacity_cells, work, _score, BY["capacity"], ALL_MEASURES, _keep_excerpts, EXCERPTS)
 CONFIGURATION = Study(
-    "configurations",
-    _configuration_cells,
-    work,
-    partial(_score, {SPEECH: CONFIGURATION_MEASURES}),
-    by=("task", "configuration", "contender"),
-    measures=("l1", *CONFIGURATION_MEASURES),
-    keep=_keep_costs,
-    kept=(LOSS_FILE,),  # the costs are times: another run's stay where they are
+    "configurations", _configuration_cells, work, _score, BY["configuration"], CONFIGURATION_MEASURES, _keep_costs, KEPT
 )
 
 

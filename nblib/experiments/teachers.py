@@ -48,6 +48,11 @@ def cell(setup: Settings, name: str) -> Cell:
     return Cell({"teacher": name, "seed": setup.seed}, config, source)
 
 
+def cells(setup: Settings) -> list[Cell]:
+    """A network per teacher."""
+    return [cell(setup, name) for name in setup.teachers]
+
+
 def run(setup: Settings, name: str) -> Run:
     """One teacher's network, trained or loaded, to build upon; `TrainingDiverged` where it came to nothing."""
     (trained,) = study.train(setup, [cell(setup, name)])
@@ -123,16 +128,9 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
         study.save(setup, PATCHES, pd.concat([_figure2(setup, trained, corpus, item) for item in items]))
 
 
-LOSS_NETWORKS = Study(
-    "loss_networks",
-    lambda setup: [cell(setup, name) for name in setup.teachers],
-    pieces,
-    score,
-    by=("teacher", "system"),
-    measures=("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall"),
-    keep=keep,
-    kept=(HISTORY, PATCHES, "excerpts/figure2_*"),
-)
+MEASURES = ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall")
+FILES = (HISTORY, PATCHES, "excerpts/figure2_*")
+LOSS_NETWORKS = Study("loss_networks", cells, pieces, score, ("teacher", "system"), MEASURES, keep, FILES)
 
 
 def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
@@ -148,13 +146,12 @@ def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
         for baseline in BASELINES:
             found = contrast(own, "emulation", baseline, measure, ["teacher"], label="system")
             tables.append(found.assign(baseline=baseline, ratio=means["emulation"] / means[baseline]))
-    table = pd.concat(tables, ignore_index=True)
-    return table[["teacher", "baseline", "measure", "ratio", "mean", "low", "high", "seeds"]]
+    columns = ["teacher", "baseline", "measure", "ratio", "mean", "low", "high", "seeds"]
+    return pd.concat(tables, ignore_index=True)[columns]
 
 
 def _coded(setup: Settings) -> dict[str, Codec]:
-    codecs = [teacher.codec for teacher in setup.teachers.values()]
-    return {f"{codec.name}_{codec.bitrate // 1000}k": codec for codec in codecs}
+    return {f"{each.codec.name}_{each.codec.bitrate // 1000}k": each.codec for each in setup.teachers.values()}
 
 
 def figure2_names(setup: Settings) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Every figure of the notebooks as a function of its table."""
 
-from nblib.figures.base import COLOURS, players, save, use_style
+from nblib.figures.base import COLOURS, figure2, magnitude_table, players, save, spectrogram_rows, use_style
 from nblib.figures.charts import (
     aliasing_curves,
     costs_figure,
@@ -13,4 +13,3 @@ from nblib.figures.charts import (
     residual_figure,
 )
 from nblib.figures.diagrams import configurations_diagram, models_diagram, network_diagram
-from nblib.figures.spectrograms import figure2, magnitude_table, spectrogram_rows

@@ -35,7 +35,7 @@ def interval_points(table: pd.DataFrame, names: Names, unit: str, published: pd.
 def aliasing_curves(tones: pd.DataFrame, names: Names) -> Figure:
     """Aliasing and distortion of each model against the frequency of a tone, a panel per band limit and quantity.
 
-    `tones` are `experiments.broadband.ALIASING`, seeds averaged as powers; `names` labels the models to be shown.
+    `tones` are `experiments.autoencoding.ALIASING`, seeds averaged as powers; `names` labels the models to be shown.
     """
     limits = sorted(tones["limit_hz"].unique())
     quantities = {"aliasing_db": "aliasing", "distortion_db": "harmonic distortion"}

@@ -19,6 +19,7 @@ from nblib.losses.weighted import WeightedLoss, loss
 from nblib.networks import MaskUNet, WaveUNet, configuration_layers
 
 ALL = "all"
+Network = MaskUNet | WaveUNet
 
 
 @loss("codec", "codec network")
@@ -35,14 +36,10 @@ class CodecLoss(WeightedLoss):
     before: tuple[str, ...] = ()  # terms of a subclass that stand before the network's own
 
     def __init__(
-        self,
-        network: MaskUNet | WaveUNet,
-        layers: str | Iterable[str] = "F",
-        prediction: bool = False,
-        unit_epochs: int = 10,
+        self, network: Network, layers: str | Iterable[str] = "F", prediction: bool = False, unit_epochs: int = 10
     ) -> None:
         output = network.layer_names[-1]
-        named = tuple(dict.fromkeys(_layers(layers, network.num_layers, network.layer_names)))
+        named = dict.fromkeys(_layers(layers, network))
         features = tuple(name for name in named if not (prediction and name == output))
         if not (features or prediction):
             raise ParameterError("layers=() and prediction=False: the codec loss has nothing to compare")
@@ -88,10 +85,12 @@ class CodecLoss(WeightedLoss):
         return made.requires_grad_(False)
 
 
-def _layers(layers: str | Iterable[str], num_layers: int, known: tuple[str, ...]) -> Iterable[str]:
+def _layers(layers: str | Iterable[str], network: Network) -> Iterable[str]:
+    if layers == ALL:
+        return network.layer_names[:-1]
     if isinstance(layers, str):
-        return known[:-1] if layers == ALL else configuration_layers(layers, num_layers)
+        return configuration_layers(layers, network.num_layers)
     chosen = tuple(layers)
     for name in chosen:
-        check_choice("layer", name, known)
+        check_choice("layer", name, network.layer_names)
     return chosen

@@ -50,14 +50,9 @@ class WeightedLoss(nn.Module):
         super().__init__()
         self.names, self.unit_epochs = names, unit_epochs
         self.shares = tuple(shares or (1.0,) * len(names))
-        self.weights: Tensor
-        self.sums: Tensor
-        self.batches: Tensor
-        self.epochs: Tensor
-        self.register_buffer("weights", torch.ones(len(names)))
-        self.register_buffer("sums", torch.zeros(len(names), dtype=torch.float64))
-        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))
+        self.weights = nn.Buffer(torch.ones(len(names)))
+        self.sums = nn.Buffer(torch.zeros(len(names), dtype=torch.float64))
+        self.batches, self.epochs = (nn.Buffer(torch.zeros((), dtype=torch.int64)) for _ in range(2))
 
     def terms(self, estimate: Tensor, target: Tensor) -> list[Tensor]:
         """One scalar per name."""
@@ -72,8 +67,8 @@ class WeightedLoss(nn.Module):
             raise ParameterError(f"estimate {tuple(estimate.shape)} and target {tuple(target.shape)} differ in shape")
         values = torch.stack(self.terms(estimate, target.detach()))
         if self.training:
-            self.sums += values.detach().double()
-            self.batches += 1
+            self.sums.add_(values.detach().double())
+            self.batches.add_(1)
         return (self.weights.to(values.dtype) * values).sum()
 
     @property
@@ -86,7 +81,7 @@ class WeightedLoss(nn.Module):
         means = self.sums / self.batches.clamp(min=1)
         self.sums.zero_()
         self.batches.zero_()
-        self.epochs += 1
+        self.epochs.add_(1)
         if len(self.names) == 1 or int(self.epochs) != self.unit_epochs:
             return False
         self.weights.copy_(means.new_tensor(self.shares) / means.clamp(min=1e-12))

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import csv
 import difflib
 import json
 import math
@@ -47,19 +48,8 @@ class Notebook(NamedTuple):
         return paths.home() / "notebooks" / f"{self.name}.ipynb"
 
 
-SUITE = (
-    Notebook("01_corpus", "What is in the corpus: players, spectrograms, durations, splits"),
-    Notebook("02_codec_pairs", "What 16 kbps MP3 removes: cut-off, holes, alignment; other codecs"),
-    Notebook("03_loss_networks", "MM'19 Table 1, Figures 1 and 2: networks that learn the codec"),
-    Notebook("04_autoencoder_models", "MM'19 Table 2, Figures 3 and 4: Models A to D", needs=("03",)),
-    Notebook("05_snr", "MM'19 Table 3: the SNR of Models A to D, by four definitions", needs=("04",)),
-    Notebook("06_listening_autoencoder", "MM'19 Tables 4 and 5: who prefers which model", needs=("04",)),
-    Notebook("07_broadband", "MM'19 Figure 5: clicks, bandwidth and aliasing at 5 kHz", needs=("04",)),
-    Notebook("08_separation_networks", "IJCNN'20 Tables I and II, Figure 1: sizes and parameters"),
-    Notebook("09_layer_configurations", "IJCNN'20 Figures 2 and 3: which layers, what cost", needs=("03",)),
-    Notebook("10_capacity_curves", "IJCNN'20 Figure 5: quality against capacity", needs=("03",)),
-    Notebook("11_noise_redistribution", "IJCNN'20 Figure 4: where the residual lies", needs=("10",)),
-)
+with (Path(__file__).parent / "notebooks.csv").open(encoding="utf-8", newline="") as _file:
+    SUITE = tuple(Notebook(row["name"], row["title"], tuple(row["needs"].split())) for row in csv.DictReader(_file))
 
 
 @dataclass
@@ -187,10 +177,7 @@ def status(job: Job, jobs: Sequence[Job]) -> str:
 
 @contextlib.contextmanager
 def display(jobs: Sequence[Job], every: float = 30.0) -> Iterator[None]:
-    """A line when a notebook starts and one when it ends; between them one that changes in place.
-
-    Where the output is no terminal that can, it is a line more every so many seconds.
-    """
+    """A line at a notebook's start and end; between them one that changes in place, or, in no terminal, more lines."""
     ended, console = threading.Event(), Console(highlight=False, markup=False, soft_wrap=True)
     live = Live(console=console, auto_refresh=False, transient=True)
     can = console.is_terminal and not console.is_dumb_terminal
@@ -270,8 +257,6 @@ def _report(jobs: Sequence[Job]) -> None:
         where = f"in cell {job.cell} of {job.cells}: {job.source}" if job.cell else "while its kernel started"
         if job.state == "failed":
             print(f"\n{job.notebook.name} failed {where}\n{job.failure}\n  executed copy up to there: {job.copy}")
-        elif job.state == "skipped":
-            print(f"\n{job.notebook.name} skipped: it {job.line}")
         elif job.state == "stopped":
             print(f"\n{job.notebook.name} stopped {where}\n  what it made stays, run again to go on")
     seconds, ended = sum(job.seconds for job in jobs), sum(job.state == "ok" for job in jobs)

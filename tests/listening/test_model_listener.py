@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
-from test_tallies import GOLDEN
+from test_statistics import GOLDEN
 
 from nblib.errors import ParameterError
 from nblib.listening import LABEL, ModelListener, all_pairs, model_listener, noticeable_difference, presented

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from helpers.listening import drawn_votes, simulated, votes
 from hypothesis import given, settings
-from test_tallies import GOLDEN, recorded
+from test_statistics import GOLDEN, recorded
 
 from nblib.errors import ParameterError
 from nblib.listening import davidson

@@ -76,8 +76,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 def test_runs_in_order_in_the_notebooks_folder_and_skips_what_needs_a_failed_one(finished):
     assert (finished.home / "notebooks" / "order.txt").read_text().split() == ["01", "02", "05", "06"]
     assert finished.code == 1
-    assert "03_needs_02 skipped: it needs 02 (failed)" in finished.output
-    assert "04_needs_03 skipped: it needs 03 (skipped)" in finished.output
+    assert "03_needs_02: skipped, 0:00:00, needs 02 (failed)" in finished.output
+    assert "04_needs_03: skipped, 0:00:00, needs 03 (skipped)" in finished.output
     assert "2 of 6 notebooks ended well" in finished.output
     durations = json.loads((finished.home / "data" / "cache" / "durations.json").read_text())
     assert sorted(durations[finished.copies.name]) == ["01_reads", "06_last"]

@@ -1,0 +1,268 @@
+"""The embedded corpus at the least size: published layouts, the same bits anywhere, sounds that splits do not share."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import parselmouth
+import pytest
+import soundfile
+from helpers.embedded import RATE, SOUNDS, Made, apart, digests, made
+
+import nblib
+from nblib import embedded
+from nblib.corpora.items import PEAK, SPLITS, measured_snr_db
+from nblib.embedded import LICENCES, layouts, music, noise, noisy_speech, songs
+from nblib.embedded.arranging import ENSEMBLES, Performance, arrange
+from nblib.embedded.melodies import RANGES
+from nblib.embedded.scores import SHELVES
+from nblib.errors import CorpusError, ParameterError
+
+WRITERS = {"lossless_music": "write_music", "voicebank_demand": "write_speech", "musdb18hq": "write_songs"}
+SMALL: dict[str, dict[str, Any]] = {
+    "lossless_music": {"pieces": 3, "seconds": 5.0},
+    "voicebank_demand": {"train": 2, "validation": 0, "test": 4},
+    "musdb18hq": {"train": 1, "validation": 0, "test": 2, "seconds": 12.0},
+}
+LARGER = {"lossless_music": {"pieces": 22}, "voicebank_demand": {"train": 6, "validation": 6, "test": 6}}
+LARGER |= {"musdb18hq": {"train": 4, "validation": 2, "test": 2}}
+Recordings = dict[str, dict[str, Made]]
+
+
+def sounds_in(folder: Path) -> dict[str, str]:
+    return {path: digest for path, digest in digests(folder).items() if path.endswith(".wav")}
+
+
+def write(layout: str, folder: Path, **changes: Any) -> None:
+    getattr(embedded, WRITERS[layout])(folder, **({"sample_rate": RATE, "seed": 0} | SMALL[layout] | changes))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with all three layouts."""
+    root = tmp_path_factory.mktemp("embedded")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NBLIB_CORES", "1")
+        for layout, sizes in LARGER.items():
+            write(layout, root / layout, **sizes)
+    return root
+
+
+@pytest.fixture(scope="module")
+def recordings(written: Path) -> Recordings:
+    return {layout: made(written / layout, layout) for layout in SOUNDS}
+
+
+def test_files_lie_as_the_data_sets_are_published(written: Path) -> None:
+    music = sounds_in(written / "lossless_music")
+    assert len(music) == 22 and not any("/" in path for path in music)
+    folder = written / "voicebank_demand"
+    for kind, count in (("trainset_56spk", 12), ("testset", 6)):
+        clean, noisy = ({path.name for path in folder.glob(f"{side}_{kind}_wav/*")} for side in ("clean", "noisy"))
+        assert clean == noisy and len(clean) == count
+        log = [line.split(" ") for line in (folder / f"log_{kind}.txt").read_text().splitlines()]
+        assert {f"{name}.wav" for name, _, _ in log} == clean and {snr for *_, snr in log} == {"0"}
+    songs = sounds_in(written / "musdb18hq")
+    tracks = {path.rpartition("/")[0] for path in songs}
+    assert sorted(track.split("/")[0] for track in tracks) == ["test"] * 2 + ["train"] * 6
+    assert set(songs) == {f"{track}/{stem}.wav" for track in tracks for stem in ("mixture", "vocals", "other")}
+    for path in written.rglob("*.wav"):
+        facts = soundfile.info(path)
+        assert (facts.channels, facts.samplerate, facts.subtype) == (1, RATE, "PCM_16")
+
+
+def test_each_folder_has_its_table_licence_and_citation(written: Path) -> None:
+    for layout, texts in LICENCES.items():
+        folder = written / layout
+        citation = (folder / "CITATION.bib").read_text()
+        assert texts == {"licence": (folder / "LICENCE.txt").read_text().strip(), "citation": citation}
+        assert citation.count("{") == citation.count("}") > 0
+        rows = pd.read_csv(folder / "items.csv")
+        assert list(rows.columns[:4]) == ["file", "split", "group", "title"] and rows["file"].is_unique
+        assert set(rows["split"]) == {"train", "validation", "test"} and not rows.isna().any(axis=None)
+        newest = max(path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file())
+        assert (folder / "items.csv").stat().st_mtime_ns == newest
+
+
+def test_another_process_and_another_size_make_the_same_bits(written: Path, tmp_path: Path) -> None:
+    program = "from nblib.embedded import *\nif __name__ == '__main__':\n" + "".join(
+        f"    {WRITERS[layout]}({str(tmp_path / layout)!r}, sample_rate={RATE}, seed=0, **{settings})\n"
+        for layout, settings in SMALL.items()
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "TMPDIR": str(home), "HOME": str(home), "NBLIB_CORES": "2"}
+    root = Path(nblib.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", program], env=environment, cwd=root, check=True)
+    for layout, count in (("lossless_music", 3), ("voicebank_demand", 12), ("musdb18hq", 9)):
+        found, expected = sounds_in(tmp_path / layout), sounds_in(written / layout)
+        assert len(found) == count and found.items() <= expected.items()
+    assert not [path for path in home.rglob("*") if path.is_file()], "files were left behind"
+
+
+@pytest.mark.parametrize("layout", SMALL)
+def test_a_killed_run_goes_on_where_it_stopped(
+    layout: str, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NBLIB_CORES", "1")
+    settings = {"seed": 6, "sample_rate": 16_000} | ({} if layout == "voicebank_demand" else {"seconds": 3.01})
+    write(layout, tmp_path, **settings)
+    whole = digests(tmp_path)
+    for path, digest in sounds_in(tmp_path).items():
+        facts = soundfile.info(tmp_path / path)
+        assert facts.samplerate == 16_000 and facts.frames == round(settings.get("seconds", facts.duration) * 16_000)
+        assert digest != sounds_in(written / layout).get(path), "neither seed nor rate changed a sample"
+    *kept, first, last = sounds_in(tmp_path)
+    times = {path: (tmp_path / path).stat().st_mtime_ns for path in kept}
+    for path in ("items.csv", first, last):
+        (tmp_path / path).unlink()
+    write(layout, tmp_path, **settings)
+    assert digests(tmp_path) == whole
+    assert sum((tmp_path / path).stat().st_mtime_ns == times[path] for path in kept) >= len(kept) - 2, "all made anew"
+    (tmp_path / last).unlink()
+    write(layout, tmp_path, **settings)
+    assert not (tmp_path / last).exists(), "a folder with items.csv is complete"
+
+
+def test_settings_out_of_range_are_refused(tmp_path: Path) -> None:
+    for layout, wrong, message in (
+        ("lossless_music", {"sample_rate": 4_000}, "sample_rate=4000"),
+        ("voicebank_demand", {"train": 0, "test": 0}, "nothing to make"),
+        ("voicebank_demand", {"snr_db": float("nan")}, "snr_db=nan"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            write(layout, tmp_path, **wrong)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "music21" in embedded.recipe()["packages"]
+    monkeypatch.setattr(embedded, "PACKAGES", ("no-such-package",))
+    with pytest.raises(CorpusError, match="no-such-package is not installed"):
+        embedded.recipe()
+    for package in ("music21", "no_such_package"):
+        with pytest.raises(CorpusError, match=f"pip install --force-reinstall {package}"):
+            layouts.package_path(package, "nothing")
+
+
+def test_pieces_are_planned_by_work_without_opening_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(music, "read_score")
+    pieces = music.plan_music(1500, seed=5)
+    assert len({piece.file for piece in pieces}) == 1500
+    assert {piece.info["kind"] for piece in pieces} == set(SHELVES)
+    assert {piece.info["ensemble"] for piece in pieces[: len(ENSEMBLES)]} == {each.name for each in ENSEMBLES}
+    works = apart(pieces, "group")
+    for split, fraction in zip(SPLITS, (0.7, 0.2, 0.1), strict=True):
+        found = {piece.group for piece in pieces if piece.split == split}
+        assert len(found) / len(works) == pytest.approx(fraction, abs=0.01)
+
+
+def test_songs_share_no_work_and_no_voice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(songs, "read_score")
+    planned = songs.plan_songs({"train": 300, "validation": 90, "test": 60}, 12.0, 2)
+    assert len({song.file for song in planned}) == len(planned) == 450
+    assert len(apart(planned, "group")) > 200 and len(apart(planned, "singer")) > 40
+    assert {song.info["ensemble"] for song in planned} == {each.name for each in songs.ACCOMPANISTS}
+    assert {song.info["range"] for song in planned[:4]} == {singer.name for singer in RANGES}
+    levels = [song.info["snr_db"] for song in planned]
+    assert songs.SNR_DB[0] <= min(levels) < -8.5 and 0.5 < max(levels) <= songs.SNR_DB[1]
+    assert all(re.fullmatch(r"[a-zA-Z' ]{60,}", song.info["lyrics"]) for song in planned)
+
+
+def test_noisy_speech_shares_no_voice_no_source_and_no_sentence() -> None:
+    items = noisy_speech.plan_speech({"train": 400, "validation": 150, "test": 100}, 0, 0.0)
+    assert len({item.file for item in items}) == len(items) == 650 and len(apart(items, "text")) > 640
+    assert len(apart(items, "voice")) == 48 == len({(item.file[:4], item.group, item.info["voice"]) for item in items})
+    assert len(apart(items, "noise_source")) == 6 * noise.SOURCES_PER_KIND
+
+
+def test_pieces_are_whole_music_and_fill_the_band(recordings: Recordings) -> None:
+    shares = []
+    for file, (_, sounds) in recordings["lossless_music"].items():
+        samples = sounds["piece"]
+        peak = 20 * np.log10(np.abs(samples).max())
+        assert samples.shape == (5 * RATE,) and -12.01 < peak < -0.99
+        assert max(np.abs(samples[:5]).max(), np.abs(samples[-5:]).max()) < 0.03, "a click at a cut end"
+        loudness = np.sqrt(np.mean(samples.reshape(10, -1) ** 2, axis=1))
+        assert loudness.min() > 1e-3, f"{file}: half a second of silence"
+        assert 8 < peak - 20 * np.log10(np.sqrt(np.mean(samples**2))) < 30
+        power = np.abs(np.fft.rfft(samples)) ** 2
+        shares.append(10 * np.log10(power[5 * 5_500 :].sum() / power.sum()))
+    assert np.median(shares) > -30, "less above 5.5 kHz than recordings have"
+    assert max(shares) - min(shares) > 15, "every piece has the same tone"
+
+
+def test_songs_are_sums_at_their_level_sung_throughout(recordings: Recordings) -> None:
+    peaks = []
+    for row, sounds in recordings["musdb18hq"].values():
+        assert {len(samples) for samples in sounds.values()} == {12 * RATE}
+        assert np.array_equal(sounds["mixture"], sounds["vocals"] + sounds["other"])
+        assert measured_snr_db(sounds["vocals"], sounds["other"]) == pytest.approx(row["snr_db"], abs=1e-3)
+        peaks.append(np.abs(sounds["mixture"]).max())
+        assert np.abs(sounds["mixture"][[0, 1, 2, -3, -2, -1]]).max() < 0.01, "a click at a cut end"
+        frames = sounds["vocals"][: 120 * 2205].reshape(120, 2205)
+        heard = np.flatnonzero(np.sqrt(np.mean(frames**2, axis=1)) > 0.02 * np.abs(sounds["vocals"]).max() / 3)
+        assert len(heard) > 75 and np.diff([-1, *heard, 120]).max() < 30, "a long rest"
+    assert max(peaks) <= PEAK + 1 / 32768 and min(peaks) > 0.2 and np.ptp(peaks) > 0.1
+
+
+def test_the_voice_follows_the_bands_clock_and_key(recordings: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
+    arranged: list[Performance] = []
+
+    def listen(*settings: Any) -> Performance:
+        arranged.append(arrange(*settings))
+        raise InterruptedError
+
+    monkeypatch.setattr(songs, "arrange", listen)
+    for plan in songs.plan_songs({"train": 4, "validation": 2, "test": 2}, 12.0, 0):
+        with pytest.raises(InterruptedError):
+            songs._sung(12.0, RATE, plan)
+        vocals = recordings["musdb18hq"][plan.file].sounds["vocals"].astype(float)
+        pitch = parselmouth.Sound(vocals, RATE).to_pitch_ac(0.01, 70, pitch_ceiling=1100)
+        hertz, times = pitch.selected_array["frequency"], pitch.xs()
+        off: list[float] = []
+        for note in arranged[-1].sung:
+            inside = (times > note.start + 0.1) & (times < note.end - 0.1) & (hertz > 0)
+            off += list(1200 * np.log2(hertz[inside] / (440 * 2 ** ((note.key - 69) / 12))))
+        # Half a second off, as many notes would be others.
+        assert len(off) > 200 and np.mean(np.abs(off) < 100) > 0.8 and np.median(np.abs(off)) < 35, plan.file
+        singer = next(each for each in RANGES if each.name == plan.info["range"])
+        assert all(singer.low <= note.key <= singer.high for note in arranged[-1].sung)
+
+
+def test_noisy_speech_stands_at_0_db_lasts_seconds_and_has_its_level(recordings: Recordings) -> None:
+    levels = []
+    for row, sounds in recordings["voicebank_demand"].values():
+        clean, noisy = sounds["clean"], sounds["noisy"]
+        assert row["snr_db"] == 0 and abs(measured_snr_db(clean, noisy - clean)) < 1e-3
+        assert 2.3 < len(clean) / RATE < 4.3 and np.abs(noisy).max() <= PEAK + 1 / 32768
+        levels.append(10 * np.log10(np.mean(clean.astype(float) ** 2)))
+    assert min(levels) > -36 and max(levels) <= -17.9 and np.ptp(levels) > 4
+
+
+@pytest.mark.parametrize(("sample_rate", "snr_db"), [(8_000, -7.5), (44_100, 10.0)])
+def test_other_rates_and_ratios(sample_rate: int, snr_db: float, recordings: Recordings, tmp_path: Path) -> None:
+    write("voicebank_demand", tmp_path, train=0, test=1, sample_rate=sample_rate, snr_db=snr_db)
+    ((file, (row, sounds)),) = made(tmp_path, "voicebank_demand").items()
+    assert row["snr_db"] == snr_db and f" {snr_db:g}\n" in (tmp_path / "log_testset.txt").read_text()
+    assert measured_snr_db(sounds["clean"], sounds["noisy"] - sounds["clean"]) == pytest.approx(snr_db, abs=2e-3)
+    usual = recordings["voicebank_demand"][file].sounds["clean"]
+    assert len(sounds["clean"]) == -(-len(usual) * sample_rate // RATE)
+
+
+def test_golden(recordings: Recordings) -> None:
+    """Values of the first run; they move only together with `RECIPES`."""
+    row, song = recordings["musdb18hq"]["test/test-00000"]
+    assert (row["group"], row["singer"]) == ("ryansMammoth/GreenGrowTheRushesOReel", "m7-en-us-nyc")
+    assert (row["ensemble"], row["snr_db"]) == ("reggae band", -4.87)
+    row, speech = recordings["voicebank_demand"]["p023_00001"]
+    assert (row["voice"], row["noise_source"]) == ("m7-en-us-nyc", "hum-02")
+    assert row["text"] == "Before lunch, the village baker chose a letter from Vienna."
+    levels = [np.sqrt(np.mean(part.astype(float) ** 2)) for part in (song["vocals"], speech["clean"])]
+    peaks = [np.abs(part).max() for part in (song["mixture"], speech["noisy"])]
+    assert levels + peaks == pytest.approx([0.0758429, 0.0853895, 0.815521, 0.772675], rel=1e-3)
