@@ -1,9 +1,8 @@
 """The FFT-based ear model of PEAQ's basic version (ITU-R BS.1387-1, Annex 2, Section 2.1), batched.
 
-Numbers of equations are those of P. Kabal, "An Examination and Interpretation of ITU-R BS.1387: Perceptual Evaluation
-of Audio Quality", McGill University, 2002, followed where the standard is ambiguous. Everything over time stands as
-[frames, batch, bins or bands]; 10 log10 of a band's power is its level in dB SPL. DFTs are float32, whose rounding lies
-40 dB under that of 16-bit samples; all from the critical bands on is float64.
+Numbers of equations are those of P. Kabal, "An Examination and Interpretation of ITU-R BS.1387", McGill University,
+2002, followed where the standard is ambiguous. Everything over time stands as [frames, batch, bins or bands]; 10 log10
+of a band's power is its level in dB SPL. DFTs are float32, all from the critical bands on is float64.
 """
 
 from dataclasses import dataclass
@@ -18,26 +17,16 @@ from nblib.errors import AudioError
 from nblib.evaluation.waveform import check_pair
 
 SAMPLE_RATE = 48_000  # Hz; the standard has no other
-WINDOW = 2048
-HOP = WINDOW // 2
+WINDOW, HOP = 2048, 1024
 FRAME_RATE = SAMPLE_RATE / HOP  # Hz
 FULL_SCALE = 32_768  # the standard's thresholds are in steps of 16-bit samples
-PLAYBACK_DB, CALIBRATION_HZ = 92.0, 1019.5
-BAND_WIDTH = 0.25  # Bark
-LOWEST_HZ, HIGHEST_HZ = 80.0, 18_000.0
-LEAST_POWER = 1e-12
-SPREADING_EXPONENT = 0.4
-
-
-def _bands() -> np.ndarray:
-    """Lower edge, centre and upper edge in Hz of each band (equation 15), the last one cut off at 18 kHz."""
-    lowest, highest = 7 * np.arcsinh(np.array([LOWEST_HZ, HIGHEST_HZ]) / 650)
-    lower = np.arange(lowest, highest, BAND_WIDTH)
-    upper = np.minimum(lower + BAND_WIDTH, highest)
-    return 650 * np.sinh(np.stack([lower, (lower + upper) / 2, upper]) / 7)
-
-
-LOWER_HZ, CENTRE_HZ, UPPER_HZ = _bands()  # of the 109 critical bands
+CALIBRATION_HZ, BAND_WIDTH = 1019.5, 0.25  # Bark
+LEAST_POWER, SPREADING_EXPONENT = 1e-12, 0.4
+# The 109 critical bands (equation 15) from 80 Hz, the last one cut off at 18 kHz.
+_LOWEST, _HIGHEST = 7 * np.arcsinh(np.array([80.0, 18_000.0]) / 650)
+_LOWER = np.arange(_LOWEST, _HIGHEST, BAND_WIDTH)
+_UPPER = np.minimum(_LOWER + BAND_WIDTH, _HIGHEST)
+LOWER_HZ, CENTRE_HZ, UPPER_HZ = 650 * np.sinh(np.stack([_LOWER, (_LOWER + _UPPER) / 2, _UPPER]) / 7)
 BANDS = len(CENTRE_HZ)
 INTERNAL_NOISE = 10 ** (0.1456 * (CENTRE_HZ / 1000) ** -0.8)  # the ear's own noise in each band, a power (equation 24)
 # By how much masked power may lie under the masking excitation in each band, linear (equation 110).
@@ -49,24 +38,20 @@ def time_constants(at_100_hz: float, least: float) -> np.ndarray:
     return np.exp(-1 / (FRAME_RATE * (least + 100 / CENTRE_HZ * (at_100_hz - least))))
 
 
-def _weights() -> tuple[np.ndarray, np.ndarray, slice]:
-    """What passes the outer and middle ear of each bin's power (equation 7), what lies in each band (18), which do."""
-    width = SAMPLE_RATE / WINDOW
-    centre = np.arange(WINDOW // 2 + 1) * width
-    kilohertz = np.maximum(centre, 1e-3) / 1000
-    decibels = -2.184 * kilohertz**-0.8 + 6.5 * np.exp(-0.6 * (kilohertz - 3.3) ** 2) - 0.001 * kilohertz**3.6
-    edges = centre[:, None] + [[-width / 2, width / 2]]
-    overlap = np.minimum(UPPER_HZ, edges[:, 1:]) - np.maximum(LOWER_HZ, edges[:, :1])
-    used = np.flatnonzero((overlap > 0).any(axis=1))
-    return 10 ** (decibels / 10), np.maximum(overlap, 0) / width, slice(int(used[0]), int(used[-1]) + 1)
-
-
-EAR_WEIGHT, GROUPING, _USED = _weights()
-# Hann window, scaled so that a full-scale sine of `CALIBRATION_HZ` has `PLAYBACK_DB` (equations 2 to 6).
+# What passes the outer and middle ear of each bin's power (equation 7), what of each bin lies in each band (18).
+_WIDTH = SAMPLE_RATE / WINDOW
+_BINS_HZ = np.arange(WINDOW // 2 + 1) * _WIDTH
+_KILOHERTZ = np.maximum(_BINS_HZ, 1e-3) / 1000
+_EAR_DB = -2.184 * _KILOHERTZ**-0.8 + 6.5 * np.exp(-0.6 * (_KILOHERTZ - 3.3) ** 2) - 0.001 * _KILOHERTZ**3.6
+EAR_WEIGHT = 10 ** (_EAR_DB / 10)
+_EDGES = _BINS_HZ[:, None] + [[-_WIDTH / 2, _WIDTH / 2]]
+GROUPING = np.maximum(np.minimum(UPPER_HZ, _EDGES[:, 1:]) - np.maximum(LOWER_HZ, _EDGES[:, :1]), 0) / _WIDTH
+_USED = slice(np.flatnonzero(GROUPING.any(axis=1))[0], np.flatnonzero(GROUPING.any(axis=1))[-1] + 1)
+# Hann window, scaled so that a full-scale sine of `CALIBRATION_HZ` has 92 dB (equations 2 to 6).
 _BETWEEN = CALIBRATION_HZ / SAMPLE_RATE * WINDOW % 1
 _OFFSET = min(_BETWEEN, 1 - _BETWEEN) * (WINDOW - 1) / WINDOW
 _PEAK = np.sin(np.pi * _OFFSET) / (np.pi * _OFFSET * (1 - _OFFSET**2)) * FULL_SCALE / 4 * (WINDOW - 1)
-WINDOW_SHAPE = 10 ** (PLAYBACK_DB / 20) / _PEAK * np.hanning(WINDOW)
+WINDOW_SHAPE = 10 ** (92.0 / 20) / _PEAK * np.hanning(WINDOW)
 
 
 def tensor(values: np.ndarray | float, like: Tensor) -> Tensor:
@@ -77,7 +62,7 @@ def tensor(values: np.ndarray | float, like: Tensor) -> Tensor:
 class Patterns(NamedTuple):
     """What the ear model gives of a signal."""
 
-    frames: Tensor  # samples
+    frames: Tensor
     bin_power: Tensor  # [shape=(frames, batch, 1025)]
     heard: Tensor  # `bin_power` behind the outer and middle ear
     unsmeared: Tensor  # power in bands, spread over frequency [shape=(frames, batch, 109)]
@@ -102,12 +87,10 @@ def grouped(powers: Tensor) -> Tensor:
     return (powers[..., _USED] @ tensor(GROUPING[_USED], powers)).double().clamp_(min=LEAST_POWER)
 
 
-def spread(powers: Tensor) -> Tensor:
+def spread(powers: Tensor, scaled: bool = True) -> Tensor:
     """Spread band powers [shape=(frames, batch, 109)], with the ear's noise, over frequency (equations 25 to 32)."""
-    return (_spread_unscaled(powers) / _spread_unscaled(torch.ones_like(powers[:1, :1]))).contiguous()
-
-
-def _spread_unscaled(powers: Tensor) -> Tensor:
+    if scaled:
+        return (spread(powers, False) / spread(torch.ones_like(powers[:1, :1]), False)).contiguous()
     # Bands lead here, so that each step of the recursion below runs over contiguous memory.
     level = powers.flatten(0, -2).T.log()
     index = torch.arange(BANDS, device=powers.device, dtype=torch.float64)[:, None]
@@ -117,7 +100,6 @@ def _spread_unscaled(powers: Tensor) -> Tensor:
     upper_sum = torch.expm1((BANDS - index) * log_upper) / torch.expm1(log_upper)
     own = (SPREADING_EXPONENT * (level - (lower_sum + upper_sum - 1).log())).exp()
     slope = (SPREADING_EXPONENT * log_upper).exp()
-
     spread_powers = own.clone()
     for band in range(BANDS - 2, -1, -1):
         spread_powers[band] += lower**SPREADING_EXPONENT * spread_powers[band + 1]
@@ -139,10 +121,10 @@ def smoothed(values: Tensor, coefficient: np.ndarray, gain: float | None = None)
 
 @dataclass(frozen=True)
 class Residual:
-    """Energies per band of one Bark over the whole signal, each [shape=(bands,)], over the reference's in all bands.
+    """Energies per band of one Bark (that begins under half the sample rate), over the reference's in all bands.
 
-    Bands begin under half the sample rate. Error is *added* where the estimate is the stronger one (what was left of
-    the rest, or put in) and *missing* where it is the weaker one, above the masking threshold or below it.
+    Error is *added* where the estimate is the stronger one, *missing* where it is the weaker one, above the masking
+    threshold or below it. Each field [shape=(bands,)].
     """
 
     centre_hz: np.ndarray
@@ -154,11 +136,10 @@ class Residual:
 
 
 def residual(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> Residual:
-    """The error of `estimate` against `reference` [shape=(n,)], split by what `reference` masks.
+    """The error of `estimate` against `reference` [shape=(n,), at least 43 ms], split by what `reference` masks.
 
     The error of a band in a frame is that of PEAQ's noise-to-mask ratio, the squared difference of the magnitudes as
     they are heard; above the reference's excitation less the masking offset it can be heard (Annex 2, Section 4.5).
-    Levels are left as they are: an estimate that is too soft misses something. At least 43 ms, one window, are needed.
     """
     check_pair(reference, estimate)
     pair = resample(np.stack([reference, estimate]), sample_rate, SAMPLE_RATE)

@@ -1,8 +1,7 @@
 """Intervals that hold under retraining: training seeds are a random effect.
 
 Another training of the same configuration moves all test items together. So the unit of every interval is the seed:
-means per seed, and Student's t over them. It assumes that what the seeds come to is roughly normal, and that the test
-items stay the same; with two seeds it is honest and very wide.
+Student's t over means per seed, which are taken to be roughly normal; with two seeds it is honest and very wide.
 """
 
 from collections.abc import Sequence
@@ -11,13 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-LEVEL = 0.95
 USABLE = ("plateau", "max_epochs", "none")  # status of rows that count; collapsed and diverged networks do not
 
 
 def t_factor(seeds: int) -> float:
     """Student's t for a two-sided 95 % interval of that many seeds; NaN under two."""
-    return float(t.ppf((1 + LEVEL) / 2, seeds - 1)) if seeds > 1 else float("nan")
+    return float(t.ppf(0.975, seeds - 1)) if seeds > 1 else float("nan")
 
 
 def seed_interval(means: Sequence[float] | np.ndarray) -> dict[str, float]:
@@ -40,10 +38,8 @@ def summary(rows: pd.DataFrame, measure: str, by: Sequence[str]) -> pd.DataFrame
     counted = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan)
     seeds = counted.assign(seed=counted["seed"].astype(float)).groupby([*by, "seed"], dropna=False, sort=False)
     means = seeds[measure].mean().reset_index()
-    table = [
-        dict(zip(by, name, strict=True)) | {"measure": measure} | seed_interval(own[measure].to_numpy())
-        for name, own in means.groupby(list(by), dropna=False, sort=False)
-    ]
+    groups = means.groupby(list(by), dropna=False, sort=False)
+    table = [(*name, measure, *seed_interval(own[measure].to_numpy()).values()) for name, own in groups]
     return pd.DataFrame(table, columns=[*by, "measure", "mean", "low", "high", "seeds"])
 
 
@@ -52,10 +48,10 @@ def contrast(
 ) -> pd.DataFrame:
     """`one` minus `other` in `measure`, paired by seed and item, with its 95 % interval over seeds, per group of `by`.
 
-    `rows` has columns `label`, whose values `one` and `other` are, `by`, seed, item, status and `measure`. Nothing but
-    the rows of these two counts, so a third that failed changes nothing. Where `other` needs no training (the
-    unprocessed input), or is the same for all groups, it stands against every seed or group. Columns of the outcome are
-    `by`, one, other, measure, mean, low, high, seeds, items; there is no row where nothing can be paired.
+    `rows` has columns `label`, whose values `one` and `other` are, `by`, seed, item, status and `measure`; a third's
+    rows change nothing. Where `other` needs no training (the unprocessed input), or is the same for all groups, it
+    stands against every seed or group. Columns of the outcome are `by`, one, other, measure, mean, low, high, seeds,
+    items; there is no row where nothing can be paired.
     """
     usable = rows[rows["status"].isin(USABLE)].dropna(subset=[measure])
     first, second = (usable[usable[label] == name] for name in (one, other))
@@ -64,10 +60,8 @@ def contrast(
     pairs["difference"] = pairs[measure] - pairs[f"{measure}_other"]
     table = []
     for name, own in pairs.groupby(list(by) or (lambda _: ""), sort=False):
-        means = own.groupby("seed")["difference"].mean()
-        found = seed_interval(means.to_numpy(float)) | {"items": own["item"].nunique()}
-        group = dict(zip(by, name, strict=True)) if by else {}
-        table.append(group | {"one": one, "other": other, "measure": measure} | found)
+        found = seed_interval(own.groupby("seed")["difference"].mean().to_numpy(float))
+        table.append([*(name if by else ()), one, other, measure, *found.values(), own["item"].nunique()])
     return pd.DataFrame(table, columns=[*by, "one", "other", "measure", "mean", "low", "high", "seeds", "items"])
 
 

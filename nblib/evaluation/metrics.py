@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ try:
 except ImportError:  # source-only package: set-up adds it where a C compiler is found
     pesq_package = None
 
-SHORTEST_ESTOI_SECONDS, SHORTEST_PESQ_SECONDS, SHORTEST_VISQOL_SECONDS = 0.384, 0.25, 0.96
 DEFAULT_MEASURES = ("estoi", "pesq_wb", "si_sdr_db")
 
 Pair = tuple[np.ndarray, np.ndarray, int]  # reference, estimate, and their sample rate in Hz
@@ -35,7 +35,7 @@ def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> floa
     Of signals [shape=(n,), full scale 1], see `check_pair`; NaN where less than 384 ms of the reference are speech.
     """
     check_pair(reference, estimate)
-    if len(reference) < SHORTEST_ESTOI_SECONDS * sample_rate:
+    if len(reference) < 0.384 * sample_rate:
         return math.nan
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Not enough STFT frames", category=RuntimeWarning)
@@ -54,7 +54,7 @@ def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> fl
 
     NaN where the package is missing or finds no utterance, for a silent estimate, or for too short a pair.
     """
-    pair = _at_rate(reference, estimate, sample_rate, 16_000, SHORTEST_PESQ_SECONDS)
+    pair = _resampled((reference, estimate, sample_rate), 16_000, least=0.25)
     if pair is None or pesq_package is None:
         return math.nan
     try:
@@ -69,7 +69,7 @@ def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
     It brings both to one level and in line first: neither gain nor delay cost anything. Parameters as for `estoi`; NaN
     where the package is missing (``pip install visqol-python==3.8.0`` needs a C++ compiler), or as for `pesq_wb`.
     """
-    pair = _at_rate(reference, estimate, sample_rate, 48_000, SHORTEST_VISQOL_SECONDS)
+    pair = _resampled((reference, estimate, sample_rate), 48_000, least=0.96)
     if pair is None or _visqol() is None:
         return math.nan
     return float(_visqol().measure_from_arrays(*pair, 48_000).moslqo)
@@ -77,7 +77,6 @@ def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
 
 @cache
 def _visqol() -> Any:
-    """ViSQOL with its model loaded, or None where it is not installed."""
     try:
         import visqol  # takes a second, which nobody shall wait for who does not ask for it
     except ImportError:
@@ -87,10 +86,8 @@ def _visqol() -> Any:
     return api
 
 
-def _at_rate(
-    reference: np.ndarray, estimate: np.ndarray, sample_rate: int, rate: int, least: float
-) -> list[np.ndarray] | None:
-    """The pair at the measure's own rate (Hz), checked; None under `least` seconds, or where the estimate is silent."""
+def _resampled(pair: Pair, rate: int, least: float) -> list[np.ndarray] | None:
+    reference, estimate, sample_rate = pair
     check_pair(reference, estimate)
     if len(reference) < least * sample_rate or np.abs(estimate).max() < SILENCE:
         return None
@@ -98,24 +95,17 @@ def _at_rate(
 
 
 def _separation(pair: Pair, interference: np.ndarray | None) -> dict[str, float]:
-    """SDR, SIR and SAR by `bss_eval`; only the first means anything without `interference`."""
     reference, estimate, _ = pair
-    sources, n = reference[np.newaxis], len(reference)
-    if interference is not None:
-        others = np.atleast_2d(interference)
-        if others.shape[1:] != (n,):
-            raise AudioError(f"interference {interference.shape}: (n,) or (others, n) with n = {n} is needed")
-        sources = np.concatenate([sources, others])
+    others = np.empty((0, len(reference))) if interference is None else np.atleast_2d(interference)
+    if others.shape[1:] != reference.shape:
+        raise AudioError(f"interference {others.shape}: (n,) or (others, n) with n = {len(reference)} is needed")
+    sources = np.concatenate([reference[np.newaxis], others])
     # No ratio depends on the other sources' estimates, so that any will do.
     ratios = bss_eval(sources, np.broadcast_to(estimate, sources.shape))
     return {name: float(ratio[0]) for name, ratio in zip(("sdr_db", "sir_db", "sar_db"), ratios, strict=True)}
 
 
-def _peaq(pair: Pair, interference: np.ndarray | None) -> dict[str, float]:
-    found = peaq_basic(*pair)
-    return {"two_f": found["two_f"], "odg": found["odg"], "nmr_db": found["TotalNMRB"]}
-
-
+PEAQ = {"two_f": "two_f", "odg": "odg", "nmr_db": "TotalNMRB"}  # by `peaq_basic`'s names
 # What takes each measure, and at once those that come with it.
 MEASURES: dict[str, Callable[[Pair, np.ndarray | None], dict[str, float]]] = {
     "estoi": lambda pair, _: {"estoi": estoi(*pair)},
@@ -123,7 +113,7 @@ MEASURES: dict[str, Callable[[Pair, np.ndarray | None], dict[str, float]]] = {
     "si_sdr_db": lambda pair, _: {"si_sdr_db": si_sdr_db(*pair[:2])},
     "visqol_audio": lambda pair, _: {"visqol_audio": visqol_audio(*pair)},
     **dict.fromkeys(("sdr_db", "sir_db", "sar_db"), _separation),
-    **dict.fromkeys(("two_f", "odg", "nmr_db"), _peaq),
+    **dict.fromkeys(PEAQ, lambda pair, _: dict(zip(PEAQ, itemgetter(*PEAQ.values())(peaq_basic(*pair)), strict=True))),
 }
 
 
@@ -140,10 +130,9 @@ def score(
     of that name; ``sdr_db``, ``sir_db`` and ``sar_db`` (-100 to 100 dB) are `bss_eval`'s, with 512 taps allowed;
     ``two_f`` (0 to 100), ``odg`` (-3.98 to 0.22) and ``nmr_db`` (lower is better) are `peaq_basic`'s.
 
-    Of signals [shape=(n,), full scale 1]. `interference` [shape=(n,) or (others, n)] is the other true sources of the
-    mixture, which ``sir_db`` and ``sar_db`` need (`ParameterError` without): the noise where speech is denoised, the
-    accompaniment where vocals are separated. `AudioError` where lengths differ, samples are not finite, or the
-    reference or the interference is silent.
+    Of signals [shape=(n,), full scale 1]. `interference` [shape=(n,) or (others, n)], the noise or the accompaniment,
+    is the other true sources of the mixture, which ``sir_db`` and ``sar_db`` need (`ParameterError` without).
+    `AudioError` where lengths differ, samples are not finite, or the reference or the interference is silent.
     """
     for name in measures:
         check_choice("measure", name, MEASURES)

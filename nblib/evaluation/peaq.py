@@ -2,8 +2,7 @@
 
 Equation numbers are those of P. Kabal's examination of the standard (2002), shapes as in `ear_model`; what is measured
 per frame stands as [frames, batch]. As in both standard programs for PEAQ, signals are at 48 kHz and rounded to 16
-bits. The 2f-model (Kastner and Herre, WASPAA 2019) was found the best open measure for coded and separated audio by
-Torcoli et al. 2021 (arXiv 2110.11438).
+bits. The 2f-model (Kastner and Herre, WASPAA 2019) was found the best open one by Torcoli et al. 2021 (2110.11438).
 """
 
 from pathlib import Path
@@ -19,8 +18,6 @@ from nblib.errors import AudioError
 from nblib.evaluation import ear_model
 from nblib.evaluation.ear_model import BANDS, CENTRE_HZ, FRAME_RATE, FULL_SCALE, HOP, WINDOW, Patterns, smoothed, tensor
 
-MASKED = 10 ** (1.5 / 10)  # a frame whose noise-to-mask ratio goes over this in any band is disturbed
-LEAST_ENERGY = 8000.0  # of half a frame, in squared 16-bit steps: under it there is no harmonic structure to look at
 LAGS = 256
 HIGHEST_BIN = 921  # of 21.6 kHz: above it lies what counts as the estimate's noise floor
 # Bin of 8.1 kHz, under which no bandwidth is looked for. The standard leaves open what a reference without any sound
@@ -28,32 +25,23 @@ HIGHEST_BIN = 921  # of 21.6 kHz: above it lies what counts as the estimate's no
 LOWEST_BANDWIDTH = 346
 LOUDNESS_EXPONENT = 0.23
 START_FRAMES = int(np.ceil(0.5 * FRAME_RATE))  # modulation filters settle first
-LOUD_SONE = 0.1
 WINDOW_FRAMES = 4
-AFTER_LOUD_FRAMES = int(np.ceil(0.05 * FRAME_RATE))
 SLOW = ear_model.time_constants(0.050, 0.008)
 # Averages each band with three below and four above, as far as there are any (equation 46).
 NEIGHBOURS = np.tri(BANDS, k=3) - np.tri(BANDS, k=-5)
 NEIGHBOURS /= NEIGHBOURS.sum(0)
 PAIRS_AT_ONCE = 8  # what stays in the processor's cache and in a small GPU's memory
 SHORTEST_FRAMES = START_FRAMES + WINDOW_FRAMES  # the modulation filters' settling and one window
-ALIGNED_SECONDS = 0.0005
-CLEARLY_ALIKE = 0.5  # least correlation at which a gain means anything
-CLEARLY_IN_LINE = 0.9  # a correlation from which on no lag need be looked for
-LEVEL_TOLERANCE_DB = 1.0  # about the just-noticeable difference of level (Jesteadt, Wier and Green 1977)
-
 # The network of the basic version (BS.1387-1, Annex 2, Tables 18 and 19): a row per model output variable, by the
 # standard's name and in its order, the biases of the three hidden nodes, and what each gives to the output.
 _NETWORK = pd.read_csv(Path(__file__).with_name("peaq_network.csv"), index_col=0, dtype=str).astype(float)
 VARIABLES = tuple(_NETWORK.index[:-2])
 _LEAST, _MOST = (_NETWORK[name].to_numpy()[:-2] for name in ("least", "most"))
 _WEIGHTS = np.ascontiguousarray(_NETWORK.filter(like="hidden"))
-_OUTPUT_BIAS = -0.307594
-_LEAST_GRADE, _MOST_GRADE = -3.98, 0.22
 
 
-def adapted(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
-    """Level and pattern adaptation of two excitations (equations 36 to 49)."""
+def noise_loudness(modulations: list[Tensor], reference: Tensor, estimate: Tensor) -> Tensor:
+    """Partial loudness of what the estimate adds, from modulations and excitations (equations 36 to 49, 68 to 74)."""
     smooth_reference, smooth_estimate = smoothed(reference, SLOW), smoothed(estimate, SLOW)
     level = (smooth_reference * smooth_estimate).sqrt().sum(-1, keepdim=True) / smooth_estimate.sum(-1, keepdim=True)
     level = level.square()
@@ -62,15 +50,30 @@ def adapted(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
     # The pattern that is stronger is turned down: the reference by its ratio, the estimate by the inverse.
     averaging = tensor(NEIGHBOURS, ratio)
     turned = [smoothed(own.clamp(max=1) @ averaging, SLOW) for own in (ratio, 1 / ratio)]
-    return reference * turned[0], estimate * turned[1]
+    reference, estimate = reference * turned[0], estimate * turned[1]
+    reference_weight, estimate_weight = (0.15 * pattern + 0.5 for pattern in modulations)
+    own_noise = tensor(ear_model.INTERNAL_NOISE, reference)
+    masking = (-1.5 * (estimate - reference) / reference).exp()
+    added = (estimate_weight * estimate - reference_weight * reference).clamp(min=0)
+    partial = 1 + added / (own_noise + reference_weight * reference * masking)
+    specific = (own_noise / estimate_weight) ** LOUDNESS_EXPONENT * (partial**LOUDNESS_EXPONENT - 1)
+    return (24 / BANDS * specific.sum(-1)).clamp(min=0)
 
 
-def modulation(unsmeared: Tensor) -> tuple[Tensor, Tensor]:
-    """Modulation pattern and average loudness of each band (equations 52 to 55)."""
-    loudness = unsmeared**0.3
-    change = loudness.diff(dim=0, prepend=torch.zeros_like(loudness[:1])).abs() * FRAME_RATE
-    average = smoothed(loudness, SLOW)
-    return smoothed(change, SLOW) / (1 + average / 0.3), average
+def modulations(before: Tensor, after: Tensor) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
+    """Modulation patterns, both differences in percent, and the weight of frames (equations 52 to 55, 61 to 67)."""
+    patterns, averages = [], []
+    for unsmeared in (before, after):
+        loudness = unsmeared**0.3
+        change = loudness.diff(dim=0, prepend=torch.zeros_like(loudness[:1])).abs() * FRAME_RATE
+        averages.append(smoothed(loudness, SLOW))
+        patterns.append(smoothed(change, SLOW) / (1 + averages[-1] / 0.3))
+    reference, estimate = patterns
+    difference, lost = (reference - estimate).abs(), torch.where(reference > estimate, 0.1, 1.0)
+    first = 100 * (difference / (1.0 + reference)).mean(-1)
+    second = 100 * (lost * difference / (0.01 + reference)).mean(-1)
+    weight = averages[0] / (averages[0] + 100 * tensor(ear_model.INTERNAL_NOISE**0.3, averages[0]))
+    return patterns, first, second, weight.sum(-1)
 
 
 def loudness(excitation: Tensor) -> Tensor:
@@ -81,27 +84,6 @@ def loudness(excitation: Tensor) -> Tensor:
     ratio = 1 - tensor(index, excitation) + tensor(index / threshold, excitation) * excitation
     specific = tensor(scale, excitation) * (ratio**LOUDNESS_EXPONENT - 1)
     return 24 / BANDS * specific.clamp(min=0).sum(-1)
-
-
-def modulation_differences(reference: Tensor, estimate: Tensor, average: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Both modulation differences in percent and the weight of each frame (equations 61 to 67)."""
-    difference = (reference - estimate).abs()
-    lost = torch.where(reference > estimate, 0.1, 1.0)
-    first = 100 * (difference / (1.0 + reference)).mean(-1)
-    second = 100 * (lost * difference / (0.01 + reference)).mean(-1)
-    return first, second, (average / (average + 100 * tensor(ear_model.INTERNAL_NOISE**0.3, average))).sum(-1)
-
-
-def noise_loudness(modulations: tuple[Tensor, Tensor], excitations: tuple[Tensor, Tensor]) -> Tensor:
-    """Partial loudness of what the estimate adds, from modulations and `adapted` excitations (equations 68 to 74)."""
-    reference, estimate = excitations
-    reference_weight, estimate_weight = (0.15 * pattern + 0.5 for pattern in modulations)
-    own_noise = tensor(ear_model.INTERNAL_NOISE, reference)
-    masking = (-1.5 * (estimate - reference) / reference).exp()
-    added = (estimate_weight * estimate - reference_weight * reference).clamp(min=0)
-    partial = 1 + added / (own_noise + reference_weight * reference * masking)
-    specific = (own_noise / estimate_weight) ** LOUDNESS_EXPONENT * (partial**LOUDNESS_EXPONENT - 1)
-    return (24 / BANDS * specific.sum(-1)).clamp(min=0)
 
 
 def bandwidths(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,7 +120,7 @@ def detection(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
 def harmonic_structure(reference: Patterns, estimate: Patterns) -> Tensor:
     """Highest peak of the error's cepstrum-like spectrum, and -1 for frames that are too weak (equations 93 to 103)."""
     pair = (reference, estimate)
-    strong = torch.stack([signal.frames[..., HOP:].square().sum(-1) >= LEAST_ENERGY for signal in pair]).any(0)
+    strong = torch.stack([signal.frames[..., HOP:].square().sum(-1) >= 8000.0 for signal in pair]).any(0)
     powers = [signal.bin_power[..., : 2 * LAGS - 1].clamp(min=ear_model.LEAST_POWER) for signal in pair]
     difference = (powers[1] / powers[0]).log().double()
     start = torch.fft.rfft(difference[..., :LAGS], n=2 * LAGS)
@@ -160,18 +142,15 @@ def model_output_variables(reference: Tensor, estimate: Tensor, valid: Tensor) -
     count, one stretch a pair. NaN where no frame serves a variable.
     """
     before, after = ear_model.patterns(reference), ear_model.patterns(estimate)
-    first_modulation, average = modulation(before.unsmeared)
-    second_modulation, _ = modulation(after.unsmeared)
-    first, second, weight = modulation_differences(first_modulation, second_modulation, average)
-    added = noise_loudness((first_modulation, second_modulation), adapted(before.excitation, after.excitation))
-    loud = (loudness(before.excitation) > LOUD_SONE) & (loudness(after.excitation) > LOUD_SONE)
+    patterns, first, second, weight = modulations(before.unsmeared, after.unsmeared)
+    added = noise_loudness(patterns, before.excitation, after.excitation)
+    loud = (loudness(before.excitation) > 0.1) & (loudness(after.excitation) > 0.1)  # sone
     masked = noise_to_mask(before, after)
     probability, steps = detection(before.excitation, after.excitation)
     wide, test = bandwidths(before.bin_power, after.bin_power)
     structure = harmonic_structure(before, after)
-
     settled = valid & (valid.cumsum(0) > START_FRAMES)
-    after_loud = settled & ((valid & loud).cumsum(0).clamp(max=1).cumsum(0) > AFTER_LOUD_FRAMES)
+    after_loud = settled & ((valid & loud).cumsum(0).clamp(max=1).cumsum(0) > np.ceil(0.05 * FRAME_RATE))
     found = valid & (probability > 0.5)
     rooted = first.sqrt().unfold(0, WINDOW_FRAMES, 1).mean(-1)  # equation 105
     detected = _mean(steps, found)  # equation 109: 0 where nothing was detected, -0.5 where it is under one step
@@ -186,7 +165,7 @@ def model_output_variables(reference: Tensor, estimate: Tensor, valid: Tensor) -
         _mean(second * weight, settled) / _mean(weight, settled),
         _mean(added.square(), after_loud).sqrt(),
         smoothed((probability * valid)[..., None], np.array([0.9]))[..., 0].amax(0),
-        _mean((masked.amax(-1) > MASKED).double(), valid),
+        _mean((masked.amax(-1) > 10 ** (1.5 / 10)).double(), valid),
     ]
     return torch.stack(columns, dim=-1)
 
@@ -198,10 +177,10 @@ def _mean(values: Tensor, chosen: Tensor) -> Tensor:
 def grades(values: np.ndarray) -> dict[str, np.ndarray]:
     """``di``, ``odg`` (Annex 2, Section 6), ``two_f`` (Kastner and Herre 2019) of the variables [shape=(..., 11)]."""
     hidden = ((values - _LEAST) / (_MOST - _LEAST)) @ _WEIGHTS[:-2] + _WEIGHTS[-2]
-    index = (1 / (1 + np.exp(-hidden))) @ _WEIGHTS[-1] + _OUTPUT_BIAS
+    index = (1 / (1 + np.exp(-hidden))) @ _WEIGHTS[-1] - 0.307594
     modulation, steps = values[..., VARIABLES.index("AvgModDiff1B")], values[..., VARIABLES.index("ADBB")]
     score = 56.1345 / (1 + (-0.0282 * modulation - 0.8628) ** 2) - 27.1451 * steps + 86.3515
-    odg = _LEAST_GRADE + (_MOST_GRADE - _LEAST_GRADE) / (1 + np.exp(-index))
+    odg = -3.98 + (0.22 + 3.98) / (1 + np.exp(-index))
     return {"di": index, "odg": odg, "two_f": np.clip(score, 0, 100)}
 
 
@@ -249,11 +228,12 @@ def _measure(pairs: list[Tensor], first: int) -> tuple[np.ndarray, list[str]]:
         return np.array([[np.nan] * len(VARIABLES) + [0.0]] * len(reference)), ["too short"] * len(reference)
     product = (reference * estimate).sum(-1)
     correlation = product / (energy * other).sqrt().clamp(min=1e-30)
-    for pair in torch.nonzero(correlation < CLEARLY_IN_LINE).flatten().tolist():
+    # From 0.9 on no lag need be looked for; under 0.5 a gain means nothing; 1 dB can just be noticed.
+    for pair in torch.nonzero(correlation < 0.9).flatten().tolist():
         early, late = (samples[pair].cpu().numpy() for samples in pairs)
-        check_alignment(f"estimate of pair {first + pair}", late, early, ear_model.SAMPLE_RATE, ALIGNED_SECONDS)
-    gain = torch.where(correlation >= CLEARLY_ALIKE, energy / product, 1.0)
-    gain = torch.where(20 * gain.log10().abs() > LEVEL_TOLERANCE_DB, gain, 1.0)
+        check_alignment(f"estimate of pair {first + pair}", late, early, ear_model.SAMPLE_RATE, 0.0005)
+    gain = torch.where(correlation >= 0.5, energy / product, 1.0)
+    gain = torch.where(20 * gain.log10().abs() > 1.0, gain, 1.0)
     reference, estimate = (
         (samples * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1)
         for samples in (reference, estimate * gain[:, None])
@@ -271,7 +251,7 @@ def _measure(pairs: list[Tensor], first: int) -> tuple[np.ndarray, list[str]]:
 
 
 def _frames_with_sound(reference: Tensor) -> Tensor:
-    """Frames between the first and the last five successive samples that come to 200 steps (Annex 2, 5.2.4.4)."""
+    # Between the first and the last five successive samples that come to 200 steps (Annex 2, 5.2.4.4).
     sound = reference.abs().unfold(-1, 5, 1).sum(-1) > 200
     positions = torch.arange(sound.shape[-1], device=reference.device)
     begin = torch.where(sound, positions, len(positions)).amin(-1) // HOP

@@ -10,12 +10,10 @@ from nblib.audio import SILENCE, check_signal
 from nblib.errors import AudioError
 from nblib.provenance import torch_threads
 
-FILTER_TAPS = 512
-LIMIT_DB = 100.0
+FILTER_TAPS, LIMIT_DB = 512, 100.0
 # A reference that ends at a codec's cut-off has almost no energy above it, and the projection on its shifts is then
 # ill-conditioned: without a floor of -120 dB, float32 samples of such a pair gave a SAR 7 dB off.
 FLOOR = 1e-12
-FRAME_SAMPLES = 66_048  # MM'19 Section 7; the patch of Models A to C, Section 6.1
 
 
 def check_pair(reference: np.ndarray, estimate: np.ndarray, allow_silence: bool = False) -> None:
@@ -49,14 +47,13 @@ def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray,
 
     The variant is ``bss_eval_sources`` (Vincent, Gribonval and Fevotte 2006; Scheibler 2022): an estimate is projected
     on its own reference, and on all references, each let through any filter of 512 taps, so that a gain, a short delay
-    or an equaliser costs nothing; museval's default, *images*, has no such allowance. No permutation is searched.
+    or an equaliser costs nothing (museval's default, *images*, allows none). No permutation is searched.
 
     Of `references` and `estimates` [shape=(sources, n)]; `AudioError` for other shapes, where a signal is not finite,
-    or a reference silent. All three ratios [shape=(sources,), float64, dB] are limited to -100 and 100, beyond which
-    rounding decides; NaN for a silent estimate, and where n is under 512 times the number of sources, since the filters
-    could then fit anything.
+    or a reference silent. All three ratios [shape=(sources,), float64, dB] are limited to -100 and 100; NaN for a
+    silent estimate, and where n is under 512 times the number of sources: the filters could then fit anything.
     """
-    if references.ndim != 2 or references.shape != estimates.shape or len(references) == 0:
+    if references.ndim != 2 or references.shape != estimates.shape:
         shapes = f"references {references.shape} and estimates {estimates.shape}"
         raise AudioError(f"{shapes}: both must have one shape, (sources, n)")
     for index, (reference, estimate) in enumerate(zip(references, estimates, strict=True)):
@@ -72,11 +69,11 @@ def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray,
         ratios = fast_bss_eval.bss_eval_sources(
             *pair, filter_length=FILTER_TAPS, clamp_db=LIMIT_DB, compute_permutation=False, load_diag=FLOOR
         )
-    sdr_db, sir_db, sar_db = (np.where(unmeasured, math.nan, ratio.numpy()) for ratio in ratios)
+    sdr_db, sir_db, sar_db = np.where(unmeasured, math.nan, np.stack(ratios))
     return sdr_db, sir_db, sar_db
 
 
-def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = FRAME_SAMPLES) -> dict[str, float]:
+def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = 66_048) -> dict[str, float]:
     """Signal-to-noise ratio of one track, averaged over its frames (MM'19 Section 7, Table 3), in float64.
 
     The paper gives no formula, and 45.6 to 62.7 dB are much for a network whose bottleneck halves the numbers. So
@@ -84,9 +81,9 @@ def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = F
     log10 of that ratio, as if it were one of amplitudes; ``psnr_db``, 10 log10 of 1 over the mean squared error, as if
     the peak were full scale; ``snr_10ln``, 10 times the natural logarithm of the ratio.
 
-    Each is the mean of the frames' values: infinite with a frame without any error, NaN without any frame. What is left
-    over at the end of a track [shape=(n,)] is dropped; one shorter than a frame is one frame. ``frames`` is the number
-    of frames averaged, ``frames_left_out`` that of frames of digital silence in the original, which have no ratio.
+    Each is the mean over frames (by default of the patch of Models A to C): infinite with a frame without any error,
+    NaN without any frame. What is left over at the end of a track [shape=(n,)] is dropped; one shorter than a frame is
+    one frame. ``frames`` are averaged; ``frames_left_out`` are digital silence in the original, which has no ratio.
     """
     check_pair(original, estimate, allow_silence=True)
     size = min(frame_samples, len(original))

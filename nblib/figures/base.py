@@ -69,21 +69,17 @@ def save(folder: Path, name: str, figure: Figure, data: pd.DataFrame) -> Image:
     return Image(small.getvalue())
 
 
-def player(samples: np.ndarray, sample_rate: int, title: str) -> HTML:
-    """An audio player for `samples` [shape=(n,)], lossless, turned down where it would clip."""
-    buffer = io.BytesIO()
-    loudest = max(1.0, float(np.abs(samples).max()) / 0.999)
-    soundfile.write(buffer, samples / loudest, sample_rate, format="FLAC", subtype="PCM_16")
-    source = base64.b64encode(buffer.getvalue()).decode()
-    return HTML(
-        f'<figure style="display:inline-block;margin:4px 12px"><figcaption>{title}</figcaption>'
-        f'<audio controls preload="none" src="data:audio/flac;base64,{source}"></audio></figure>'
-    )
-
-
-def players(sounds: Sounds, sample_rate: int) -> HTML:
-    """A row of players, one per title."""
-    return HTML("".join(player(samples, sample_rate, title).data for title, samples in sounds.items()))
+def players(sounds: Mapping[str, np.ndarray], sample_rate: int) -> HTML:
+    """A player per title, its samples [shape=(n,)] lossless, turned down where they would clip."""
+    page = ""
+    for title, samples in sounds.items():
+        buffer = io.BytesIO()
+        loudest = max(1.0, float(np.abs(samples).max()) / 0.999)
+        soundfile.write(buffer, samples / loudest, sample_rate, format="FLAC", subtype="PCM_16")
+        source = base64.b64encode(buffer.getvalue()).decode()
+        page += f'<figure style="display:inline-block;margin:4px 12px"><figcaption>{title}</figcaption>'
+        page += f'<audio controls preload="none" src="data:audio/flac;base64,{source}"></audio></figure>'
+    return HTML(page)
 
 
 def _grid(rows: Mapping[str, Sounds], geometry: Geometry) -> Figure:

@@ -36,8 +36,8 @@ def network_diagram(layers: Layers, skips: bool = True) -> Figure:
     labels = [f"{layer['name']}\n{output}" for layer, output in zip(layers, outputs, strict=True)]
     levels = (len(layers) - 1) // 2
     colours = ["0.75"] + [COLOURS["codec"]] * levels + [COLOURS["l1"]] * levels
-    arrows = "; arrows: skips, concatenated" if skips else "; no skips"
-    title = f"outputs of the layers, channels × {' × '.join(sizes)}{arrows}"
+    arrows = "arrows: skips, concatenated" if skips else "no skips"
+    title = f"outputs of the layers, channels × {' × '.join(sizes)}; {arrows}"
     heights = _boxes(axes, layers, sizes[0], labels, title, width=0.5, color=colours)
     axes.tick_params("x", labelsize=9)
     arrow = {"arrowstyle": "->", "color": "0.4", "linewidth": 1.2}
@@ -49,9 +49,8 @@ def network_diagram(layers: Layers, skips: bool = True) -> Figure:
 
 def configurations_diagram(layers: Layers, chosen: Mapping[str, Sequence[str]]) -> Figure:
     """IJCNN'20 Figure 2: a network's layers, once per configuration, those that the loss compares (`chosen`) filled."""
-    columns = 3
-    rows = -(-len(chosen) // columns)
-    figure, panels = plt.subplots(rows, columns, figsize=(4.4 * columns, 2.5 * rows), squeeze=False, sharey=True)
+    rows = -(-len(chosen) // 3)
+    figure, panels = plt.subplots(rows, 3, figsize=(13.2, 2.5 * rows), squeeze=False, sharey=True)
     labels = [layer["name"] for layer in layers]
     for axes, (configuration, names) in zip(panels.flat, chosen.items(), strict=False):
         colours = [COLOURS["codec"] if label in names else "white" for label in labels]
@@ -64,8 +63,7 @@ def configurations_diagram(layers: Layers, chosen: Mapping[str, Sequence[str]]) 
 def models_diagram(terms: pd.DataFrame, names: Names, autoencoder: str) -> Figure:
     """MM'19 Figure 3: what the samples pass, and where each model's loss compares estimate and target.
 
-    `terms` are `experiments.autoencoding.loss_terms`; `names` labels the models from top to bottom; `autoencoder` is
-    written on the autoencoder's box.
+    `terms` are `experiments.autoencoding.loss_terms`; `names` labels the models from top to bottom.
     """
     network = "codec network\n{}, frozen"
     places = {"x": 0.0, "autoencoder": 1.6, "samples": 3.3, "magnitude": 5.3, "C^S": 7.4, "C^T": 9.9}

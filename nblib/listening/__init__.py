@@ -3,6 +3,25 @@
 What ``__init__.pyi`` names is imported when first asked for: settings and help texts do not wait for statsmodels.
 """
 
+from typing import NamedTuple
+
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+LABEL = "model-predicted, no listeners"  # in the judge's name, wherever the model listener's votes are shown
+
+
+class PublishedTest(NamedTuple):
+    """Size of one of the papers' listening tests: every participant judges every pair on every item once."""
+
+    participants: int
+    items: int
+
+
+# All pairs of 5 systems; 6 layer configurations against l1; codec loss against l1 at 5 capacities.
+PUBLISHED_TESTS = {
+    "MM'19 Tables 4 and 5": PublishedTest(14, 5),
+    "IJCNN'20 Figure 3": PublishedTest(15, 5),
+    "IJCNN'20 Figure 5": PublishedTest(20, 5),
+}

@@ -7,22 +7,22 @@ under half a JND, where an observer with equal noise for "equal" and "just notic
 to A or B (Yeshurun, Carrasco and Maloney 2008): no published constant suits, and sides are drawn anew for every pair.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
 from nblib.errors import ParameterError, check_whole
-from nblib.listening.pairs import LABEL, presented
+from nblib.listening import LABEL
+from nblib.listening.votes import presented
 from nblib.provenance import random_generator
 
 CORRECT_AT_JND = 0.794
 PARTICIPANT_SPREAD = 0.3  # standard deviation of the logarithm of a participant's noise: a factor of 1.35 either way
 BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choice noise; assumed
-# McShefferty, Whitmer and Akeroyd 2015, Trends in Hearing 19, doi 10.1177/2331216515572316: 69 people judged which of
-# two sentences in speech-shaped noise was clearer. No such number is published for music; the same 3 dB, of music in
-# noise of its own spectrum, are taken there. Levels of noise alone can be told apart from 0.5 to 1 dB on (Miller 1947).
+# McShefferty, Whitmer and Akeroyd 2015, Trends in Hearing 19, doi 10.1177/2331216515572316: which of two sentences in
+# speech-shaped noise is clearer? No such number is published for music, where the same 3 dB are taken.
 SIGNAL_TO_NOISE_JND_DB = 3.0
 
 
@@ -41,8 +41,7 @@ def noticeable_difference(snr_db: np.ndarray, score: np.ndarray) -> float:
 class ModelListener:
     """Simulated participants of an A/B test with "I don't know".
 
-    `noticeable_difference` > 0 is the JND in the score's unit; the others > 0 are factors on the choice noise, the
-    don't-know zone and the bias, to show how a result moves when they halve and double.
+    `noticeable_difference` > 0 is the JND in the score's unit; the others > 0 are factors, to show how a result moves.
     """
 
     noticeable_difference: float
@@ -51,9 +50,9 @@ class ModelListener:
     bias_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if not getattr(self, field.name) > 0:
-                raise ParameterError(f"{field.name}={getattr(self, field.name)!r}: a positive number is needed")
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ParameterError(f"{name}={value!r}: a positive number is needed")
 
     def choose(self, pairs: pd.DataFrame, participants: int, seed: int) -> pd.DataFrame:
         """The votes of so many participants (at least 1, named from "1") who judge every pair once, as presented.
@@ -61,9 +60,8 @@ class ModelListener:
         `pairs` has finite scores ``score_a``, ``score_b``, higher is better; further columns are kept.
         """
         check_whole("participants", participants, 1)
-        unknown = int((~np.isfinite(pairs[["score_a", "score_b"]].to_numpy(float))).any(axis=1).sum())
-        if unknown:
-            raise ParameterError(f"pairs: {unknown} have a score that is not finite; leave their items out")
+        if not np.isfinite(pairs[["score_a", "score_b"]].to_numpy(float)).all():
+            raise ParameterError("pairs: some have a score that is not finite; leave their items out")
         deviation = self.noticeable_difference / norm.ppf(CORRECT_AT_JND)
         zone = self.zone_scale * self.noticeable_difference / 2
         votes = []

@@ -21,10 +21,9 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from nblib.errors import ParameterError, check_choice
-from nblib.listening.pairs import LABEL
+from nblib.listening import LABEL
 from nblib.provenance import random_generator
 
-BOOTSTRAP_DRAWS = 2000
 REMEDY = "ask for more votes, or give prior=1 (pseudo-votes, stated in the result)"
 
 
@@ -98,17 +97,13 @@ def _over_participants(rows: pd.DataFrame, keys: list[str], names: list[str], se
     votes, participants = rows.groupby(keys, dropna=False).size().to_numpy(), shares.size().to_numpy()
     result = shares.size().index.to_frame(index=False)
     for name in names:
-        columns = [f"{name}_{part}" for part in ("rate", "std", "low", "high")]
-        result[columns] = [_summary(values.to_numpy(), seed) for _, values in shares[name]]
+        table = []
+        for own in (group.to_numpy() for _, group in shares[name]):
+            draws = random_generator(seed, "bootstrap").integers(len(own), size=(2000, len(own)))
+            means = own[draws].mean(axis=1) if len(own) > 1 else np.array([np.nan])
+            table.append((own.mean(), own.std(), *np.quantile(means, [0.025, 0.975])))
+        result[[f"{name}_{part}" for part in ("rate", "std", "low", "high")]] = table
     return result.assign(participants=participants, comparisons=votes / participants, votes=votes)
-
-
-def _summary(shares: np.ndarray, seed: int) -> tuple[float, float, float, float]:
-    if len(shares) == 1:
-        return float(shares[0]), 0.0, np.nan, np.nan
-    draws = random_generator(seed, "bootstrap").integers(len(shares), size=(BOOTSTRAP_DRAWS, len(shares)))
-    low, high = np.quantile(shares[draws].mean(axis=1), [0.025, 0.975])
-    return float(shares.mean()), float(shares.std()), float(low), float(high)
 
 
 def sign_flip_test(nets: Sequence[int] | np.ndarray) -> float:

@@ -1,10 +1,12 @@
-"""One tidy table of votes, for people and for the model listener alike; and whose votes count.
+"""Pairs and one tidy table of votes, for people and for the model listener alike; and whose votes count.
 
 A row is one answer of one participant to one pair: ``participant``, ``item`` (what was heard), ``system_a`` and
 ``system_b`` (what stood behind A and B), ``choice`` ("a", "b", "dont_know") and ``kind``: "test"; "catch" (one side is
 a spoilt original, `SPOILT`, that must lose); "training" (never counted). Further columns are kept.
 """
 
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,36 @@ import pandas as pd
 from scipy.stats import binom
 
 from nblib import paths
-from nblib.errors import ParameterError
+from nblib.errors import ParameterError, check_choice
+from nblib.provenance import random_generator
 
 COLUMNS = ("participant", "item", "system_a", "system_b", "choice", "kind")
 CHOICES, KINDS = ("a", "b", "dont_know"), ("test", "catch", "training")
 ORIGINAL, SPOILT = "original", "spoilt"  # the systems of a catch pair
-HEADPHONES = ("passed", "failed", "skipped", "")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheet programs take for a formula (OWASP)
+
+
+def all_pairs(systems: Sequence[str], items: Sequence[str], baseline: str | None = None) -> pd.DataFrame:
+    """Every system against every other (MM'19), or against `baseline`, B, only (IJCNN'20), on every item.
+
+    Columns ``item``, ``system_a``, ``system_b``.
+    """
+    if baseline is not None:
+        check_choice("baseline", baseline, systems)
+        systems = [*(system for system in systems if system != baseline), baseline]
+    if len(systems) < 2 or len(set(systems)) < len(systems):
+        raise ParameterError(f"systems={list(systems)!r}: at least 2 different names are needed")
+    pairs = [pair for pair in combinations(systems, 2) if baseline in (None, pair[1])]
+    return pd.DataFrame([(item, *pair) for item in items for pair in pairs], columns=["item", "system_a", "system_b"])
+
+
+def presented(pairs: pd.DataFrame, *seed: str | int) -> pd.DataFrame:
+    """The pairs as one participant meets them: in an order and with sides (columns ``_a``, ``_b``) drawn."""
+    generator = random_generator("presentation", *seed)
+    shown = pairs.iloc[generator.permutation(len(pairs))].reset_index(drop=True)
+    swapped = pd.Series(generator.random(len(pairs)) < 0.5)
+    sides = [name[:-1] for name in shown.columns if name.endswith("_a") and f"{name[:-1]}b" in shown]
+    of_a = {f"{name}a": shown[f"{name}a"].mask(swapped, shown[f"{name}b"]) for name in sides}
+    return shown.assign(**of_a, **{f"{name}b": shown[f"{name}b"].mask(swapped, shown[f"{name}a"]) for name in sides})
 
 
 def read_votes(path: Path) -> pd.DataFrame:
@@ -38,12 +63,12 @@ def read_votes(path: Path) -> pd.DataFrame:
         raise ParameterError(f"{path}: {[*missing, 'there are no votes'][0]}; needed are {', '.join(COLUMNS)}")
     for name in COLUMNS:
         refuse_rows(path, votes, votes[name].isna(), name, "is missing")
-    for name, known in (("choice", CHOICES), ("kind", KINDS), ("headphones", HEADPHONES)):
+    for name, known in (("choice", CHOICES), ("kind", KINDS), ("headphones", ("passed", "failed", "skipped", ""))):
         if name in votes:
             refuse_rows(path, votes, ~votes[name].fillna("").isin(known), name, f"is not known: {', '.join(known)}")
     refuse_rows(path, votes, votes["system_a"] == votes["system_b"], "system_b", "stands on both sides")
-    plain = (votes["kind"] == "catch") & ~(votes[["system_a", "system_b"]] == SPOILT).any(axis=1)
-    refuse_rows(path, votes, plain, "kind", f"has no {SPOILT!r} side")
+    spoilt = (votes[["system_a", "system_b"]] == SPOILT).any(axis=1)
+    refuse_rows(path, votes, (votes["kind"] == "catch") & ~spoilt, "kind", f"has no {SPOILT!r} side")
     return votes
 
 
@@ -57,7 +82,8 @@ def refuse_rows(path: Path, table: pd.DataFrame, wrong: pd.Series, column: str, 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, whole; text that a spreadsheet would run as a formula gets an apostrophe before it."""
     texts = table.select_dtypes(exclude="number").astype(str).where(table.notna())
-    hostile = texts.apply(lambda column: column.str.startswith(FORMULA_STARTS, na=False))
+    starts = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheet programs take for a formula (OWASP)
+    hostile = texts.apply(lambda column: column.str.startswith(starts, na=False))
     with paths.whole(path) as temporary:
         table.assign(**texts.mask(hostile, "'" + texts)).to_csv(temporary, index=False, lineterminator="\n")
 
@@ -65,10 +91,10 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 def passed_catch(votes: pd.DataFrame, least_share: float = 0.75) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The votes of participants who told the spoilt sound in `least_share` (over 0, up to 1) of their catch pairs.
 
-    Don't know is a miss: the fault is meant to be heard. Who always picks a side at random passes with the chance
-    P(Bin(catch, 1/2) >= needed), 0.31 at 4 catch pairs, 0.14 at 8; an attentive listener who slips once in twenty with
-    0.99 at 4, where asking for all would lose 19 in 100. Beside the votes, of every kind, comes a row a participant:
-    ``participant``, ``catch`` (pairs; who had none is kept), ``caught``, ``guesser_passes``, ``kept``, ``reason``.
+    Don't know is a miss: the fault is meant to be heard. An attentive listener who slips once in twenty passes with
+    0.99 at 4 catch pairs, where asking for all would lose 19 in 100: hence 0.75. Beside the votes, of every kind, comes
+    a row per participant, sorted: ``participant``, ``catch`` (pairs; who had none is kept), ``caught``,
+    ``guesser_passes`` (the chance of a random chooser of sides), ``kept``, ``reason``.
     """
     if not 0 < least_share <= 1:
         raise ParameterError(f"least_share={least_share!r}: a share over 0 and up to 1 is needed")
@@ -79,7 +105,7 @@ def passed_catch(votes: pd.DataFrame, least_share: float = 0.75) -> tuple[pd.Dat
     kept = people["caught"] >= needed
     reason = np.select([people["catch"] == 0, kept], ["no catch pairs", "passed"], "missed catch pairs")
     people = people.assign(guesser_passes=binom.sf(needed - 1, people["catch"], 0.5), kept=kept, reason=reason)
-    return _of(votes, people), people
+    return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True), people
 
 
 def passed_headphones(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -88,8 +114,4 @@ def passed_headphones(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise ParameterError("votes: column 'headphones' is missing, so that nobody can be judged by it")
     people = votes["headphones"].astype(object).fillna("").groupby(votes["participant"]).first().reset_index()
     people["kept"] = people["headphones"] != "failed"
-    return _of(votes, people), people
-
-
-def _of(votes: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
-    return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True)
+    return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True), people

@@ -1,7 +1,5 @@
 """Clicks are counted, and notes and noise are not."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -68,13 +66,6 @@ def test_pulses_in_music_are_found_where_they_are_whatever_the_gain():
         assert len(click_times(gain * (MUSIC + pulses(PLACES)).astype(np.float64), RATE, LIMIT_HZ)) == len(found)
 
 
-def test_noisy_bursts_are_found():
-    bursts = np.zeros(len(TIME), np.float32)
-    for place in PLACES:
-        bursts[place - 12 : place + 12] = np.random.default_rng(place).standard_normal(24) * np.hanning(24)
-    assert rate(NOISE + 2 * band_limit(bursts, RATE, LIMIT_HZ)) == pytest.approx(len(PLACES) / SECONDS, rel=0.2)
-
-
 @pytest.mark.parametrize("step", [256, 1600])
 def test_a_train_of_pulses_is_counted_and_a_low_tone_with_its_harmonics_in_phase_is_one(step):
     where = np.arange(step, len(TIME) - step, step)
@@ -90,12 +81,6 @@ def test_pulses_instead_of_a_spectrums_upper_part_are_counted():
     assert rate(low + wide - band_limit(wide, RATE, 2000)) == pytest.approx(62.5, rel=0.2)
 
 
-def test_a_pulse_narrower_than_the_band_is_no_click():
-    impulses = np.zeros(len(TIME))
-    impulses[PLACES] = 1
-    assert rate(NOISE + np.convolve(impulses, np.hanning(160), "same") * np.sin(2 * np.pi * 3000 * TIME)) < 0.2
-
-
 def test_of_silence_there_are_none():
     assert rate(np.zeros(RATE)) == 0
     # Rounding noise after the music has pulses, too, but none that rises over the floor.
@@ -103,9 +88,8 @@ def test_of_silence_there_are_none():
 
 
 def test_parameters_are_checked():
-    for limit_hz in (2500, 9000):
-        with pytest.raises(ParameterError, match=f"limit_hz={limit_hz}"):
-            clicks_per_second(NOISE, RATE, limit_hz)
+    with pytest.raises(ParameterError, match="limit_hz=9000"):
+        clicks_per_second(NOISE, RATE, 9000)
     with pytest.raises(AudioError, match="224 needed"):
         rate(NOISE[:223])
     assert rate(NOISE[:224]) == 0

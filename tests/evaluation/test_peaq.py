@@ -1,7 +1,5 @@
 """PEAQ's basic version and the 2f-model: golden values of two programs, what must hold, and what is refused."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import torch
 from helpers.measures import plucked
 from scipy.signal import lfilter
 
-from nblib.audio import Codec, band_limit, resample
+from nblib.audio import Codec
 from nblib.errors import AudioError
 from nblib.evaluation import ear_model, peaq, peaq_basic
 from nblib.provenance import random_generator
@@ -98,12 +96,6 @@ def test_a_gpu_gives_the_same():
     assert there == pytest.approx(here, abs=1e-3)
 
 
-def test_other_rates_are_resampled_inside():
-    pair = (tones(2, 16_000), band_limit(tones(2, 16_000), 16_000, 3000))
-    outside, inside = peaq_basic(*(resample(each, 16_000, RATE) for each in pair), RATE), peaq_basic(*pair, 16_000)
-    assert inside["odg"] == pytest.approx(outside["odg"]) and inside["two_f"] < 80
-
-
 def test_a_gain_is_taken_out_before_measuring():
     plain, softer = (peaq_basic(TONES, gain * noisy(TONES, 25), RATE) for gain in (1, 0.5))
     assert (plain["gain_db"], softer["gain_db"]) == (0, pytest.approx(6.02, abs=0.05))
@@ -119,12 +111,13 @@ def test_a_pair_out_of_line_is_an_error_that_names_the_lag(lag_ms, sample_rate):
         peaq_basic(np.stack([reference, reference]), np.stack([reference, estimate]), sample_rate)
 
 
-def test_what_cannot_be_measured_is_nan_with_a_reason():
-    short, silent = (tones(0.5), tones(0.5), "too short"), (TONES, 0 * TONES, "estimate is silent")
-    for reference, estimate, reason in (short, (short[0][:500], short[1][:500], "too short"), silent):
-        found = peaq_basic(reference, estimate, RATE)
-        assert (found.pop("reason"), found.pop("gain_db")) == (reason, 0)
-        assert np.isnan(list(found.values())).all()
+@pytest.mark.parametrize(
+    ("end", "gain", "reason"), [(RATE // 2, 1, "too short"), (500, 1, "too short"), (None, 0, "silent")]
+)
+def test_what_cannot_be_measured_is_nan_with_a_reason(end, gain, reason):
+    found = peaq_basic(TONES[:end], gain * TONES[:end], RATE)
+    assert found.pop("gain_db") == 0 and reason in found.pop("reason")
+    assert np.isnan(list(found.values())).all()
 
 
 def test_silence_around_or_inside_changes_little():
@@ -137,15 +130,17 @@ def test_silence_around_or_inside_changes_little():
     assert np.isfinite([inside[name] for name in (*peaq.VARIABLES, *GRADES)]).all()
 
 
-def test_wrong_pairs_are_refused():
-    for reference, estimate, message in (
+@pytest.mark.parametrize(
+    ("reference", "estimate", "message"),
+    [
         (0 * TONES, TONES, "reference 0: silent"),
-        (tones(1), TONES, r"reference \(48000,\) and estimate \(96000,\)"),
+        (TONES[1:], TONES, r"reference \(95999,\) and estimate \(96000,\): mono signals of equal shape"),
         (TONES, np.inf * TONES, "estimate: sample 0 is not finite"),
-        (TONES[None, None], TONES[None, None], "mono signals of equal shape"),
-    ):
-        with pytest.raises(AudioError, match=message):
-            peaq_basic(reference, estimate, RATE)
+    ],
+)
+def test_wrong_pairs_are_refused(reference, estimate, message):
+    with pytest.raises(AudioError, match=message):
+        peaq_basic(reference, estimate, RATE)
 
 
 def test_a_full_scale_sine_sounds_at_92_db_and_the_bands_are_the_standards():

@@ -1,7 +1,5 @@
 """Holes, where a codec left nothing of what was audible; the width that is recovered, in level and in waveform."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -71,8 +69,7 @@ def test_only_bands_with_something_in_them_count():
 
 
 def test_limit_and_signals_are_checked():
-    for limit_hz in (0, 100, 8250):
-        with pytest.raises(ParameterError, match=f"limit_hz={limit_hz}"):
-            widths(NOISE, NOISE, limit_hz)
+    with pytest.raises(ParameterError, match="limit_hz=8250"):
+        widths(NOISE, NOISE, 8250)
     with pytest.raises(AudioError, match="1024 samples"):
         widths(NOISE[:1000], NOISE[:1000])

@@ -1,7 +1,5 @@
 """Figures: files, the data behind them, and that what is drawn is what the table says."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import io
@@ -14,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from helpers.listening import votes
 
 from nblib import figures
 from nblib.audio import Geometry
@@ -42,9 +41,7 @@ def test_a_figure_is_saved_with_its_data_and_twice_the_same(tmp_path: Path) -> N
         figure, axes = plt.subplots()
         axes.plot(data["x"], data["y"])
         shown = figures.save(tmp_path / run, "line", figure, data)
-    first, second = (
-        {path.name: path.read_bytes() for path in (tmp_path / run).iterdir()} for run in ("first", "second")
-    )
+    first, second = ({own.name: own.read_bytes() for own in (tmp_path / run).iterdir()} for run in ("first", "second"))
     assert first.keys() == {"line.png", "line.svg", "line.csv"} and first == second
     assert first["line.csv"] == b"x,y\n1,0.123457\n2,\n"
     assert first["line.png"][:4] == shown.data[:4] == b"\x89PNG"
@@ -55,7 +52,7 @@ def test_a_figure_is_saved_with_its_data_and_twice_the_same(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("gain", "expected"), [(0.5, 0.5), (2.0, 0.999)])
 def test_a_player_holds_the_very_samples_turned_down_only_where_they_would_clip(gain: float, expected: float) -> None:
-    page = figures.player(gain * SINE, 16000, "tone").data
+    page = figures.players({"tone": gain * SINE}, 16000).data
     coded = re.search(r"base64,([^\"]+)", page)
     assert coded and "tone" in page
     samples, rate = soundfile.read(io.BytesIO(base64.b64decode(coded.group(1))), dtype="float32")
@@ -64,9 +61,8 @@ def test_a_player_holds_the_very_samples_turned_down_only_where_they_would_clip(
 
 
 def test_spectrograms_show_decibels_over_seconds_and_kilohertz_and_titles_once() -> None:
-    figure = figures.spectrogram_rows(
-        {"above": {"tone": SINE, "half": SINE / 2}, "below": {"x": SINE, "y": SINE}}, GEOMETRY
-    )
+    rows = {"above": {"tone": SINE, "half": SINE / 2}, "below": {"x": SINE, "y": SINE}}
+    figure = figures.spectrogram_rows(rows, GEOMETRY)
     panels = [axes for axes in figure.axes if axes.images]
     assert [axes.get_title() for axes in panels] == ["tone", "half", "", ""]
     picture = panels[0].images[0]
@@ -102,49 +98,34 @@ def test_more_systems_than_colours_do_not_break() -> None:
 
 
 def test_the_bars_show_what_the_votes_say() -> None:
-    rows = [
-        (str(participant), "one", "codec", "l1", {"x": "dont_know"}.get(choice, choice), capacity, "people", "test")
-        for capacity, choices in {"P1": "aaaa", "P2": "aabx"}.items()
-        for participant, choice in enumerate(choices)
-    ]
-    columns = ["participant", "item", "system_a", "system_b", "choice", "capacity", "judge", "kind"]
     published = pd.DataFrame({"capacity": ["P1", "P2"], "value": [0.9, 0.5], "spread": [0.1, 0.1]})
-    votes = pd.DataFrame(rows, columns=columns)
-    bars = figures.preference_bars(votes, {"P1": "54", "P2": "107"}, "capacity", "codec", published)
+    given = pd.concat(
+        votes(dict(zip("pqrs", choices, strict=True)), capacity=capacity, judge="people")
+        for capacity, choices in {"P1": "aaaa", "P2": "aab-"}.items()
+    )
+    bars = figures.preference_bars(given, {"P1": "54", "P2": "107"}, "capacity", "codec", published)
     assert [patch.get_height() for patch in bars.axes[0].patches] == [1.0, 0.5, 0.9, 0.5]
 
 
 def test_figure5_draws_the_pooled_points_the_seeds_and_the_papers_of_every_contender() -> None:
-    bounds = {"low": 0.3, "high": 0.9}
-    row = {"task": "speech", "spread": 0.1} | bounds
     rates = [
-        row
-        | {
-            "capacity": name,
-            "quantity": quantity,
-            "contender": contender,
-            "source": source,
-            "seed": seed,
-            "value": value,
-        }
+        (name, quantity, contender, source, seed, value)
         for name, value in (("P1", 0.8), ("P5", 0.4))
         for quantity in ("preferred_rate", "dont_know_rate")
         for contender in ("codec", "third")
         for source, seed in (("here", None), ("here", 0), ("here", 1), ("paper", None))
         if (source, contender) != ("paper", "third")
     ]
-    errors = [
-        row | {"capacity": name, "quantity": "test_l1", "contender": contender, "source": "here", "value": 0.5}
-        for name in ("P1", "P5")
-        for contender in TITLES
+    rates += [(name, "test_l1", contender, "here", None, 0.5) for name in ("P1", "P5") for contender in TITLES]
+    rates += [
+        (None, "test_l1", "unprocessed", "here", None, 0.05),
+        (None, "test_l1", "oracle_mask", "here", None, 0.001),
     ]
-    levels = [
-        row | {"quantity": "test_l1", "contender": name, "source": "here", "value": value}
-        for name, value in (("unprocessed", 0.05), ("oracle_mask", 0.001))
-    ]
+    data = pd.DataFrame(rates, columns=["capacity", "quantity", "contender", "source", "seed", "value"])
+    data = data.assign(task="speech", spread=0.1, low=0.3, high=0.9)
     counts = pd.DataFrame({"task": "speech", "capacity": ["P1", "P5"], "counted": [54, 1949]})
     judge = "ESTOI listener (model-predicted, no listeners)"
-    upper, lower = figures.figure5(pd.DataFrame(rates + errors + levels), counts, {"speech": judge}, TITLES).axes
+    upper, lower = figures.figure5(data, counts, {"speech": judge}, TITLES).axes
     assert "model-predicted, no listeners" in upper.get_title()
     assert [label.get_text() for label in upper.get_xticklabels()] == ["P1\n54", "P5\n1,949"]
     drawn = {each.get_label(): each for each in upper.containers}
@@ -156,13 +137,9 @@ def test_figure5_draws_the_pooled_points_the_seeds_and_the_papers_of_every_conte
 
 
 def test_costs_stack_to_their_sums() -> None:
-    costs = {
-        "step_seconds": [3.0, 1.0],
-        "loss_seconds": [2.0, 0.5],
-        "weights_mib": [5.0, 1.0],
-        "activations_mib": [7.0, 2.0],
-    }
-    figure = figures.costs_figure(pd.DataFrame(costs, index=["A", "F"]).assign(batch=4))
+    columns = ["step_seconds", "loss_seconds", "weights_mib", "activations_mib", "batch"]
+    table = pd.DataFrame([(3.0, 2.0, 5.0, 7.0, 4), (1.0, 0.5, 1.0, 2.0, 4)], ["A", "F"], columns)
+    figure = figures.costs_figure(table)
     for axes, tops in zip(figure.axes, ([3.0, 1.0], [12.0, 3.0]), strict=True):
         assert [patch.get_y() + patch.get_height() for patch in axes.patches[2:]] == tops
 

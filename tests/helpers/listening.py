@@ -16,15 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import scipy.signal
-import soundfile
 from hypothesis import strategies as st
 
 from nblib.listening.server import build_test, manifest, serve
+from nblib.listening.server.levels import flac
 from nblib.listening.server.manifest import HeadphoneTrial, ListeningTest
 from nblib.listening.votes import COLUMNS
 from nblib.provenance import random_generator
-
-# Votes
 
 WORDS = {"a": "a", "b": "b", "-": "dont_know"}
 OPPOSITE = {"a": "b", "b": "a", "dont_know": "dont_know"}
@@ -38,7 +36,6 @@ def votes(choices: dict[str, str], a: str = "codec", b: str = "l1", **columns: o
 
 
 def swapped(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-    """The same votes with the sides changed in `rows` [shape=(n,)]."""
     return table.assign(
         system_a=table["system_b"].where(rows, table["system_a"]),
         system_b=table["system_a"].where(rows, table["system_b"]),
@@ -71,13 +68,10 @@ def drawn_votes(draw: st.DrawFn) -> pd.DataFrame:
     return pd.DataFrame([(who, item, *pair[:2], choice, "test") for who, item, pair, choice in rows], columns=COLUMNS)
 
 
-# Sounds
-
 RATE = 16_000
 
 
 def bursts(seconds: float, *seed: str | int, channels: int = 1) -> np.ndarray:
-    """Samples [shape=(n,) or (n, 2)], peak under 0.5."""
     generator = random_generator("heard", *seed)
     n = round(seconds * RATE)
     envelope = np.repeat(generator.uniform(0.05, 1, n // 1600 + 1), 1600)[:n]
@@ -86,27 +80,22 @@ def bursts(seconds: float, *seed: str | int, channels: int = 1) -> np.ndarray:
     return samples[0] if channels == 1 else samples.T
 
 
-def _systems(seconds: float, *seed: str | int, channels: int = 1) -> dict[str, np.ndarray]:
-    original = bursts(seconds, *seed, channels=channels)
-    noise = random_generator("heard noise", *seed).standard_normal(original.shape)
-    low = scipy.signal.firwin(101, 3000, fs=RATE)
-    dull = scipy.signal.convolve(original.T, low if channels == 1 else low[None], "same").T
-    return {"original": original, "fine": 0.2 * original, "dull": 1.5 * dull, "noisy": original + 0.05 * noise}
-
-
 def items(count: int = 3, seconds: float = 1.0, channels: int = 1) -> dict[str, dict[str, np.ndarray]]:
     """So many items, each as it is, softer, low-passed and noisy."""
-    names = ("alpha", "beta", "gamma", "delta", "epsilon")[:count]
-    return {name: _systems(seconds, name, channels=channels) for name in names}
+    low, made = scipy.signal.firwin(101, 3000, fs=RATE), {}
+    for name in ("alpha", "beta", "gamma", "delta", "epsilon")[:count]:
+        original = bursts(seconds, name, channels=channels)
+        noise = random_generator("heard noise", name).standard_normal(original.shape)
+        dull = scipy.signal.convolve(original.T, low if channels == 1 else low[None], "same").T
+        systems = {"original": original, "fine": 0.2 * original, "dull": 1.5 * dull, "noisy": original + 0.05 * noise}
+        made[name] = systems
+    return made
 
 
 def built(folder: Path, **options: object) -> ListeningTest:
-    """A small test in `folder`."""
     arguments = {"name": "A test", "question": "quality"} | options
     return build_test(folder, items(), RATE, **arguments)  # type: ignore[arg-type]
 
-
-# The page
 
 NAME = "Codecs & <b>music</b>"
 TONES_HZ = {"original": 400, "spoilt": 700, "system0": 1000, "system1": 1300, "system2": 1600, "system3": 1900}
@@ -130,7 +119,8 @@ def make_test(folder: Path, items: int = 2, systems: int = 3) -> ListeningTest:
     }
     pairs = [("practice", "system0", "system1", "training"), (labels[1], "original", "spoilt", "catch")]
     pairs += [(item, *pair, "test") for item in labels[1:] for pair in combinations(names[2:], 2)]
-    heard = [HeadphoneTrial(_put(folder, _three_tones(k, k % 3)), k % 3 + 1) for k in range(6)]
+    tones = [[_tone(200 + k, 0.1 if part == k % 3 else 0.2, 0.04) for part in range(3)] for k in range(6)]
+    heard = [HeadphoneTrial(_put(folder, np.concatenate(parts)), k % 3 + 1) for k, parts in enumerate(tones)]
     test = ListeningTest(NAME, "quality", "original", sounds, pairs, heard, 11, RATE, 0.05)
     (folder / manifest.FILE).write_text(test.as_text())
     return test
@@ -140,21 +130,14 @@ def _tone(frequency: float, level: float, seconds: float = 0.5) -> np.ndarray:
     return level * np.sin(2 * np.pi * frequency * np.arange(round(seconds * RATE)) / RATE)
 
 
-def _three_tones(index: int, quietest: int) -> np.ndarray:
-    levels = [0.1 if k == quietest else 0.2 for k in range(3)]
-    return np.concatenate([_tone(200 + index, level, 0.04) for level in levels])
-
-
 def _put(folder: Path, samples: np.ndarray) -> str:
-    path = folder / manifest.SOUNDS / "new.flac"
-    soundfile.write(path, samples, RATE, subtype="PCM_16")
-    name = f"{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.flac"
-    path.rename(path.with_name(name))
+    content = flac(samples, RATE)
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}.flac"
+    (folder / manifest.SOUNDS / name).write_bytes(content)
     return name
 
 
 def free_port() -> int:
-    """A port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -178,7 +161,6 @@ def start_server(folder: Path, port: int) -> BaseProcess:
 
 @contextmanager
 def served(folder: Path) -> Iterator[int]:
-    """The port on which the test in `folder` is served."""
     port = free_port()
     process = start_server(folder, port)
     try:
@@ -197,7 +179,6 @@ class Person:
         self.state: dict = {}
 
     def request(self, method: str, path: str, content: object = None) -> tuple[int, bytes]:
-        """Status and body of one request."""
         headers = {"Cookie": self.cookie, "Content-Type": "application/json"}
         self.connection.request(method, path, None if content is None else json.dumps(content), headers)
         response = self.connection.getresponse()
@@ -207,7 +188,6 @@ class Person:
         return response.status, response.read()
 
     def post(self, path: str, content: object) -> None:
-        """Post, and take the state that comes back."""
         status, body = self.request("POST", path, content)
         assert status == 200, (path, status, body)
         self.state = json.loads(body)
@@ -218,5 +198,4 @@ class Person:
         self.post("/api/headphones/skip", {})
 
     def answer(self, choice: str) -> None:
-        """Answer the present trial."""
         self.post(f"/api/trials/{self.state['trial']['id']}/answer", {"choice": choice, "seconds": 1.5})

@@ -1,7 +1,5 @@
 """Signals that the tests of audio, measures and networks share."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy.signal
 

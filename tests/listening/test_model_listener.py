@@ -31,10 +31,6 @@ def shares(votes: pd.DataFrame) -> dict[str, float]:
     return {choice: float((chosen == name).mean()) for choice, name in CHOSEN.items()}
 
 
-def choose(difference: float, participants: int = 1, **scales: float) -> dict[str, float]:
-    return shares(ModelListener(JND, **scales).choose(pairs(difference), participants, seed=1))
-
-
 def test_votes_of_record():
     """Choices, then item, A and B of each pair in the order of three participants."""
     table = all_pairs(["s0", "s1", "s2"], [f"i{n}" for n in range(4)])
@@ -47,24 +43,13 @@ def test_votes_of_record():
 
 
 @pytest.mark.usefixtures("equal_participants")
-@pytest.mark.parametrize("difference", [0.0, JND, -2 * JND])
-@pytest.mark.parametrize(
-    ("noise_scale", "zone_scale"), [(1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0), (1.0, 1e-9)]
-)
+@pytest.mark.parametrize("difference", [0.0, JND, -2 * JND, -20 * JND])
+@pytest.mark.parametrize(("noise_scale", "zone_scale"), [(1.0, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 1e-9)])
 def test_choices_follow_the_normal_distribution(difference, noise_scale, zone_scale):
-    found = choose(difference, noise_scale=noise_scale, zone_scale=zone_scale)
+    found = shares(ModelListener(JND, noise_scale, zone_scale).choose(pairs(difference), 1, seed=1))
     deviation, zone = NOISE * noise_scale, zone_scale * JND / 2
     first, second = (norm.cdf((sign * difference - zone) / deviation) for sign in (1, -1))
     assert found == pytest.approx({"a": first, "b": second, "dont_know": 1 - first - second}, abs=0.015)
-
-
-def test_a_larger_difference_is_never_chosen_less_and_a_large_one_always():
-    listener, differences = ModelListener(JND), np.linspace(-3, 3, 13) * JND
-    wins = [shares(listener.choose(pairs(difference, 500), 4, seed=2))["a"] for difference in differences]
-    assert wins == sorted(wins)
-    found = choose(0.0, participants=5)
-    assert found["a"] == pytest.approx(found["b"], abs=0.015)
-    assert choose(-20 * JND, participants=5) == {"a": 0.0, "b": 1.0, "dont_know": 0.0}
 
 
 def test_participants_differ_and_keep_their_choices_when_more_come():
@@ -93,13 +78,10 @@ def test_a_biased_participant_leans_to_one_side_and_to_no_system():
 
 
 def test_what_cannot_be_judged_is_refused():
-    for name in ("noticeable_difference", "noise_scale"):
-        with pytest.raises(ParameterError, match=f"{name}=nan: a positive number is needed"):
-            ModelListener(**{"noticeable_difference": JND, name: float("nan")})
-    with pytest.raises(ParameterError, match="1 have a score that is not finite"):
+    with pytest.raises(ParameterError, match="noise_scale=nan: a positive number is needed"):
+        ModelListener(JND, noise_scale=float("nan"))
+    with pytest.raises(ParameterError, match="some have a score that is not finite"):
         ModelListener(JND).choose(pd.concat([pairs(0.1, 2), pairs(float("nan"), 1)]), 2, seed=0)
-    with pytest.raises(ParameterError, match="participants=0: a whole number from 1"):
-        ModelListener(JND).choose(pairs(0.1, 2), 0, seed=0)
 
 
 def test_the_jnd_of_3_db_is_carried_over_by_the_slope():

@@ -10,7 +10,7 @@ import pytest
 from helpers.listening import drawn_votes, swapped, votes
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, permutation_test
+from scipy.stats import binomtest
 
 from nblib.errors import ParameterError
 from nblib.listening import (
@@ -70,15 +70,9 @@ def test_values_of_record(name, found):
     pd.testing.assert_frame_equal(table[columns], expected, rtol=0, atol=1e-12, check_dtype=False)
 
 
-def codec_rates(table: pd.DataFrame, by: tuple[str, ...] = (), seed: int = 0) -> pd.DataFrame:
-    rates = preference_rates(table, by, seed)
-    return rates[rates["system"] == "codec"].reset_index(drop=True)
-
-
 def test_wilson_agrees_with_scipy():
     cases = np.array([(k, n) for n in (1, 2, 14, 2500) for k in sorted({0, 1, n // 3, n - 1, n})])
-    low, high = wilson_interval(*cases.T)
-    for (k, n), ends in zip(cases, zip(low, high, strict=True), strict=True):
+    for (k, n), ends in zip(cases, np.transpose(wilson_interval(*cases.T)), strict=True):
         scipy = binomtest(int(k), int(n)).proportion_ci(method="wilson")
         assert ends == pytest.approx((scipy.low, scipy.high), abs=1e-10)
         assert 0 <= ends[0] <= k / n + 1e-15 and k / n - 1e-15 <= ends[1] <= 1
@@ -105,25 +99,12 @@ def test_the_spreads_that_mm19_table_5_prints_are_population_standard_deviations
     for pair, (ties, _) in TABLE_5.items():
         parts.append(votes({f"p{n}": "-" * tied + "a" * (5 - tied) for n, tied in enumerate(ties)}, *pair))
     matrix = dont_know_matrix(pd.concat(parts))
-    assert set(matrix[["participants", "comparisons", "votes"]].itertuples(index=False, name=None)) == {(5, 5, 25)}
     printed = dont_know_triangle(matrix, ["original", "model_a", "model_b", "model_c", "model_d"])
     assert {pair: printed.loc[pair] for pair in TABLE_5} == {pair: text for pair, (_, text) in TABLE_5.items()}
     assert printed.loc["model_c"].tolist() == ["", "", "", "0.00 ± 0.00"]
-
-
-def test_a_triangle_says_who_never_met_and_takes_one_group_only():
-    matrix = dont_know_matrix(pd.concat([votes({"ann": "a-"}, "x", "y"), votes({"ann": "--"}, "y", "z")]))
-    printed = dont_know_triangle(matrix, ["z", "y", "x"])
-    assert printed.to_numpy().tolist() == [["1.00 ± 0.00", "not compared"], ["", "0.50 ± 0.00"]]
+    assert dont_know_triangle(matrix[:1], ["model_a", "x", "model_b"]).loc["x"].tolist() == ["", "not compared"]
     with pytest.raises(ParameterError, match="a pair stands there twice; pick the rows of one group"):
-        dont_know_triangle(pd.concat([matrix, matrix]), ["x", "y", "z"])
-
-
-def test_a_participant_with_more_votes_weighs_no_more():
-    row = codec_rates(votes({"ann": "aaaaaa", "bob": "bb"})).iloc[0]
-    assert (row["preferred_rate"], row["pooled_rate"], row["comparisons"], row["votes"]) == (0.5, 0.75, 4, 8)
-    expected = binomtest(6, 8).proportion_ci(method="wilson")
-    assert (row["wilson_low"], row["wilson_high"]) == pytest.approx((expected.low, expected.high), abs=1e-12)
+        dont_know_triangle(pd.concat([matrix, matrix]), ["original", "model_a"])
 
 
 def test_only_test_pairs_count():
@@ -135,14 +116,16 @@ def test_only_test_pairs_count():
         dont_know_matrix(BY_HAND, ["capacitee"])
 
 
-def test_the_interval_is_that_of_the_mean_over_participants():
+def test_a_participant_with_more_votes_weighs_no_more_and_the_interval_is_that_of_the_mean_over_participants():
+    row = preference_rates(votes({"ann": "aaaaaa", "bob": "bb"})).iloc[0]
+    assert (row["preferred_rate"], row["pooled_rate"], row["comparisons"], row["votes"]) == (0.5, 0.75, 4, 8)
     generator = np.random.default_rng(2)
     letters = {f"p{n}": "".join(generator.choice(list("ab-"), 25)) for n in range(60)}
-    row = codec_rates(votes(letters)).iloc[0]
+    row = preference_rates(votes(letters)).iloc[0]
     for name in ("preferred", "dont_know"):
         width = 2 * 1.96 * row[f"{name}_std"] / 60**0.5
         assert row[f"{name}_high"] - row[f"{name}_low"] == pytest.approx(width, rel=0.1)
-    alone = codec_rates(votes({"ann": "ab"})).iloc[0]
+    alone = preference_rates(votes({"ann": "ab"})).iloc[0]
     assert alone[BOOTSTRAP].isna().all() and (alone["preferred_rate"], alone["preferred_std"]) == (0.5, 0.0)
 
 
@@ -151,13 +134,6 @@ def test_the_interval_is_that_of_the_mean_over_participants():
 def test_the_sign_flip_test_is_the_count_of_all_patterns(nets: list[int]):
     sums = [abs(np.dot(signs, nets)) for signs in product((1, -1), repeat=len(nets))]
     assert sign_flip_test(nets) == sum(total >= abs(sum(nets)) for total in sums) / len(sums)
-
-
-def test_the_sign_flip_test_agrees_with_scipys_enumeration():
-    nets = np.array([5, 3, 4, -1, 2, 2, -2, 5, 1, 3, 0, 4], float)
-    how = {"permutation_type": "samples", "n_resamples": np.inf, "alternative": "greater", "vectorized": True}
-    both = permutation_test((nets,), lambda x, axis: np.abs(x.sum(axis=axis)), **how)
-    assert sign_flip_test(nets.astype(int)) == pytest.approx(both.pvalue, abs=1e-12)
     assert sign_flip_test([1] * 240 + [-1] * 160) == pytest.approx(binomtest(240, 400).pvalue, rel=1e-10)
 
 
@@ -175,22 +151,16 @@ def test_pairs_of_a_table_by_hand():
     assert tests["flip_p_holm"].tolist() == [0.5, 1.0]
 
 
-@pytest.mark.parametrize("judge", [LABEL, f"ESTOI listener ({LABEL})"])
-def test_simulated_people_are_not_tested(judge):
-    simulated = pd.concat([BY_HAND.assign(judge="people"), BY_HAND.assign(judge=judge)])
+def test_simulated_people_are_not_tested_and_side_bias_sees_sides():
+    simulated = pd.concat([BY_HAND.assign(judge="people"), BY_HAND.assign(judge=f"ESTOI listener ({LABEL})")])
     with pytest.raises(ParameterError, match=f"{LABEL}.*keep judge 'people'.*show preference_rates or davidson"):
         exact_tests(simulated)
     assert exact_tests(simulated[simulated["judge"] == "people"]).equals(exact_tests(BY_HAND))
-    assert preference_rates(simulated, ["judge"])["judge"].nunique() == 2
     found = side_bias(simulated)
     assert found["share"] == 14 / 16 and "flip_p" not in found
-
-
-def test_side_bias_sees_sides_and_no_systems():
-    table = pd.concat([votes({"ann": "aaab-", "bob": "aaaa-"}), votes({"ann": "aaaa", "bob": "aaaa"}, "l1", "codec")])
-    found = side_bias(pd.concat([table, votes({"ann": "b"}, "spoilt", kind="catch")]))
-    assert (found["wins_1"], found["wins_2"], found["ties"], found["participants"]) == (15, 1, 2, 2)
-    assert found["share"] == 15 / 16
+    sides = pd.concat([votes({"ann": "aaab-", "bob": "aaaa-"}), votes({"ann": "aaaa", "bob": "aaaa"}, "l1", "codec")])
+    found = side_bias(sides)
+    assert (found["wins_1"], found["wins_2"], found["ties"], found["share"]) == (15, 1, 2, 15 / 16)
     assert found["sign_p"] == pytest.approx(binomtest(15, 16).pvalue) and found["flip_p"] == 0.5
     undecided = side_bias(votes({"ann": "--"}))
     assert undecided["sign_p"] == undecided["flip_p"] == 1 and np.isnan(undecided["share"])

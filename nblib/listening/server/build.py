@@ -9,11 +9,10 @@ import numpy as np
 from nblib import paths
 from nblib.audio import SAMPLE_RATES, band_limit, noise_like, read, resample
 from nblib.errors import ParameterError, check_choice, check_whole
-from nblib.listening.pairs import all_pairs, pairs_against
 from nblib.listening.server import manifest
 from nblib.listening.server.levels import comparable, fade, flac, matched, tone_trials
 from nblib.listening.server.manifest import QUESTIONS, HeadphoneTrial, ListeningTest
-from nblib.listening.votes import SPOILT
+from nblib.listening.votes import SPOILT, all_pairs
 from nblib.provenance import random_generator, torch_threads
 
 PAIRS_PER_CATCH, LEAST_CATCHES, HEARD_SECONDS = 10, 2, 1.0
@@ -62,7 +61,7 @@ def build_test(
     check_choice("question", question, QUESTIONS)
     check_choice("reference", reference, systems)
     compared = [system for system in systems if compare_reference or system != reference]
-    table = pairs_against(baseline, compared, list(sounds)) if baseline else all_pairs(compared, list(sounds))
+    table = all_pairs(compared, list(sounds), baseline)
     catches = max(LEAST_CATCHES, len(table) // PAIRS_PER_CATCH) if catch_pairs is None else catch_pairs
     check_whole("catch_pairs", catches)
     order = [list(sounds)[index] for index in random_generator("catch", seed).permutation(len(sounds))]

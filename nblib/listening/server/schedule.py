@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from nblib.listening.pairs import presented
 from nblib.listening.server.manifest import ListeningTest
-from nblib.listening.votes import CHOICES
+from nblib.listening.votes import CHOICES, presented
 
 HEADPHONES = "headphones"  # the kind of a trial that is no pair
 COUNTED = ("test", "catch")

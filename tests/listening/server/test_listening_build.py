@@ -53,16 +53,19 @@ def test_pairs_are_those_of_the_papers(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_all_systems_of_an_item_are_equally_loud(tmp_path, channels):
+def test_all_systems_of_an_item_are_equally_loud_and_under_full_scale(tmp_path, channels):
     sounds = heard.items(2, seconds=2.0, channels=channels)
     sounds["beta"]["noisy"] *= 0.01
+    sounds["alpha"]["fine"][4000] = 0.9  # one click, far over -1 dBFS once it is as loud as the original
     test = build_test(tmp_path, sounds, RATE, name="Loud", question="quality")
-    for files in test.sounds.values():
-        found = {system: soundfile.read(tmp_path / "sounds" / name)[0] for system, name in files.items()}
-        assert {samples.ndim for samples in found.values()} == {channels}
-        loudness = [levels.loudness(samples, RATE) for samples in found.values()]
+    peaks = {}
+    for item, files in test.sounds.items():
+        found = [soundfile.read(tmp_path / "sounds" / name)[0] for name in files.values()]
+        assert {samples.ndim for samples in found} == {channels}
+        loudness = [levels.loudness(samples, RATE) for samples in found]
         assert max(loudness) - min(loudness) < 0.05
-        assert max(np.abs(samples).max() for samples in found.values()) <= 10 ** (-1 / 20)
+        peaks[item] = max(np.abs(samples).max() for samples in found)
+    assert peaks["alpha"] == pytest.approx(10 ** (-1 / 20), abs=1e-3) and peaks["beta"] < 0.8
 
 
 def test_the_meter_is_that_of_the_recommendation():
@@ -72,30 +75,14 @@ def test_the_meter_is_that_of_the_recommendation():
     assert levels.loudness(np.stack([sine, sine], 1), 48_000) == pytest.approx(0.0, abs=0.005)
 
 
-def test_an_item_over_full_scale_is_lowered_as_a_whole_and_one_below_is_left_alone():
-    sounds = heard.items(2)
-    sounds["alpha"]["fine"][4000] = 0.9  # one click, far over -1 dBFS once it is as loud as the original
-    lowered = levels.matched("alpha", sounds["alpha"], "original", RATE)
-    assert max(np.abs(samples).max() for samples in lowered.values()) == pytest.approx(10 ** (-1 / 20), abs=1e-4)
-    left = levels.matched("beta", sounds["beta"], "original", RATE)
-    np.testing.assert_array_equal(left["original"], sounds["beta"]["original"])
-
-
-def test_ends_are_faded_over_ten_milliseconds():
-    ones = levels.fade(np.ones((1000, 2)), RATE)
-    np.testing.assert_allclose(ones[:160] + ones[159::-1], 1)  # a raised cosine and its mirror image
-    np.testing.assert_array_equal(ones, ones[::-1])
-    assert (ones[160:-160] == 1).all() and (np.diff(ones[:160], axis=0) > 0).all()
-
-
 def test_codec_padding_is_cut():
-    sounds = heard.items(1)
-    sounds["alpha"]["dull"] = np.append(sounds["alpha"]["dull"], np.zeros(700))
-    cut = levels.comparable("alpha", sounds["alpha"], "original", RATE)
+    sounds = heard.items(1)["alpha"]
+    sounds["dull"] = np.append(sounds["dull"], np.zeros(700))
+    cut = levels.comparable("alpha", sounds, "original", RATE)
     assert {len(samples) for samples in cut.values()} == {RATE}
-    sounds["alpha"]["dull"] = np.append(sounds["alpha"]["dull"], np.zeros(700))
+    sounds["dull"] = np.append(sounds["dull"], np.zeros(700))
     with pytest.raises(AudioError, match=r"'alpha': system 'dull' has 17400 samples, system '\w+' 16000: more than"):
-        levels.comparable("alpha", sounds["alpha"], "original", RATE)
+        levels.comparable("alpha", sounds, "original", RATE)
 
 
 @pytest.mark.parametrize(("shift", "words"), [(1105, "later"), (-200, "earlier")])
@@ -140,42 +127,32 @@ def test_the_tones_of_the_headphone_check():
     assert len(orders) == 6  # every order once
 
 
-def test_the_same_test_again_changes_nothing_but_what_was_lost(tmp_path):
+def test_the_same_test_again_changes_nothing_but_what_was_lost_and_another_is_never_overwritten(tmp_path):
     heard.built(tmp_path)
     (tmp_path / manifest.VOTES).write_bytes(b"votes")
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    times, whole = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}, contents(tmp_path)
     heard.built(tmp_path)  # everything follows from the seed
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
-    whole = contents(tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
     first, second, *_ = sorted((tmp_path / "sounds").iterdir())
     first.unlink()
     second.write_bytes(b"fLaC")
     heard.built(tmp_path)
     assert contents(tmp_path) == whole
-
-
-def test_another_test_or_its_votes_are_never_overwritten(tmp_path):
-    heard.built(tmp_path)
-    before = contents(tmp_path)
+    with pytest.raises(ParameterError, match="has votes .* of another test, which must not be lost"):
+        heard.built(tmp_path, seed=9)
+    (tmp_path / manifest.VOTES).unlink()
     with pytest.raises(ParameterError, match=r"holds another test \(test.json\); build into another folder"):
         heard.built(tmp_path, seed=9)
-    assert contents(tmp_path) == before
-    (tmp_path / manifest.VOTES).write_bytes(b"votes")
-    for text in ("{", None):
-        (tmp_path / "test.json").write_text(text) if text else (tmp_path / "test.json").unlink()
-        with pytest.raises(ParameterError, match="has votes .* of another test, which must not be lost"):
-            heard.built(tmp_path)
+    assert contents(tmp_path).items() <= whole.items()
 
 
 @pytest.mark.parametrize(
     ("samples", "words"),
     [
         (np.where(np.arange(RATE) == 77, np.nan, heard.bursts(1.0, 0)), "sample 77 is not finite"),
-        (np.zeros(RATE), "silent"),
         (heard.bursts(0.4, 0), "6400 samples are too short, 8000"),
         (2e-4 * heard.bursts(1.0, 0), "under -70 LUFS throughout"),
         (heard.bursts(1.0, 0, channels=2), "mono beside stereo|stereo"),
-        (np.ones((RATE, 3)), r"samples of shape \(16000, 3\)"),
     ],
 )
 def test_a_sound_that_cannot_be_used_is_named(tmp_path, samples, words):
@@ -186,22 +163,18 @@ def test_a_sound_that_cannot_be_used_is_named(tmp_path, samples, words):
     assert contents(tmp_path) == {}
 
 
-def renamed(system: str) -> dict[str, dict[str, np.ndarray]]:
-    return {item: of | {system: of["dull"]} for item, of in heard.items(1).items()}
+ONE = heard.bursts(1.0, 0)
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"question": "qualty"}, "question='qualty' is not known.*did you mean 'quality'"),
-        ({"catch_pairs": -1}, "catch_pairs=-1: a whole number from 0"),
         ({"name": " "}, "name ' '"),
-        ({"sounds": heard.items(1) | {"b": {"original": heard.bursts(1.0, 0)}}}, "item 'b': system 'fine' is missing"),
-        ({"sounds": renamed("../evil")}, r"system '\.\./evil': a name without path separators"),
-        ({"sounds": renamed("two\nlines")}, r"system 'two\\nlines': a name of printable characters"),
-        ({"sounds": renamed(SPOILT)}, "is taken by the catch pairs"),
-        ({"sounds": {}}, "there is no item"),
-        ({"sounds": {"alpha": {"original": heard.bursts(1.0, 0)}}}, "at least 2 different names"),
+        ({"sounds": {"a": {"original": ONE, "it": ONE}, "b": {"original": ONE}}}, "item 'b': system 'it' is missing"),
+        ({"sounds": {"a": {"original": ONE, "../evil": ONE}}}, r"system '\.\./evil': a name without path separators"),
+        ({"sounds": {"a": {"original": ONE, SPOILT: ONE}}}, "is taken by the catch pairs"),
+        ({"sounds": {"a": {"original": ONE}}}, "at least 2 different names"),
     ],
 )
 def test_wrong_options_systems_and_items_are_named(tmp_path, options, words):
@@ -211,17 +184,12 @@ def test_wrong_options_systems_and_items_are_named(tmp_path, options, words):
     assert contents(tmp_path) == {}
 
 
-def write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, samples, rate, subtype="FLOAT" if path.suffix == ".wav" else "PCM_16")
-    return path
-
-
 def test_systems_are_read_from_folders_at_their_highest_rate(tmp_path):
     stereo = random_generator("stereo").uniform(-0.5, 0.5, (RATE, 2)).astype(np.float32)
     for system, rate in (("b", RATE), ("a", RATE // 2)):
-        write(tmp_path / system / "two.wav", stereo)
-        write(tmp_path / system / "one.flac", stereo[:, 0], rate)
+        (tmp_path / system).mkdir()
+        soundfile.write(tmp_path / system / "two.wav", stereo, RATE, subtype="FLOAT")
+        soundfile.write(tmp_path / system / "one.flac", stereo[:, 0], rate)
         (tmp_path / system / "notes.txt").write_text("no sound")
     (tmp_path / ".hidden").mkdir()
     said: list[str] = []
@@ -233,7 +201,6 @@ def test_systems_are_read_from_folders_at_their_highest_rate(tmp_path):
 
 
 def test_what_is_missing_extra_or_twice_in_a_folder_is_named(tmp_path):
-    sound = heard.bursts(1.0, 0)
     for file, words in (
         ("a/notes.txt", "at least two systems.*found: a"),
         ("b/notes.txt", "no sound files in a, b"),
@@ -241,18 +208,17 @@ def test_what_is_missing_extra_or_twice_in_a_folder_is_named(tmp_path):
         ("b/more.wav", "a: item 'more' is missing, which system 'b' has"),
         ("b/more.flac", "more.wav: more.flac is the same item"),
     ):
-        write(tmp_path / file, sound) if "notes" not in file else (tmp_path / file).parent.mkdir()
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        if "notes" not in file:
+            soundfile.write(tmp_path / file, heard.bursts(1.0, 0), RATE)
         with pytest.raises(ParameterError, match=words):
             read_systems(tmp_path)
-    with pytest.raises(ParameterError, match="no such folder"):
-        read_systems(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         ('"version": 1', '"version": 2', "no listening test of version 1"),
-        ('"question": "quality"', '"question": "taste"', "question='taste' is not known"),
         ('"catch"', '"cought"', "kind='cought' is not known: choose one of test, catch"),
         ('.flac"', '.wav"', "sound '.*wav' of test.json is not there"),
         ("{", "", "build the test again"),

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,23 +27,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(folder: Path) -> ListeningTest:
-    return heard.built(folder, question="vocals", name="No & <i>loud</i>: 1e3 # yes")
+    test = heard.built(folder, question="vocals", name="No & <i>loud</i>: 1e3 # yes")
+    export_config(test, folder, folder / "out")
+    return test
 
 
 @pytest.fixture(scope="module")
-def exported(folder: Path, made: ListeningTest) -> Path:
-    export_config(made, folder, folder / "out")
-    return folder / "out"
-
-
-@pytest.fixture(scope="module")
-def text(exported: Path) -> str:
-    return (exported / "nblib.yaml").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def pages(text: str) -> list[Any]:
-    return yaml.safe_load(text)["pages"]
+def text(folder: Path, made: ListeningTest) -> str:
+    return (folder / "out" / "nblib.yaml").read_text(encoding="utf-8")
 
 
 def test_the_configuration_comes_back_from_yaml_as_it_was(made, text):
@@ -55,7 +45,8 @@ def test_the_configuration_comes_back_from_yaml_as_it_was(made, text):
     assert all(re.match(r" *(- )*[\w\"]|  -$", line) for line in text.splitlines())
 
 
-def test_there_is_a_page_for_every_pair_with_its_two_sounds_and_the_original(made, exported, pages):
+def test_there_is_a_page_for_every_pair_with_its_two_sounds_and_the_original(made, folder, text):
+    pages = yaml.safe_load(text)["pages"]
     kinds = ["random" if isinstance(page, list) else page["type"] for page in pages]
     assert kinds == ["generic", "volume", "paired_comparison", "random", "finish"] and pages[3][0] == "random"
     assert all(question["type"] == "likert" for question in pages[-1]["questionnaire"])  # nothing to type in
@@ -69,7 +60,7 @@ def test_there_is_a_page_for_every_pair_with_its_two_sounds_and_the_original(mad
         assert "#table_ab tr:nth-child(3) {display: none}" in page["content"]
         assert page["unforced"] and page["name"] == ("Training" if kind == "training" else "Comparison")
         for path in (page["reference"], *page["stimuli"].values()):
-            assert (exported / path.removeprefix("configs/")).is_file()
+            assert (folder / "out" / path.removeprefix("configs/")).is_file()
 
 
 def test_nothing_that_a_participant_sees_or_loads_names_a_system(made, text):
@@ -79,19 +70,17 @@ def test_nothing_that_a_participant_sees_or_loads_names_a_system(made, text):
     assert re.fullmatch(r"nblib-[0-9a-f]{12}", test_id(made))  # what becomes a folder's name, and is posted as it is
 
 
-def test_sounds_of_one_channel_get_a_second(folder, exported):
-    for path in (exported / "sounds").iterdir():
+@pytest.mark.usefixtures("made")
+def test_sounds_of_one_channel_get_a_second(folder):
+    for path in (folder / "out" / "sounds").iterdir():
         mono, both = (soundfile.read(place, dtype="int16")[0] for place in (folder / "sounds" / path.name, path))
         np.testing.assert_array_equal(both, np.stack([mono, mono], 1))
 
 
 def fputcsv(fields: Sequence[str]) -> str:
     """A line as PHP's fputcsv writes it: quoted where there is a comma, quote, white space or backslash."""
-
-    def cell(field: str) -> str:
-        return '"' + field.replace('"', '""') + '"' if re.search(r'[,"\\ \t\r\n]', field) else field
-
-    return ",".join(map(cell, fields)) + "\n"
+    cells = ('"' + field.replace('"', '""') + '"' if re.search(r'[,"\\ \t\r\n]', field) else field for field in fields)
+    return ",".join(cells) + "\n"
 
 
 def written(
@@ -118,16 +107,15 @@ def drawn(test: ListeningTest, seed: int) -> list[tuple[int, str, int]]:
 
 
 def save(folder: Path, text: str, encoding: str = "utf-8") -> Path:
-    path = folder / "paired_comparison.csv"
-    path.write_bytes(text.encode(encoding))
-    return path
+    (folder / "paired_comparison.csv").write_bytes(text.encode(encoding))
+    return folder / "paired_comparison.csv"
 
 
-@pytest.mark.parametrize("change", ["as written", "BOM", "CRLF", "blank lines"])
+@pytest.mark.parametrize("change", ["as written", "BOM", "CRLF"])
 def test_results_come_back_as_exactly_the_votes_given(tmp_path, made, change):
     sessions = [drawn(made, seed) for seed in range(3)]
     text = written(made, sessions)
-    text = text.replace("\n", {"CRLF": "\r\n", "blank lines": "\n\n"}.get(change, "\n"))
+    text = text.replace("\n", "\r\n" if change == "CRLF" else "\n")
     votes = read_results(save(tmp_path, text, "utf-8-sig" if change == "BOM" else "utf-8"), made)
     expected = [
         (f"webmushra-{person}", *made.pairs[pair][:3], choice, made.pairs[pair][3], time / 1000)
@@ -157,9 +145,8 @@ def test_pages_without_a_choice_are_left_out_and_what_people_type_does_no_harm(t
     assert votes["choice"].tolist() == ["a", "dont_know"] and votes["participant"].nunique() == 1
     write_table(tmp_path / "votes.csv", votes)
     assert not re.search("HYPERLINK|script|--", (tmp_path / "votes.csv").read_text())
-    for nobody in ([(1, "unknown", 7)], []):
-        with pytest.raises(ParameterError, match="there are no answers"):
-            read_results(save(tmp_path, written(made, [nobody])), made)
+    with pytest.raises(ParameterError, match="there are no answers"):
+        read_results(save(tmp_path, written(made, [[(1, "unknown", 7)]])), made)
 
 
 @pytest.mark.parametrize(
@@ -167,16 +154,15 @@ def test_pages_without_a_choice_are_left_out_and_what_people_type_does_no_harm(t
     [
         ("nblib-", "other-", r"row 1: session_test_id='other-\w+' is not of this test, wanted is nblib-"),
         ("pair-2,", "=cmd|' /C calc'!A0,", "row 2: trial_id="),
-        (",correct,", ",right,", "row 1: choice_answer='right'"),
         (",5,", ",soon,", "row 1: choice_time='soon'"),
-        (",reference,", ",C1,", "row 1: choice_reference='C1' is not of this test, wanted is reference"),
         ("STIMULUS", "0123456789abcdef", "row 2: choice_non_reference='0123456789abcdef'.*that pair's sound"),
         ("choice_answer", "answer", "column 'choice_answer' is missing"),
         (",pair-2,", ",headphones,pair-2,", "no CSV table of webMUSHRA.s .*Expected 8 fields in line 3, saw 9"),
-        (",5,\n", "\n", "row 1: choice_time='' is not of this test, wanted is milliseconds"),
     ],
 )
 def test_a_wrong_cell_is_named_with_file_and_row(tmp_path, made, old, new, words):
+    with pytest.raises(ParameterError, match="x.csv: not there"):
+        read_results(tmp_path / "x.csv", made)
     item, _, b, _ = made.pairs[1]
     text = written(made, [[(0, "a", 5), (1, "b", 6)]])
     old = made.sounds[item][b].split(".")[0] if old == "STIMULUS" else old
@@ -184,15 +170,3 @@ def test_a_wrong_cell_is_named_with_file_and_row(tmp_path, made, old, new, words
     path = save(tmp_path, text.replace(old, new))
     with pytest.raises(ParameterError, match=f"{re.escape(str(path))}: {words}"):
         read_results(path, made)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [(b"a,b\nx,y\n", "column 'session_test_id' is missing"), (b"\xff\xfe\x00", "no CSV table"), (b'a,"b\n', "no CSV")],
-)
-def test_a_file_that_is_no_results_is_named(tmp_path, made, content, words):
-    with pytest.raises(ParameterError, match="x.csv: not there"):
-        read_results(tmp_path / "x.csv", made)
-    (tmp_path / "x.csv").write_bytes(content)
-    with pytest.raises(ParameterError, match=f"x.csv: {words}"):
-        read_results(tmp_path / "x.csv", made)

@@ -15,16 +15,8 @@ from nblib.listening.server import create_app, manifest, store
 GOOD = {"choice": "a", "seconds": 1.0}
 
 
-def present(client: FlaskClient) -> dict:
-    return client.get("/api/state").json["trial"]
-
-
-def place(client: FlaskClient) -> str:
-    return f"/api/trials/{present(client)['id']}/answer"
-
-
-def to_pairs(client: FlaskClient) -> None:
-    assert client.post("/api/headphones/skip", json={}).status_code == 200
+def present(client: FlaskClient) -> str:
+    return client.get("/api/state").json["trial"]["id"]
 
 
 def test_the_page_has_no_inline_code_and_every_response_the_security_headers(started: FlaskClient) -> None:
@@ -32,64 +24,63 @@ def test_the_page_has_no_inline_code_and_every_response_the_security_headers(sta
     assert "<title>Codecs &amp; &lt;b&gt;music&lt;/b&gt;</title>" in page
     assert "style=" not in page and "onclick" not in page and page.count("<script") == 1
     assert started.get("/static/app.js").mimetype in ("text/javascript", "application/javascript")
-    for path in ("/", "/static/page.css", "/api/state", "/nowhere", f"/audio/{present(started)['id']}/tones"):
+    for path in ("/", "/static/page.css", "/api/state", "/nowhere", f"/audio/{present(started)}/tones"):
         headers = started.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff" and headers["Referrer-Policy"] == "no-referrer", path
         policy = headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
 
 
-def test_the_token_is_kept_from_scripts_and_other_sites_and_not_stored(client: FlaskClient, folder: Path) -> None:
+def test_the_token_is_kept_from_scripts_and_other_sites_and_not_stored(
+    client: FlaskClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     response = client.post("/api/start", json={"name": "  Ada \n"})
-    assert response.json["name"] == "Ada"
     cookie = response.headers["Set-Cookie"]
     token = cookie.split("=", 1)[1].split(";")[0]
-    assert len(token) == 43  # 256 bits in base64
-    for part in ("HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=31536000"):
-        assert part in cookie
-    assert token not in response.text
+    assert response.json["name"] == "Ada" and len(token) == 43  # 256 bits in base64
+    assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=31536000"} <= set(cookie.split("; "))
     stored = b"".join(path.read_bytes() for path in folder.glob("votes.sqlite*"))
-    assert token.encode() not in stored and b"Ada" in stored
+    assert token not in response.text and token.encode() not in stored and b"Ada" in stored
     assert client.post("/api/start", json={"name": "Another"}).json == client.get("/api/state").json
+    monkeypatch.setattr(store, "MAX_PARTICIPANTS", 1)
+    full = client.application.test_client().post("/api/start", json={"name": "x"})
+    assert full.status_code == 503 and "no more participants" in full.json["error"]
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\nb", "a\x00b", "a\u2028b", "a\ud800b", 7, None, ["a"]])
+@pytest.mark.parametrize("name", ["   ", "x" * 81, "a\x00b", "a\u2028b", "a\ud800b", None])
 def test_names_that_are_refused(client: FlaskClient, name: object) -> None:
     response = client.post("/api/start", json={"name": name})
-    assert response.status_code == 422
-    assert "name" in response.json["error"]
-    assert "Set-Cookie" not in response.headers
+    assert response.status_code == 422 and "name" in response.json["error"] and "Set-Cookie" not in response.headers
 
 
 @pytest.mark.parametrize(
     ("content", "status"),
     [
-        *((GOOD | {"choice": choice}, 422) for choice in ("c", "1", "skipped", ["a"], None)),
-        *((GOOD | {"seconds": value}, 422) for value in ("1", True, -1, 1e9, 10**400, float("nan"), float("inf"))),
-        *((content, 422) for content in ({"choice": "a"}, GOOD | {"kind": "test"}, [], "a", None)),
-        *((content, 400) for content in (b"", b"{", b"\xff\xfe", b'{"choice": "a", "seconds": 1', b"[" * 4000)),
+        *((GOOD | {"choice": choice}, 422) for choice in ("c", "skipped", ["a"])),
+        *((GOOD | {"seconds": value}, 422) for value in ("1", True, -1, 10**400, float("nan"))),
+        *((content, 422) for content in ({"choice": "a"}, GOOD | {"kind": "test"}, [])),
+        *((content, 400) for content in (b"", b"\xff\xfe", b"[" * 4000)),
         (b" " * 4097, 413),
     ],
 )
 def test_answers_that_are_refused(started: FlaskClient, content: object, status: int) -> None:
-    to_pairs(started)
+    started.post("/api/headphones/skip", json={})
     before = present(started)
-    data = content if isinstance(content, bytes) else json.dumps(content)
-    response = started.post(place(started), data=data, content_type="application/json")
-    assert response.status_code == status
-    assert response.json["error"] and "Traceback" not in response.text
+    data, path = content if isinstance(content, bytes) else json.dumps(content), f"/api/trials/{before}/answer"
+    response = started.post(path, data=data, content_type="application/json")
+    assert response.status_code == status and response.json["error"] and "Traceback" not in response.text
     assert present(started) == before
-    assert started.post(place(started), data=json.dumps(GOOD), content_type="text/plain").status_code == 415
+    assert started.post(path, data=json.dumps(GOOD), content_type="text/plain").status_code == 415
 
 
-@pytest.mark.parametrize("cookie", ["", "x" * 43, "'; DROP TABLE answers; --", "\x00"])
+@pytest.mark.parametrize("cookie", ["", "'; DROP TABLE answers; --", "\x00"])
 def test_missing_or_unknown_token(app: Flask, started: FlaskClient, cookie: str) -> None:
     stranger = app.test_client()
     if cookie:
         stranger.set_cookie(next(iter(started._cookies.values())).key, cookie)
-    for path in ("/api/state", f"/audio/{present(started)['id']}/tones"):
+    for path in ("/api/state", f"/audio/{present(started)}/tones"):
         assert stranger.get(path).status_code == 401
-    for path, content in (("/api/headphones/skip", {}), (place(started), GOOD)):
+    for path, content in (("/api/headphones/skip", {}), (f"/api/trials/{present(started)}/answer", GOOD)):
         assert stranger.post(path, json=content).status_code == 401
 
 
@@ -97,8 +88,8 @@ def test_another_participants_trial(app: Flask, started: FlaskClient) -> None:
     other = app.test_client()
     other.post("/api/start", json={"name": "Bob"})
     for person in (started, other):
-        to_pairs(person)
-    trial = present(started)["id"]
+        person.post("/api/headphones/skip", json={})
+    trial = present(started)
     assert other.get(f"/audio/{trial}/a").status_code == 404
     assert other.post(f"/api/trials/{trial}/answer", json=GOOD).status_code == 404
     assert started.post(f"/api/trials/{trial}/answer", json=GOOD).status_code == 200
@@ -132,18 +123,17 @@ def test_a_strangers_name_for_this_machine(client: FlaskClient, folder: Path, ho
 
 
 def test_sounds_are_those_of_the_trial(started: FlaskClient, folder: Path) -> None:
-    tones = started.get(f"/audio/{present(started)['id']}/tones")
-    assert tones.mimetype == "audio/flac"
-    assert len(soundfile.read(io.BytesIO(tones.data))[0]) == 3 * 640
-    assert started.get(f"/audio/{present(started)['id']}/a").status_code == 404
-    to_pairs(started)
-    trial = present(started)["id"]
+    tones = started.get(f"/audio/{present(started)}/tones")
+    assert tones.mimetype == "audio/flac" and len(soundfile.read(io.BytesIO(tones.data))[0]) == 3 * 640
+    assert started.get(f"/audio/{present(started)}/a").status_code == 404
+    started.post("/api/headphones/skip", json={})
+    trial = present(started)
     sounds = manifest.load(folder).sounds["practice"]
     heard = {part: started.get(f"/audio/{trial}/{part}").data for part in ("a", "b", "reference")}
     files = {name: (folder / "sounds" / file).read_bytes() for name, file in sounds.items()}
     assert heard["reference"] == files["original"]
     assert {heard["a"], heard["b"]} == {files["system0"], files["system1"]}
-    for part in ("tones", "c", "", "A", "a/b"):
+    for part in ("tones", "c", "a/b"):
         assert started.get(f"/audio/{trial}/{part}").status_code == 404
 
 
@@ -152,7 +142,7 @@ def test_nothing_tells_systems_kinds_or_files(started: FlaskClient, folder: Path
     files = {name[:16] for systems in test.sounds.values() for name in systems.values()}
     secrets = {"system0", "system1", "system2", "spoilt", "catch", "item0", "item1", '"test"', *files}
     tags: list[str] = []
-    to_pairs(started)
+    started.post("/api/headphones/skip", json={})
     while (state := started.get("/api/state").json)["trial"]:
         for part in ("a", "b", "reference"):
             response = started.get(f"/audio/{state['trial']['id']}/{part}")
@@ -165,15 +155,8 @@ def test_nothing_tells_systems_kinds_or_files(started: FlaskClient, folder: Path
     assert len(set(tags)) == len(tags)  # equal tags would tell that the same file sounds again
 
 
-def test_a_flood_of_participants_is_stopped(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MAX_PARTICIPANTS", 2)
-    statuses = [app.test_client().post("/api/start", json={"name": "x"}) for _ in range(3)]
-    assert [response.status_code for response in statuses] == [200, 200, 503]
-    assert "no more participants" in statuses[-1].json["error"]
-
-
 def test_an_unforeseen_error_tells_nothing(app: Flask, started: FlaskClient, folder: Path) -> None:
-    path = f"/audio/{present(started)['id']}/tones"
+    path = f"/audio/{present(started)}/tones"
     for sound in (folder / "sounds").iterdir():
         sound.unlink()
     response = started.get(path)

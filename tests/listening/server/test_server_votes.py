@@ -27,12 +27,6 @@ Answer = Callable[[FlaskClient, str], dict]
 ROUND = ["a", "dont_know", "b"]
 
 
-def finish(client: FlaskClient, answer: Answer) -> None:
-    state = client.post("/api/headphones/skip", json={}).json
-    while state["trial"]:
-        state = answer(client, "a")
-
-
 def choices(folder: Path) -> list[str]:
     with sqlite3.connect(folder / "votes.sqlite") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -40,25 +34,17 @@ def choices(folder: Path) -> list[str]:
         return [choice for (choice,) in rows]
 
 
-def test_headphones_then_training_then_pairs(started: FlaskClient, answer: Answer) -> None:
-    seen = []
-    state = started.get("/api/state").json
-    while state["trial"]:
-        trial = state["trial"]
-        seen.append((trial["phase"], trial["number"], trial["of"]))
-        state = answer(started, "1" if trial["phase"] == "headphones" else "b")
-    checks = [("headphones", k, 6) for k in range(1, 7)]
-    assert seen == [*checks, ("training", 1, 1), *(("pair", k, 7) for k in range(1, 8))]
-    assert state["answered"] == state["pairs"] == 7
-    state.pop("stored")
-    assert started.post("/api/start", json={"name": "Ada"}).json == state  # the end stays the end
-
-
 def test_order_and_sides_are_those_drawn_for_the_participant(app: Flask, folder: Path, answer: Answer) -> None:
+    seen: list[tuple[str, int, int]] = []
     for name in ("Ada", "Bob", "Cleo"):
         client = app.test_client()
-        client.post("/api/start", json={"name": name})
-        finish(client, answer)
+        state = client.post("/api/start", json={"name": name}).json
+        while trial := state["trial"]:
+            seen.append((trial["phase"], trial["number"], trial["of"]))
+            state = answer(client, "1" if trial["phase"] == "headphones" else "b")
+        assert state["answered"] == state["pairs"] == 7
+    checks = [("headphones", k, 6) for k in range(1, 7)]
+    assert seen == 3 * [*checks, ("training", 1, 1), *(("pair", k, 7) for k in range(1, 8))]
     test, votes = manifest.load(folder), stored_votes(folder)
     columns = ["item", "system_a", "system_b", "kind"]
     pairs = pd.DataFrame(test.pairs, columns=columns)
@@ -74,19 +60,22 @@ def test_the_tables(started: FlaskClient, app: Flask, folder: Path, answer: Answ
     assert stored_votes(folder).empty and stored_votes(folder)["seconds"].dtype == float
     for choice in (*6 * "1", "a", "b", "dont_know"):
         answer(started, choice)
-    app.test_client().post("/api/start", json={"name": "=cmd|' /C calc'!A0"})
+    client = app.test_client()
+    client.post("/api/start", json={"name": "=cmd|' /C calc'!A0"})
+    for _ in range(2):  # nobody without headphones is thrown out
+        assert client.post("/api/headphones/skip", json={}).json["trial"]["phase"] == "training"
     votes, people = stored_votes(folder), stored_participants(folder)
     write_table(folder / "votes.csv", votes)
     pd.testing.assert_frame_equal(read_votes(folder / "votes.csv"), votes, check_dtype=False)
-    assert votes["choice"].tolist() == ["a", "b", "dont_know"]
-    assert votes["kind"].tolist()[0] == "training"
+    assert votes["choice"].tolist() == ["a", "b", "dont_know"] and votes["kind"].tolist()[0] == "training"
     assert votes[["question", "judge", "seconds"]].drop_duplicates().to_numpy().tolist() == [["quality", "people", 2.5]]
     assert votes["answered_at"].str.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00").all()
     assert people.drop(columns="started_at").to_numpy().tolist() == [
         ["p001", "Ada", "", 2, "failed"],  # the training pair does not count
-        ["p002", "=cmd|' /C calc'!A0", "", 0, ""],
+        ["p002", "=cmd|' /C calc'!A0", "", 0, "skipped"],
     ]
-    finish(started, answer)
+    for _ in range(5):
+        answer(started, "a")
     assert stored_participants(folder)["finished_at"][0] == stored_votes(folder)["answered_at"].iloc[-1]
     text = (folder / "test.json").read_text()
     (folder / "test.json").write_text(text.replace('"seed": 11', '"seed": 12'))
@@ -96,7 +85,7 @@ def test_the_tables(started: FlaskClient, app: Flask, folder: Path, answer: Answ
     assert len(stored_votes(folder)) == 8
 
 
-@pytest.mark.parametrize(("wrong", "result"), [(0, "passed"), (1, "passed"), (2, "failed")])
+@pytest.mark.parametrize(("wrong", "result"), [(1, "passed"), (2, "failed")])
 def test_five_of_six_pass_the_headphone_check(
     app: Flask, started: FlaskClient, folder: Path, answer: Answer, wrong: int, result: str
 ) -> None:
@@ -109,14 +98,6 @@ def test_five_of_six_pass_the_headphone_check(
     answer(started, "a")
     assert stored_participants(folder)["headphones"].tolist() == [result]
     assert stored_votes(folder)["headphones"].tolist() == [result]
-
-
-def test_no_headphones_is_stored_and_nobody_is_thrown_out(started: FlaskClient, folder: Path, answer: Answer) -> None:
-    answer(started, "1")
-    for _ in range(2):
-        assert started.post("/api/headphones/skip", json={}).json["trial"]["phase"] == "training"
-    answer(started, "a")
-    assert stored_votes(folder)["headphones"].tolist() == ["skipped"]
 
 
 def test_the_first_answer_counts_and_only_the_present_trial_may_be_answered(started: FlaskClient, folder: Path) -> None:
@@ -197,28 +178,29 @@ def test_two_hundred_participants_at_once(folder: Path) -> None:
     assert (votes.groupby("participant")["position"].agg(list).map(tuple) == (1, 2, 3)).all()
 
 
-def raw(port: int, text: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall(text)
-        connection.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: connection.recv(65_536), b""))
-
-
 def test_large_bodies_ways_out_and_a_clean_stop(folder: Path) -> None:
+    def status(text: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(text)
+            connection.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+        assert b"\r\nServer:" not in answer
+        return answer[:12]
+
     head = b"POST /api/start HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
     port = free_port()
     server = start_server(folder, port)
+    with pytest.raises(ParameterError, match=f"port={port}: cannot listen there .*in use.*choose another port"):
+        serve(folder, port=port)
     for size in (5_000, 100_000):
         content = b'{"name": "' + b"x" * size + b'"}'
-        chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
-        assert raw(port, chunked).startswith(b"HTTP/1.1 413")
-        assert raw(port, head + b"Content-Length: %d\r\n\r\n%s" % (len(content), content)).startswith(b"HTTP/1.1 413")
+        assert status(head + b"Content-Length: %d\r\n\r\n%s" % (len(content), content)) == b"HTTP/1.1 413"
+        head_chunked = head + b"Transfer-Encoding: chunked\r\n\r\n"
+        assert status(head_chunked + b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)) == b"HTTP/1.1 413"
     for path in (b"/static/../app.py", b"/../../etc/passwd", b"/audio/..%2f..%2fvotes.sqlite/a"):
-        answer = raw(port, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.1 404") and b"\r\nServer:" not in answer, path
+        assert status(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n") == b"HTTP/1.1 404"
     assert stored_participants(folder).empty
-    assert server.pid is not None
-    os.kill(server.pid, signal.SIGINT)
+    os.kill(server.pid or 0, signal.SIGINT)
     server.join(30)
     assert server.exitcode == 0
 
@@ -233,24 +215,11 @@ def test_where_to_go_is_printed(folder: Path, capsys, monkeypatch, host: str, pl
     assert ("Warning: anyone" in out) == (host == "0.0.0.0")
 
 
-def test_addresses_where_nobody_can_listen(folder: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(ParameterError, match=f"port={port}: cannot listen there .*in use.*choose another port"):
-            serve(folder, port=port)
-    with pytest.raises(ParameterError, match="port=70000: a port is a number from 1 to 65535"):
-        serve(folder, port=70_000)
-
-
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
         ("votes", "is no database address: write it as sqlite"),
-        ("sqlite:///:memory:", "in memory only: name a file"),
         ("postgresql+nodriver://user:pass@host/name", "cannot be used .*driver is installed"),
-        ("sqlite:////no/such/folder/votes.sqlite", "cannot be used .*place exists"),
         (None, "votes.sqlite.*not a database"),
     ],
 )
@@ -263,10 +232,9 @@ def test_databases_that_cannot_be_used(folder: Path, address: str | None, reason
 
 def test_a_vote_that_cannot_be_stored_is_not_confirmed(started: FlaskClient, app: Flask, folder: Path) -> None:
     with app.extensions["store"].engine.connect() as connection:  # and what is confirmed lasts through a power cut
-        pragmas = ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
-        assert [connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in pragmas] == ["wal", 2, 20_000, 1]
-    state = started.post("/api/headphones/skip", json={}).json
-    path = f"/api/trials/{state['trial']['id']}/answer"
+        found = [connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
+        assert found == ["wal", 2]
+    path = f"/api/trials/{started.post('/api/headphones/skip', json={}).json['trial']['id']}/answer"
     for old, new, status in (("answers", "away", 503), ("away", "answers", 200)):
         with sqlite3.connect(folder / "votes.sqlite") as database:
             database.execute(f"ALTER TABLE {old} RENAME TO {new}")
