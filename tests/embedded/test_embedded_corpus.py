@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -94,15 +95,14 @@ def test_another_process_and_another_size_make_the_same_bits(written: Path, tmp_
         f"    {WRITERS[layout]}({str(tmp_path / layout)!r}, sample_rate={RATE}, seed=0, **{settings})\n"
         for layout, settings in SMALL.items()
     )
-    home = tmp_path / "home"
-    home.mkdir()
-    environment = {**os.environ, "TMPDIR": str(home), "HOME": str(home), "NBLIB_CORES": "2"}
     root = Path(nblib.__file__).parents[1]
-    subprocess.run([sys.executable, "-c", program], env=environment, cwd=root, check=True)
+    with tempfile.TemporaryDirectory() as home:  # a short path: sockets of worker processes lie there
+        environment = {**os.environ, "TMPDIR": home, "HOME": home, "NBLIB_CORES": "2"}
+        subprocess.run([sys.executable, "-c", program], env=environment, cwd=root, check=True)
+        assert not [path for path in Path(home).rglob("*") if path.is_file()], "files were left behind"
     for layout, count in (("lossless_music", 3), ("voicebank_demand", 12), ("musdb18hq", 9)):
         found, expected = sounds_in(tmp_path / layout), sounds_in(written / layout)
         assert len(found) == count and found.items() <= expected.items()
-    assert not [path for path in home.rglob("*") if path.is_file()], "files were left behind"
 
 
 @pytest.mark.parametrize("layout", SMALL)
