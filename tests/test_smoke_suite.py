@@ -14,7 +14,9 @@ import pytest
 import nblib
 from nblib.suite import SUITE
 
-KILLS = int(os.environ.get("NBLIB_TEST_KILLS", "1"))  # the ten take minutes: NBLIB_TEST_KILLS=10
+# Once, in the notebooks that train most kinds of studies; NBLIB_TEST_KILLS=10 kills the whole suite so often.
+KILLS = int(os.environ.get("NBLIB_TEST_KILLS", "1"))
+KILLED = () if KILLS > 1 else ("--only", "03", "10")
 IJCNN20 = [f"ijcnn20_figure{number}" for number in (2, 3, 4, 5)]
 # Who computed a row, when and how fast may differ; what came out may not.
 OF_THE_MOMENT = ["seconds", "loss_seconds", "finished", "commit", "training_seconds", "loss_share"]
@@ -46,7 +48,10 @@ def contents(folder: Path) -> dict[str, bytes]:
             continue
         data = path.read_bytes()
         if path.suffix == ".csv":
-            data = pd.read_csv(path).drop(columns=OF_THE_MOMENT, errors="ignore").to_csv().encode()
+            table = pd.read_csv(path).drop(columns=OF_THE_MOMENT, errors="ignore")
+            if path.name == "claims.csv":
+                table = table[~table["claim"].str.startswith("cost of")]
+            data = table.to_csv().encode()
         found[str(path.relative_to(folder))] = data
     return found
 
@@ -75,15 +80,19 @@ def test_everything_comes_out(undisturbed: tuple[Path, float]) -> None:
 
 def test_killed_at_random_moments_it_ends_with_the_same_results(undisturbed: tuple[Path, float], tmp_path: Path):
     whole, seconds = undisturbed
-    moments = [random.uniform(1, 0.8 * seconds) for _ in range(KILLS)]
+    moments = [random.uniform(5, (0.3 if KILLED else 0.8) * seconds) for _ in range(KILLS)]
     for moment in moments:
-        process = suite(tmp_path)
+        process = suite(tmp_path, *KILLED)
         time.sleep(moment)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    complete(tmp_path)
+    complete(tmp_path, *KILLED)
     expected, found = contents(whole), contents(tmp_path)
-    assert found.keys() == expected.keys(), f"killed after {moments} seconds"
+    if KILLED:  # what these notebooks make; of the runs all others are missing
+        expected = {name: data for name, data in expected.items() if name in found and not name.endswith("runs.csv")}
+        assert {f"data/results/smoke/{name}.csv" for name in ("loss_networks", "capacity")} <= expected.keys()
+    else:
+        assert found.keys() == expected.keys(), f"killed after {moments} seconds"
     different = [name for name in expected if found[name] != expected[name]]
     assert not different, f"killed after {moments} seconds"
 
