@@ -1,4 +1,4 @@
-"""``python -m nblib listen``: build, serve, export, import. Its imports stand where they are used: help comes at once."""
+"""``python -m nblib listen``: build, serve, export, import; imports stand where they are used: help comes at once."""
 
 import argparse
 from collections.abc import Callable
