@@ -122,7 +122,7 @@ def _page(own: Settings, table: pd.DataFrame, figure: Figure) -> str:
     figure.savefig(picture, format="png", dpi=110)
     counts = agreement(table)
     agree, differ = (int(counts[verdict]["all"]) for verdict in (AGREES, DIFFERS))
-    sections = {"By study": counts.reset_index()}
+    sections = {"By study": counts.reset_index().rename_axis(columns=None)}
     for verdict in (DIFFERS, UNKNOWN, AGREES):
         sections[f"Numbers: {verdict}"] = table[table["verdict"] == verdict].drop(columns="verdict")
     shown = {

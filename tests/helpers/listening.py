@@ -5,6 +5,7 @@ import http.client
 import json
 import multiprocessing
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -143,11 +144,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def _serve(folder: Path, port: int) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
+    serve(folder, "127.0.0.1", port)
+
+
 def start_server(folder: Path, port: int) -> BaseProcess:
     """`serve` in a process of its own, ready for requests; forked where nblib is imported, which takes seconds."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["nblib.listening.server.app"])
-    process = context.Process(target=serve, args=(folder, "127.0.0.1", port), daemon=True)
+    process = context.Process(target=_serve, args=(folder, port), daemon=True)
     process.start()
     for _ in range(600):
         try:
