@@ -12,8 +12,7 @@ import numpy as np
 import torch
 
 from nblib.audio.io import decoded
-from nblib.audio.resampling import resample
-from nblib.audio.signals import check_signal
+from nblib.audio.signals import check_signal, resample
 from nblib.audio.spectral import Geometry, stft
 from nblib.errors import AudioError, ParameterError, check_choice, check_whole
 
