@@ -56,15 +56,8 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
         estimate = separated(mixture, rate, network, setup)
     rest, seconds, taken = mixture - estimate, mixture.shape[1] / rate, time.monotonic() - began
     print(f"separated {seconds:.1f} s in {taken:.1f} s: {seconds / taken:.0f} times real time")
-    for path, samples in ((out / f"{name}.wav", estimate), (out / f"{name}-rest.wav", rest)):
-        with whole(path) as temporary:
-            _write(temporary, samples, rate)
-    use_style()
     title = f"{file.name}: {task}, {capacity}, {contender} loss"
-    figure = separated_figure({"input": mixture, "separated": estimate}, rate, title)
-    with whole(out / f"{name}.png") as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a file may be named in any script
-        figure.savefig(temporary, metadata={"Software": None})
+    _save(out / name, {"input": mixture, "separated": estimate}, rest, rate, title)
     print(f"in {out}:\n  {name}.wav: {TASKS[task]}\n  {name}-rest.wav: the rest; the two add up to the file")
     print(f"  {name}.png: spectrograms")
     if rate > setup.geometry.sample_rate:
@@ -73,12 +66,19 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
         print(f"the largest peak is {peak:.3g} times full scale; kept, but a player may clip it")
 
 
-def _write(path: Path, samples: np.ndarray, rate: int) -> None:
-    """32-bit floats, nothing clipped; equal ones give equal bytes, which libsndfile's stamp of time would prevent."""
-    if samples.nbytes < WAV_BYTES:
-        wavfile.write(path, rate, samples.T)
-    else:
-        soundfile.write(path, samples.T, rate, subtype="FLOAT", format="RF64")
+def _save(place: Path, sounds: dict[str, np.ndarray], rest: np.ndarray, rate: int, title: str) -> None:
+    """Both parts in 32-bit floats, nothing clipped, and the picture; equal ones give equal bytes."""
+    for end, samples in (("", sounds["separated"]), ("-rest", rest)):
+        with whole(place.with_name(f"{place.name}{end}.wav")) as temporary:
+            if samples.nbytes < WAV_BYTES:
+                wavfile.write(temporary, rate, samples.T)  # libsndfile would stamp the time
+            else:
+                soundfile.write(temporary, samples.T, rate, subtype="FLOAT", format="RF64")
+    use_style()
+    figure = separated_figure(sounds, rate, title)
+    with whole(place.with_name(f"{place.name}.png")) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a file may be named in any script
+        figure.savefig(temporary, metadata={"Software": None})
 
 
 @torch.inference_mode()

@@ -20,7 +20,7 @@ from nblib.audio import Geometry, read, resample, scale, stft
 from nblib.figures.base import separated_figure
 from nblib.networks import MaskUNet
 from nblib.provenance import random_generator
-from nblib.separate import RECEPTIVE_GRIDS, separated
+from nblib.separate import separated
 from nblib.settings import settings
 
 PAPER = settings()
@@ -51,17 +51,6 @@ def all_pass() -> MaskUNet:
 def difference_db(found: np.ndarray, expected: np.ndarray) -> float:
     energy = np.square(expected, dtype=np.float64).sum()
     return 10 * math.log10(max(np.square(found - expected, dtype=np.float64).sum(), 1e-300) / energy)
-
-
-@pytest.mark.parametrize("levels", range(1, 6))
-def test_the_receptive_field_is_what_gradients_reach(levels):
-    grid = 2**levels
-    at = 4 * grid
-    magnitude = torch.rand(1, 1, grid, 9 * grid, requires_grad=True)
-    network(levels, 4).double()(magnitude.double())[..., at : at + grid].sum().backward()
-    reached = np.flatnonzero(magnitude.grad[0, 0].abs().sum(0).numpy())
-    before, after = at - reached.min(), reached.max() - (at + grid - 1)
-    assert (RECEPTIVE_GRIDS - 1) * grid - 1 < max(before, after) <= RECEPTIVE_GRIDS * grid
 
 
 @pytest.mark.parametrize(("levels", "chunk"), [(1, 1), (2, 64), (3, 37), (4, 1), (5, 64)])

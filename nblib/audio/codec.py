@@ -5,6 +5,7 @@ the header that tells the decoder how much of the coder's delay to drop. Through
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import av
@@ -27,7 +28,6 @@ _FORMATS = {  # encoder, container, zeros to put behind
     # MP4 counts time in its own units and may drop a last sample: one frame of zeros behind makes sure of it.
     "aac": ("aac", "mp4", 1024),
     "opus": ("libopus", "ogg", 0),
-    "flac": ("flac", "flac", 0),
 }
 
 
@@ -35,8 +35,8 @@ _FORMATS = {  # encoder, container, zeros to put behind
 class Codec:
     """A codec and its bitrate; free of state, so that threads and processes may share it."""
 
-    name: str = "mp3"  # FFmpeg's libmp3lame; or "aac" (AAC-LC), "opus" (48 kHz inside), as a lossless control "flac"
-    bitrate: int = 16_000  # bits per second; 0 for flac (16 bits a sample)
+    name: str = "mp3"  # FFmpeg's libmp3lame; or "aac" (AAC-LC), "opus" (48 kHz inside)
+    bitrate: int = 16_000  # bits per second
 
     def __post_init__(self) -> None:
         check_choice("name", self.name, _FORMATS)
@@ -48,17 +48,17 @@ class Codec:
         libav = ".".join(map(str, av.library_versions["libavcodec"]))
         return f"{self.name}-{self.bitrate} {_FORMATS[self.name][0]} libavcodec-{libav} PyAV-{av.__version__}"
 
-    def check_sample_rate(self, sample_rate: int) -> None:
-        """Raise `ParameterError` at a sample rate (Hz) where the codec would take another bitrate in silence."""
+    def _check_sample_rate(self, sample_rate: int) -> None:
         check_whole("sample_rate", sample_rate, 1)
-        steps = next((steps for rates, steps in MP3_BITRATES.items() if sample_rate in rates), ())
-        if self.name in ("mp3", "aac") and not steps:  # both have MPEG's rates
-            known = ", ".join(str(rate) for rates in MP3_BITRATES for rate in rates)
+        rates = {rate: steps for rates, steps in MP3_BITRATES.items() for rate in rates}
+        if self.name != "opus" and sample_rate not in rates:  # AAC has MPEG's too
+            known = ", ".join(map(str, rates))
             raise ParameterError(f"sample_rate={sample_rate} for {self.name}: resample first to one of {known} Hz")
-        # AAC's were measured on broadband music: outside them the encoder does not keep to the bitrate.
-        aac = range(12_000 if sample_rate <= 24_000 else 16_000, 4 * sample_rate + 1)
-        mp3, opus = [1000 * step for step in steps], range(6000, 256_001)
-        allowed = {"mp3": mp3, "aac": aac, "opus": opus, "flac": [0]}[self.name]
+        allowed: Sequence[int] = range(6000, 256_001)
+        if self.name == "mp3":
+            allowed = [1000 * step for step in rates[sample_rate]]
+        elif self.name == "aac":  # measured on broadband music: outside it the encoder does not keep to the bitrate
+            allowed = range(12_000 if sample_rate <= 24_000 else 16_000, 4 * sample_rate + 1)
         if self.bitrate not in allowed:
             known = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else ", ".join(map(str, allowed))
             wrong = f"bitrate={self.bitrate} for {self.name} at {sample_rate} Hz: it keeps to {known}"
@@ -71,7 +71,7 @@ class Codec:
         the input's peak, as decoders do. `AudioError` for a signal that is empty or not finite, `ParameterError` for a
         bitrate that the codec has not at this `sample_rate` (Hz).
         """
-        self.check_sample_rate(sample_rate)
+        self._check_sample_rate(sample_rate)
         check_signal(samples, "samples", allow_silence=True)
         peak = max(1.0, float(np.abs(samples).max()))
         level = (samples / peak).astype(np.float32)
