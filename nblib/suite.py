@@ -1,9 +1,7 @@
 """The table of notebooks, and a run of them: checked before anything is computed, in order, with one exit code."""
 
 import ast
-import contextlib
 import csv
-import difflib
 import logging
 import os
 import re
@@ -61,7 +59,7 @@ class Job:
 
 
 def parameters(notebook: Notebook) -> dict[str, dict[str, Any]]:
-    """``default`` (which sets the type) and ``help``, by name, of what the notebook's parameters cell declares."""
+    """``default`` and ``help``, by name, of what the notebook's parameters cell declares."""
     from papermill.inspection import inspect_notebook  # takes a second, which `nblib separate` need not wait for
 
     try:
@@ -78,9 +76,11 @@ def plan(
     """Check everything that a run is given, and say what is to be done, in the suite's order.
 
     `only` has numbers (``3`` or ``03``) or names of notebooks; all run when it is empty. Those that they need are not
-    added: a notebook finds earlier results, or makes its own. `changes` has ``NAME=VALUE``: a parameter of notebooks
-    that declare it, or else any setting. `ParameterError` where a name, type, value, notebook or folder is wrong.
+    added: a notebook finds earlier results, or makes its own. `changes` has ``NAME=VALUE``: a text that notebooks
+    declare as a parameter, or any setting. `ParameterError` where a name, type, value, notebook or folder is wrong.
     """
+    from nblib.settings import settings, values  # takes seconds, which those who list notebooks need not wait for
+
     texts = {}
     for change in changes:
         name, equals, texts[name] = change.partition("=")
@@ -92,33 +92,18 @@ def plan(
         check_choice("notebook", text, [*(each.name for each in SUITE), *(each.number for each in SUITE)])
     chosen = [each for each in SUITE if not wanted or {each.name, each.number} & {*wanted}]
     declared = {notebook: parameters(notebook) for notebook in chosen}
-    own = {name for found in declared.values() for name in found if name not in STANDARD}
+    given = {name: entry["default"] for found in declared.values() for name, entry in found.items()}
+    own = {name for name, default in given.items() if isinstance(default, str) and name not in STANDARD}
+    for name in texts:
+        check_choice("parameter", name, [*own, *values(settings(profile, corpus))])
     further = ["".join(f"{name}={text}".split()) for name, text in texts.items() if name not in own]
-    try:
-        setup = checked(profile, corpus, data_root, seed, source, further)
-    except ParameterError as error:
-        near = [match for name in texts.keys() - own for match in difflib.get_close_matches(name, own, n=1)]
-        raise ParameterError(f"{error}; or did you mean the notebooks' {near[0]!r}?") if near else error from None
+    setup = checked(profile, corpus, data_root, seed, source, further)
     shared = dict(zip(STANDARD, (profile, corpus, setup.data_root, seed, source, " ".join(further)), strict=True))
     copies = (paths.data() / "executed" / setup.name).resolve()
-    jobs = [
-        Job(each, copies / each.path.name, shared | _values(each, found, texts)) for each, found in declared.items()
+    return setup, [
+        Job(each, copies / each.path.name, shared | {name: texts[name] for name in own & texts.keys() & found.keys()})
+        for each, found in declared.items()
     ]
-    return setup, jobs
-
-
-def _values(notebook: Notebook, declared: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, object]:
-    """What texts of the command line stand for: themselves where the default is a text, else Python literals."""
-    found: dict[str, object] = {name: texts[name] for name in declared.keys() & texts.keys()}
-    for name in found:
-        default = declared[name]["default"]
-        with contextlib.suppress(ValueError, SyntaxError):  # a text then, which is refused
-            found[name] = texts[name] if isinstance(default, str) else ast.literal_eval(texts[name])
-        kind = type(found[name])
-        if kind is not type(default) and not (kind is int and type(default) is float):
-            expected = f"of type {type(default).__name__}, like its default {default!r}"
-            raise ParameterError(f"{name}={found[name]!r} of {notebook.name} must be {expected}, not {kind.__name__}")
-    return found
 
 
 def run(setup: "Settings", jobs: Sequence[Job]) -> int:

@@ -18,7 +18,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.delenv("NBLIB_DATA", raising=False)
     monkeypatch.setattr(suite, "SUITE", (Notebook("01_reads", "Title 1"), Notebook("02_more", "Title 2", ("01",))))
     make(tmp_path, "01_reads")
-    make(tmp_path, "02_more", parameters=PARAMETERS + 'names = ["a", "b"]  # of them\n')
+    make(tmp_path, "02_more", parameters=PARAMETERS + 'names = "a"  # of them\n')
     return tmp_path
 
 
@@ -27,7 +27,7 @@ def home(tmp_path, monkeypatch):
     [
         (["run", "--profile", "smok"], "profile='smok' is not known: choose one of .*; did you mean 'smoke'?"),
         (["run", "--profil", "smoke"], "argument '--profil' is not known: did you mean --profile?"),
-        (["run", "--set", "nams=3"], "did you mean the notebooks' 'names'?"),
+        (["run", "--set", "nams=3"], "did you mean 'names'?"),
         (["list", "--settings", "--set", "replicate=3"], "did you mean 'replicates'?"),
         (["separate", "x.wav", "--task", "speech", "--capasity", "P1"], "did you mean --capacity?"),
         (["listen", "serve", "x", "--prt", "1"], "did you mean --port?"),
@@ -43,12 +43,12 @@ def test_the_command_line_says_what_is_wrong_without_a_traceback(home, capsys, a
 def test_everything_given_is_handed_on(home, monkeypatch, capsys):
     ran = []
     monkeypatch.setattr(suite, "run", lambda setup, jobs: ran.append((setup, jobs)) or 1)
-    given = "run --profile smoke --corpus real --seed 3 --only 2 02_more --set names=['c'] --set replicates=4"
+    given = "run --profile smoke --corpus real --seed 3 --only 2 02_more --set names=c --set replicates=4"
     assert command_line.main([*given.split(), "--data-root", str(home)]) == 1
     ((setup, (job,)),) = ran
     assert (setup.profile, setup.corpus, setup.data_root, setup.seed) == ("smoke", "real", str(home), 3)
     assert (setup.source, setup.replicates) == ("run", 4)
-    assert job.values["names"] == ["c"] and job.values["changes"] == "replicates=4"
+    assert job.values["names"] == "c" and job.values["changes"] == "replicates=4"
     assert job.copy == home / "data" / "executed" / setup.name / "02_more.ipynb"
 
 
@@ -56,7 +56,7 @@ def test_notebooks_are_listed_with_their_parameters(home, capsys):
     assert command_line.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["01  01_reads: Title 1", "      profile = 'quick'  smoke, quick or paper"]
-    assert lines[7] == "02  02_more: Title 2 (needs 01)" and lines[-1] == "      names = ['a', 'b']  of them"
+    assert lines[7] == "02  02_more: Title 2 (needs 01)" and lines[-1] == "      names = 'a'  of them"
     (home / "notebooks" / "02_more.ipynb").unlink()
     assert command_line.main(["list"]) == 2
     assert "02_more.ipynb: its parameters cannot be read" in capsys.readouterr().err

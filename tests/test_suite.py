@@ -40,8 +40,8 @@ def run(profile: str = "quick", corpus: str = "embedded", data_root: str = "", s
 def finished(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """One run of six notebooks, with an installed python3 kernelspec that leads to no Python at all."""
     home = tmp_path_factory.mktemp("suite")
-    more = PARAMETERS + "epochs = 3  # passes\nrate = 0.5\nverbose = False\nname = ''\n"
-    reads = "import os, sys\nprint(profile, corpus, data_root, seed, source, changes, epochs, rate, verbose, name)"
+    more = PARAMETERS + "votes_file = ''  # of people\n"
+    reads = "import os, sys\nprint(profile, corpus, data_root, seed, source, changes, votes_file)"
     kernel = "import nblib\nprint(sys.executable, nblib.__file__, os.environ['MPLBACKEND'].split('.')[-1])"
     make(home, "01_reads", LOG.format("01"), reads, kernel, parameters=more)
     make(home, "02_fails", LOG.format("02"), "print('one line')", "\n# the doomed cell\nseed / 0", "print('never')")
@@ -55,7 +55,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     output = io.StringIO()
     places = {"NBLIB_HOME": str(home), "NBLIB_DATA": "", "JUPYTER_PATH": str(home / "jupyter")}
     with patch.dict(os.environ, places), patch.object(suite, "SUITE", SUITE), contextlib.redirect_stdout(output):
-        changes = ["epochs=5", "replicates=4", "rate=2", "name=a=b c", "separation_training.max_epochs=2"]
+        changes = ["replicates=4", "votes_file=a=b c", "separation_training.max_epochs=2"]
         setup, jobs = suite.plan("smoke", "embedded", "", 7, changes=changes)
         code = suite.run(setup, jobs)
     copies = home / "data" / "executed" / setup.name
@@ -75,11 +75,11 @@ def test_runs_in_order_in_the_notebooks_folder_and_skips_what_needs_a_failed_one
 def test_own_parameters_go_where_they_are_declared_and_settings_everywhere(finished):
     values, kernel = printed(finished.copies / "01_reads.ipynb")
     changes = "replicates=4 separation_training.max_epochs=2"
-    assert values == f"smoke embedded  7 run {changes} 5 2 False a=b c\n"
+    assert values == f"smoke embedded  7 run {changes} a=b c\n"
     assert kernel == f"{sys.executable} {Path(suite.__file__).with_name('__init__.py')} backend_inline\n"
     assert printed(finished.copies / "06_last.ipynb") == ["run\n"]
     last = (finished.copies / "06_last.ipynb").read_text()
-    assert "epochs = " not in last and changes in last
+    assert "votes_file" not in last and changes in last
     assert "seed7" in finished.copies.name and "replicates=4" in finished.copies.name
 
 
@@ -153,10 +153,9 @@ WRONG = {
     "missing data root": ({"corpus": "real", "data_root": "/nowhere"}, "data_root='/nowhere': .* which is there"),
     "unread data root": ({"data_root": "/"}, "any other corpus none"),
     "number": ({"only": ["7"]}, "notebook='07' is not known"),
-    "own name": ({"changes": ["epoch=3"]}, "'epoch' is not known.*or did you mean the notebooks' 'epochs'"),
-    "own type": ({"changes": ["epochs=many"]}, "epochs='many' of 01_reads must be of type int"),
-    "no list for text": ({"changes": ["bitrates=16"]}, "must be of type list"),
-    "form": ({"changes": ["epochs"]}, "NAME=VALUE is needed"),
+    "own name": ({"changes": ["vote_file=x"]}, "'vote_file' is not known.*did you mean 'votes_file'"),
+    "no text": ({"changes": ["epochs=3"]}, "parameter='epochs' is not known"),
+    "form": ({"changes": ["votes_file"]}, "NAME=VALUE is needed"),
     "own option": ({"changes": ["profile=smoke"]}, "python -m nblib run --help"),
 }
 
@@ -164,7 +163,7 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_parameter_stops_before_anything_runs(case, home):
     given, message = WRONG[case]
-    make(home, "01_reads", parameters=PARAMETERS + "epochs = 3\nbitrates = [16, 32]\n")
+    make(home, "01_reads", parameters=PARAMETERS + "epochs = 3\nvotes_file = ''\n")
     with pytest.raises(ParameterError, match=f"(?s){message}"):
         run(**given)
     assert not (home / "data").exists()

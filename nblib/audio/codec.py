@@ -100,11 +100,10 @@ class Codec:
 def cutoff_hz(lossless: np.ndarray, coded: np.ndarray, sample_rate: int) -> float:
     """Cut-off frequency of coded material, above which the codec left nothing: Hz, in steps of sample_rate / 1024.
 
-    The highest frequency at which the long-term power of `coded` (Hann 1024, hop 512) lies within 30 dB of that of
-    `lossless` (holes at 16 kbit/s cost under 20 dB), among those where `lossless` is within 80 dB of its loudest bin; 0
-    where there is none. Material with nothing to cut gives its own upper limit: take the median over several.
-
-    `lossless` and `coded` [shape=(n,), n >= 1024] must be sample-aligned; `AudioError` for silence.
+    The highest at which the long-term power of `coded` (Hann 1024, hop 512) lies within 30 dB of that of `lossless`, in
+    line with it [shape=(n,), n >= 1024] (holes at 16 kbit/s cost under 20 dB), among those where `lossless` is within
+    80 dB of its loudest bin; 0 where there is none. Material with nothing to cut gives its own upper limit: take the
+    median over several. `AudioError` for silence.
     """
     geometry = Geometry(sample_rate=sample_rate)
     check_signal(lossless, "lossless", minimum_samples=geometry.window)

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from nblib.audio.signals import check_signal, resample
-from nblib.errors import AudioError, ParameterError
+from nblib.errors import AudioError
 from nblib.paths import whole
 
 # Hz; anything else is more likely a broken header than a recording.
@@ -24,8 +24,8 @@ def _by_soundfile(path: Path, end: float) -> tuple[np.ndarray, int]:
     with soundfile.SoundFile(path) as file:
         wanted = int(min(file.frames, end * file.samplerate + 1))
         samples = file.read(wanted, dtype="float32", always_2d=True).T
-        if (missing := wanted - samples.shape[1]) > 0:
-            raise AudioError(f"{path}: cut short, {missing} of {wanted} samples are missing; copy it again")
+        if samples.shape[1] < wanted:
+            raise AudioError(f"{path}: cut short, {samples.shape[1]} of {wanted} samples are there; copy it again")
         return samples, file.samplerate
 
 
@@ -75,19 +75,14 @@ def write(path: str | Path, samples: np.ndarray, sample_rate: int) -> None:
     """Write mono samples [shape=(n,), in [-1, 1]] as 16-bit WAV or FLAC, by the suffix; whole or not at all.
 
     They are rounded to 1/32768 without dither, so that writing is repeatable, and never clipped: `AudioError` for a
-    peak over 1, as for what is no signal. `ParameterError` for another suffix, `StorageError` where the disk is full.
+    peak over 1, as for what is no signal. `StorageError` where the disk is full.
     """
-    path, samples = Path(path), np.asarray(samples)
-    container = path.suffix[1:].upper()
-    if container not in ("WAV", "FLAC"):
-        raise ParameterError(f"path={str(path)!r}: the suffix must be .wav or .flac")
+    path = Path(path)
     check_signal(samples, path, allow_silence=True)
-    if samples.ndim != 1:
-        raise AudioError(f"{path}: samples [shape={samples.shape}]: one channel is needed; down-mix first")
     if (peak := float(np.abs(samples).max())) > 1:
         raise AudioError(f"{path}: peak {peak:.4g} would be clipped; divide the samples by it, or lower their level")
     steps = np.minimum(np.round(samples.astype(np.float64) * 32768), 32767).astype(np.int16)
     buffer = io.BytesIO()  # its bytes are written by Python, whose errors say that the disk is full
-    soundfile.write(buffer, steps, sample_rate, subtype="PCM_16", format=container)
+    soundfile.write(buffer, steps, sample_rate, subtype="PCM_16", format=path.suffix[1:])
     with whole(path) as temporary:
         temporary.write_bytes(buffer.getvalue())

@@ -70,12 +70,10 @@ def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | N
     """How many samples later than `reference` the same sound comes in `samples`; None where that is not clear.
 
     The highest value, of either sign, of the cross-correlation weighted to a flat cross-spectrum (the phase transform:
-    Knapp and Carter 1976, "The generalized correlation method for estimation of time delay"), within +-1 s. It hangs on
-    phases alone, so that a low-passed or separated sound has as sharp a peak as an equal one. It is clear where it is
-    twice as high as any value farther than 2 ms from it, which neither a periodic sound nor unrelated ones attain, and
-    the samples are correlated there by at least 0.05 (as in noise 26 dB stronger), which a click and a hum are not.
-
-    `samples` and `reference` have equal shapes, (n,) or (n, 2).
+    Knapp and Carter 1976), within +-1 s: a low-passed or separated sound has as sharp a peak as an equal one. It is
+    clear where it is twice as high as any value farther than 2 ms from it, which neither a periodic sound nor unrelated
+    ones attain, and the samples (equal shapes, (n,) or (n, 2)) are correlated there by at least 0.05 (as in noise 26 dB
+    stronger), which a click and a hum are not.
     """
     late, early = (signal.mean(-1) if signal.ndim == 2 else signal for signal in (samples, reference))
     size = next_fast_len(2 * len(late), real=True)

@@ -22,10 +22,7 @@ LOG_SLOPE = 1000.0
 
 @dataclass(frozen=True)
 class Geometry:
-    """Sizes of the spectrogram and of a patch; the defaults are IJCNN'20's, MM'19 has ``sample_rate=16000``.
-
-    ``Geometry(frames=31).patch_samples`` is 16,384, the patch of MM'19's time-domain networks.
-    """
+    """Sizes of the spectrogram and of a patch; the defaults are IJCNN'20's, MM'19 has ``sample_rate=16000``."""
 
     sample_rate: int = 22050  # Hz
     window: int = 1024  # Hann window and FFT size in samples, even and a multiple (2, 3, ...) of `hop`
