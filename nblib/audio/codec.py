@@ -5,7 +5,6 @@ the header that tells the decoder how much of the coder's delay to drop. Through
 """
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import av
@@ -50,26 +49,23 @@ class Codec:
 
     def _check_sample_rate(self, sample_rate: int) -> None:
         check_whole("sample_rate", sample_rate, 1)
-        rates = {rate: steps for rates, steps in MP3_BITRATES.items() for rate in rates}
-        if self.name != "opus" and sample_rate not in rates:  # AAC has MPEG's too
-            known = ", ".join(map(str, rates))
-            raise ParameterError(f"sample_rate={sample_rate} for {self.name}: resample first to one of {known} Hz")
-        allowed: Sequence[int] = range(6000, 256_001)
-        if self.name == "mp3":
-            allowed = [1000 * step for step in rates[sample_rate]]
-        elif self.name == "aac":  # measured on broadband music: outside it the encoder does not keep to the bitrate
-            allowed = range(12_000 if sample_rate <= 24_000 else 16_000, 4 * sample_rate + 1)
-        if self.bitrate not in allowed:
-            known = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else ", ".join(map(str, allowed))
-            wrong = f"bitrate={self.bitrate} for {self.name} at {sample_rate} Hz: it keeps to {known}"
+        steps = next((steps for rates, steps in MP3_BITRATES.items() if sample_rate in rates), ())
+        # AAC has MPEG's rates too; measured on broadband music, outside these the encoder does not keep to the bitrate.
+        aac = range(12_000 if sample_rate <= 24_000 else 16_000, 4 * sample_rate + 1) if steps else ()
+        known = {"mp3": [1000 * step for step in steps], "aac": aac, "opus": range(6000, 256_001)}
+        if self.bitrate not in (allowed := known[self.name]):
+            listed = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else ", ".join(map(str, allowed))
+            wrong = (
+                f"bitrate={self.bitrate} for {self.name} at sample_rate={sample_rate}: it keeps to {listed or 'none'}"
+            )
             raise ParameterError(f"{wrong}, and would take another in silence; choose one of them, or resample first")
 
     def roundtrip(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
         """Encode and decode `samples` [shape=(n,), full scale 1, n >= 1]: lag 0, equal shape, float32.
 
         A peak over full scale is brought to 1 for the codec and back after it, so that none clips. Output may overshoot
-        the input's peak, as decoders do. `AudioError` for a signal that is empty or not finite, `ParameterError` for a
-        bitrate that the codec has not at this `sample_rate` (Hz).
+        the input's peak, as decoders do. `AudioError` for what is no signal, `ParameterError` for a bitrate that the
+        codec has not at this `sample_rate` (Hz).
         """
         self._check_sample_rate(sample_rate)
         check_signal(samples, "samples", allow_silence=True)
@@ -90,8 +86,7 @@ class Codec:
             container.mux(stream.encode(None))
         buffer.seek(0)
         with av.open(buffer, "r", format=form) as container:  # named, since bytes of a short MP3 do not tell
-            parts = [block[0] for block in decoded(container, container.streams.audio[0])]
-        coded = np.concatenate([np.zeros(0, np.float32), *parts])
+            coded = decoded(container, container.streams.audio[0])[0]
         if len(coded) < len(samples):
             raise AudioError(f"{self.identity}: {len(samples)} samples came back as {len(coded)}; use PyAV's own wheel")
         return coded[: len(samples)]

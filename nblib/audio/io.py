@@ -1,7 +1,6 @@
 """Sound files in and out."""
 
 import io
-from collections.abc import Iterator
 from math import inf
 from pathlib import Path
 
@@ -33,14 +32,14 @@ def _by_libav(path: Path, index: int) -> tuple[np.ndarray, int]:
     with av.open(str(path)) as container:
         if len(streams := container.streams.audio) <= index:
             raise AudioError(f"{path}: {len(streams)} sound stream(s) where {index + 1} are needed; leave it out")
-        parts = [*decoded(container, streams[index])] or [np.zeros((1, 0), np.float32)]
-        return np.concatenate(parts, axis=1), streams[index].codec_context.sample_rate
+        return decoded(container, streams[index]), streams[index].codec_context.sample_rate
 
 
-def decoded(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[np.ndarray]:
-    """The frames of one of an open container's streams as float32 [shape=(channels, k)]."""
+def decoded(container: av.container.InputContainer, stream: av.AudioStream) -> np.ndarray:
+    """All samples of one of an open container's streams as float32 [shape=(channels, n)]."""
     planar = av.AudioResampler(format="fltp")
-    return (part.to_ndarray() for frame in container.decode(stream) for part in planar.resample(frame))
+    parts = [part.to_ndarray() for frame in container.decode(stream) for part in planar.resample(frame)]
+    return np.concatenate(parts or [np.zeros((1, 0), np.float32)], axis=1)
 
 
 def read(
