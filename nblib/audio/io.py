@@ -19,22 +19,6 @@ SAMPLE_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88
 _SOUNDFILE_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff")
 
 
-def _by_soundfile(path: Path, end: float) -> tuple[np.ndarray, int]:
-    with soundfile.SoundFile(path) as file:
-        wanted = int(min(file.frames, end * file.samplerate + 1))
-        samples = file.read(wanted, dtype="float32", always_2d=True).T
-        if samples.shape[1] < wanted:
-            raise AudioError(f"{path}: cut short, {samples.shape[1]} of {wanted} samples are there; copy it again")
-        return samples, file.samplerate
-
-
-def _by_libav(path: Path, index: int) -> tuple[np.ndarray, int]:
-    with av.open(str(path)) as container:
-        if len(streams := container.streams.audio) <= index:
-            raise AudioError(f"{path}: {len(streams)} sound stream(s) where {index + 1} are needed; leave it out")
-        return decoded(container, streams[index]), streams[index].codec_context.sample_rate
-
-
 def decoded(container: av.container.InputContainer, stream: av.AudioStream) -> np.ndarray:
     """All samples of one of an open container's streams as float32 [shape=(channels, n)]."""
     planar = av.AudioResampler(format="fltp")
@@ -55,8 +39,17 @@ def read(
     if not path.is_file():
         raise AudioError(f"{path}: no such file; check the name and the data root")
     try:
-        is_plain = path.suffix.lower() in _SOUNDFILE_SUFFIXES
-        samples, own_rate = _by_soundfile(path, end) if is_plain else _by_libav(path, stream)
+        if path.suffix.lower() in _SOUNDFILE_SUFFIXES:
+            with soundfile.SoundFile(path) as file:
+                own_rate, wanted = file.samplerate, int(min(file.frames, end * file.samplerate + 1))
+                samples = file.read(wanted, dtype="float32", always_2d=True).T
+            if samples.shape[1] < wanted:
+                raise AudioError(f"{path}: cut short, {samples.shape[1]} of {wanted} samples are there; copy it again")
+        else:
+            with av.open(str(path)) as container:
+                if len(found := container.streams.audio) <= stream:
+                    raise AudioError(f"{path}: {len(found)} sound stream(s) where {stream + 1} are needed; leave it out")
+                samples, own_rate = decoded(container, found[stream]), found[stream].codec_context.sample_rate
     except (soundfile.SoundFileError, av.FFmpegError, OSError) as error:
         remedy = "convert it to WAV or FLAC, or leave it out"
         raise AudioError(f"{path}: cannot be read as sound ({error}); {remedy}") from error
