@@ -47,9 +47,10 @@ def read(
                 raise AudioError(f"{path}: cut short, {samples.shape[1]} of {wanted} samples are there; copy it again")
         else:
             with av.open(str(path)) as container:
-                if len(found := container.streams.audio) <= stream:
-                    raise AudioError(f"{path}: {len(found)} sound stream(s) where {stream + 1} are needed; leave it out")
-                samples, own_rate = decoded(container, found[stream]), found[stream].codec_context.sample_rate
+                if (count := len(container.streams.audio)) <= stream:
+                    raise AudioError(f"{path}: {count} sound stream(s) where {stream + 1} are needed; leave it out")
+                found = container.streams.audio[stream]
+                samples, own_rate = decoded(container, found), found.codec_context.sample_rate
     except (soundfile.SoundFileError, av.FFmpegError, OSError) as error:
         remedy = "convert it to WAV or FLAC, or leave it out"
         raise AudioError(f"{path}: cannot be read as sound ({error}); {remedy}") from error
