@@ -69,11 +69,6 @@ class Trained:
         return {**self.labels, **{name: known[name] for name in ("parameters", "status", "run", "device")}, **took}
 
 
-def untrained(system: str, labels: Labels, name: str = "contender") -> Row:
-    """The first columns of what needs no training (the unprocessed input, a low-pass): `labels` are left empty."""
-    return dict.fromkeys(labels) | {name: system, "status": "none"}
-
-
 @dataclass(frozen=True)
 class Study:
     """What is trained, if anything, and how it is scored."""
@@ -81,7 +76,8 @@ class Study:
     name: str  # of its table, ``<name>.csv``
     cells: Callable[[Settings], list[Cell]]
     work: Callable[[Settings], Sequence[tuple[Corpus, *tuple[Any, ...]]]]  # independent pieces: a corpus, what of it
-    score: Callable[[Settings, list[Trained], Any], list[Row]]  # rows of one piece of work; picklable
+    # Rows of one piece of work; picklable. What needs no training (the unprocessed input) has status "none", no seed.
+    score: Callable[[Settings, list[Trained], Any], list[Row]]
     by: tuple[str, ...]  # the labels that tell rows apart beside seed and item
     measures: tuple[str, ...] = ()  # the columns that hold what was measured
     keep: Callable[[Settings, list[Trained]], None] | None = None  # saves what pictures need beside rows
@@ -110,8 +106,8 @@ def rows(setup: Settings, study: Study) -> pd.DataFrame:
     if not stamp.exists() or stamp.read_text() != digests():
         parts = parallel_map(partial(study.score, setup, trained), work)
         table = pd.DataFrame([row for part in parts for row in part])
-        first = [column for column in (*study.by, "seed", "item") if column in table]
-        save(setup, name, table[[*first, *table.columns.difference(first, sort=False)]])
+        first = [*study.by, *(["seed"] if trained else []), "item"]
+        save(setup, name, table.reindex(columns=[*first, *table.columns.difference(first, sort=False)]))
         if study.keep:
             study.keep(setup, trained)
         with paths.whole(stamp) as temporary:

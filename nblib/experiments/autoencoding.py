@@ -21,7 +21,7 @@ from nblib.networks import through
 from nblib.parallel import parallel_map
 from nblib.provenance import seed_everything, torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Sounds, Study, Trained, untrained
+from nblib.study import Cell, Row, Sounds, Study, Trained
 from nblib.training import Source
 
 HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"
@@ -90,11 +90,11 @@ def heard(
     trained: Sequence[Trained], piece: Piece, limit_hz: int, name: str = LOSSLESS
 ) -> list[tuple[Row, np.ndarray]]:
     """First columns and samples [shape=(n,)] of a piece (by `name`), limited, and of that through usable networks."""
-    (corpus, item), labels = piece, trained[0].labels if trained else {}
+    corpus, item = piece
     with torch_threads(1):
         original = band_limit(corpus.load(item), corpus.sample_rate, limit_hz)
         networks = [(each.row, through(each.run.network(), original)) for each in trained if each.usable]
-    return [(untrained(name, labels, "system"), original), *networks]
+    return [({"system": name, "status": "none"}, original), *networks]
 
 
 def first_of_each(trained: Sequence[Trained]) -> list[Trained]:
@@ -126,7 +126,7 @@ def snr_rows(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]
     (_, original), *networks = heard(trained, piece, setup.mm19.limit_hz)
     rate, rows = piece[0].sample_rate, []
     half = resample(resample(original, rate, rate // 2), rate // 2, rate)[: len(original)]
-    systems = [(untrained(HALF_RATE, trained[0].labels, "system"), half), *networks]
+    systems = [({"system": HALF_RATE, "status": "none"}, half), *networks]
     sounds = np.stack([sound for _, sound in systems])
     judged = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, rate)
     for (system, sound), two_f, nmr_db in zip(systems, judged["two_f"], judged["TotalNMRB"], strict=True):
@@ -150,29 +150,25 @@ def broadband_rows(setup: Settings, trained: list[Trained], piece: Piece) -> lis
     ]
 
 
-def brightest(setup: Settings) -> Piece:
-    """The piece of Figure 5: the largest share of its power lies above the 3 kHz of the other experiments."""
-
-    def share(piece: Piece) -> float:
-        ((_, original),) = heard([], piece, setup.mm19.broadband_limit_hz)
-        power = np.abs(np.fft.rfft(original)) ** 2
-        return float(power[round(len(power) * 2 * setup.mm19.limit_hz / piece[0].sample_rate) :].sum() / power.sum())
-
-    return max(pieces(setup), key=share)
-
-
 def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
     study.save(setup, HISTORY, teachers.histories(trained))
     _keep_excerpts(setup, trained, pieces(setup, most=3), setup.mm19.limit_hz, FIGURE4)
 
 
 def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
-    """Aliasing of the models of both band limits, and the sounds of Figure 5."""
+    """Aliasing of the models of both band limits; and Figure 5, of the piece with the largest share over 3 kHz."""
     models = [each for each in study.train(setup, cells(setup)) + trained if each.usable]
     swept: list[Trained | int] = [setup.mm19.limit_hz, setup.mm19.broadband_limit_hz, *models]
     tones = [tone for part in parallel_map(partial(_sweep, setup), swept) for tone in part]
     study.save(setup, ALIASING, pd.DataFrame(tones))
-    _keep_excerpts(setup, trained, [brightest(setup)], setup.mm19.broadband_limit_hz, FIGURE5)
+    shares = []
+    for piece in pieces(setup):
+        ((_, original),) = heard([], piece, setup.mm19.broadband_limit_hz)
+        power = np.abs(np.fft.rfft(original)) ** 2
+        above = power[round(len(power) * 2 * setup.mm19.limit_hz / piece[0].sample_rate) :]
+        shares.append(above.sum() / power.sum())
+    brightest = pieces(setup)[int(np.argmax(shares))]
+    _keep_excerpts(setup, trained, [brightest], setup.mm19.broadband_limit_hz, FIGURE5)
 
 
 def _sweep(setup: Settings, what: Trained | int) -> list[Row]:

@@ -22,7 +22,7 @@ from nblib.listening import LABEL, ORIGINAL, ModelListener, preference_rates
 from nblib.listening.server.build import build_test
 from nblib.provenance import derive_seed, torch_threads
 from nblib.settings import Settings
-from nblib.study import Row, Sounds, Study, Trained, untrained
+from nblib.study import Row, Sounds, Study, Trained
 
 VOTES, SENSITIVITY = "listening_votes.csv.gz", "listening_sensitivity.csv"
 PUBLISHED = choices.PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
@@ -45,8 +45,8 @@ def excerpts(setup: Settings, trained: Sequence[Trained], piece: Piece) -> list[
 def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     """What PEAQ says of each system against the original, and of the original in noise of its own spectrum (snr_db)."""
     systems, name = excerpts(setup, trained, piece), piece[1].name
-    original, label = systems[0][1], untrained(NOISE, trained[0].labels, "system")
-    noise = noise_like(original, setup.seed, name)
+    original = systems[0][1]
+    noise, label = noise_like(original, setup.seed, name), {"system": NOISE, "status": "none"}
     systems += [(label | {"snr_db": snr_db}, original + 10 ** (-snr_db / 20) * noise) for snr_db in SNRS_DB]
     sounds = np.stack([samples for _, samples in systems]).astype(np.float32)
     with torch_threads(1):
@@ -88,12 +88,9 @@ def _latest(setup: Settings) -> Path:
 
 
 def made_test(setup: Settings) -> Path | None:
-    """The folder of the test for people that was made last, from the project's folder where it lies there."""
+    """The folder of the test for people that was made last."""
     latest = _latest(setup)
-    if not latest.exists():
-        return None
-    folder = latest.with_name(latest.read_text())
-    return folder.relative_to(paths.home()) if folder.is_relative_to(paths.home()) else folder
+    return latest.with_name(latest.read_text()) if latest.exists() else None
 
 
 def difference(scores: pd.DataFrame, measure: str) -> float:
@@ -103,7 +100,7 @@ def difference(scores: pd.DataFrame, measure: str) -> float:
 
 
 def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
-    """What 14 model participants answer to all pairs of systems on all items, for the networks of each training seed."""
+    """What 14 model participants answer to all pairs of systems on all items, for each training seed's networks."""
     listener, tables = ModelListener(difference(scores, measure), **scales), []
     systems = scores[scores["system"] != NOISE]
     for seed in systems["seed"].dropna().unique():

@@ -64,17 +64,30 @@ def _corpora(setup: Settings) -> dict[str, Corpus]:
 
 
 def _example(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, Item]) -> list[Row]:
-    """What is known and measured of an item, whose loudest part is kept as long as a patch."""
-    corpus, name, item = piece
-    found, measured = corpus.load(item), {}
+    """What is known and measured of an item, whose loudest part is kept as long as a patch.
+
+    Length (s), level (dB of full scale), mean spectral centroid and what 99 % of the power lies under (Hz).
+    """
+    (corpus, name, item), rate = piece, piece[0].sample_rate
+    found, mixed = corpus.load(item), {}
     parts = {MUSIC: found}
     if name != MUSIC:
         parts = {"target": found.target, "mixture": found.mixture}
-        measured["measured_snr_db"] = measured_snr_db(found.target, found.noise)
-        measured["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
-    keep_sounds(setup, f"corpus_{item.name}", parts, corpus.sample_rate, setup.geometry.patch_samples)
+        mixed["measured_snr_db"] = measured_snr_db(found.target, found.noise)
+        mixed["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
+    keep_sounds(setup, f"corpus_{item.name}", parts, rate, setup.geometry.patch_samples)
     known = {"corpus": name, "item": item.name, "group": item.group, **item.info, "title": short_title(item)}
-    return [known | sound_numbers(parts.popitem()[1], corpus.sample_rate) | measured]
+    samples = list(parts.values())[-1]
+    spectrum = np.abs(librosa.stft(samples, n_fft=1024, hop_length=512, center=False))
+    power = np.cumsum(np.square(spectrum).sum(axis=1))
+    measured = {
+        "seconds": len(samples) / rate,
+        "rms_dbfs": float(10 * np.log10(np.square(samples).mean())),
+        "peak_dbfs": float(20 * np.log10(np.abs(samples).max())),
+        "centroid_hz": float(librosa.feature.spectral_centroid(S=spectrum, sr=rate).mean()),
+        "rolloff_hz": float(np.searchsorted(power, 0.99 * power[-1]) * rate / 1024),
+    }
+    return [known | measured | mixed]
 
 
 def split_table(corpus: Corpus) -> pd.DataFrame:
@@ -85,19 +98,6 @@ def split_table(corpus: Corpus) -> pd.DataFrame:
     counts = {"items": ("group", "size"), "groups": ("group", "nunique"), "groups_shared": ("shared", "nunique")}
     table = items.groupby("split", sort=False).agg(**counts).reset_index()
     return table.assign(name=corpus.name, licence=corpus.licence, citation=corpus.citation)
-
-
-def sound_numbers(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """Length (s), level (dB of full scale), mean spectral centroid and what 99 % of the power lies under (Hz)."""
-    spectrum = np.abs(librosa.stft(samples, n_fft=1024, hop_length=512, center=False))
-    power = np.cumsum(np.square(spectrum).sum(axis=1))
-    return {
-        "seconds": len(samples) / sample_rate,
-        "rms_dbfs": float(10 * np.log10(np.square(samples).mean())),
-        "peak_dbfs": float(20 * np.log10(np.abs(samples).max())),
-        "centroid_hz": float(librosa.feature.spectral_centroid(S=spectrum, sr=sample_rate).mean()),
-        "rolloff_hz": float(np.searchsorted(power, 0.99 * power[-1]) * sample_rate / 1024),
-    }
 
 
 CORPORA = Study(

@@ -16,7 +16,7 @@ from nblib.evaluation import residual
 from nblib.evaluation.intervals import contrast
 from nblib.experiments import separation
 from nblib.settings import Settings
-from nblib.study import Row, Study, Trained, untrained
+from nblib.study import Row, Study, Trained
 
 PARTS = ("added_above", "added_below", "missing_above", "missing_below")
 TOTALS = ("above_db", "below_db", "total_db", "share_above", "added_above_db", "missing_above_db")
@@ -27,7 +27,9 @@ def _score(setup: Settings, trained: list[Trained], piece: separation.Piece) -> 
     """The residual of one test item per network (and of the unprocessed input) and band of one Bark."""
     (corpus, task, item), rows = piece, []
     mixture = corpus.load(item)
-    systems = [(untrained("unprocessed", trained[0].labels) | {"task": task}, mixture.mixture)]
+    systems: list[tuple[Row, np.ndarray]] = [
+        ({"task": task, "contender": "unprocessed", "status": "none"}, mixture.mixture)
+    ]
     for each in (each for each in trained if each.usable and each.labels["task"] == task):
         systems.append((each.row, separation.separate(setup, each.run.network(), mixture.mixture)))
     for row, sound in systems:

@@ -31,7 +31,7 @@ from nblib.losses import CodecLoss, L1Loss, LossSpec, WeightedLoss
 from nblib.networks import CONFIGURATIONS, MaskUNet
 from nblib.provenance import random_generator, seed_everything, torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Sounds, Study, Trained, untrained
+from nblib.study import Cell, Row, Sounds, Study, Trained
 from nblib.training import NetworkSpec, Run, Source
 
 COSTS, LOSS_FILE = "configuration_costs.csv", "codec_loss_f.safetensors"
@@ -128,7 +128,7 @@ def _score(measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: li
     mixture = corpus.load(item)
     inputs, target = (teachers.seen(each, geometry, setup.domain) for each in (mixture.mixture, mixture.target))
     bounds = zip(BOUNDS, (inputs, torch.minimum(target, inputs)), strict=True)
-    systems = [(untrained(name, trained[0].labels) | {"task": task}, estimate) for name, estimate in bounds]
+    systems = [({"task": task, "contender": name, "status": "none"}, estimate) for name, estimate in bounds]
     for each in (each for each in trained if each.labels["task"] == task):
         diverged = each.run.status == "diverged"
         systems.append((each.row, torch.full_like(inputs, torch.nan) if diverged else each.run.network()(inputs)))
