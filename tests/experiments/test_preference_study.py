@@ -73,9 +73,8 @@ def test_rates_over_seeds_have_students_interval_within_0_and_1(shares):
 
 
 def test_a_second_judge_that_cannot_judge_is_left_out_and_said_so(monkeypatch, tiny_ijcnn):
-    flat = separation.reference(tiny_ijcnn).assign(two_f=50.0)
-    saved = {}
-    monkeypatch.setattr(separation, "reference", lambda setup: flat)
+    flat, saved = study.rows(tiny_ijcnn, separation.REFERENCE).assign(two_f=50.0), {}
+    monkeypatch.setattr(study, "rows", lambda setup, which: flat)
     monkeypatch.setattr(study, "save", lambda setup, name, table: saved.update({name: table}))
     with pytest.warns(UserWarning, match="vocals: no 2f-model listener .*: the score changes by .* check sounds"):
         preferences.preferences(tiny_ijcnn, study.read(tiny_ijcnn, "capacity.csv"))
