@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import librosa
 import numpy as np
 import pandas as pd
-import torch
 from scipy.signal import correlate
 
 from nblib import audio, data, study
@@ -68,11 +68,10 @@ def _example(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, 
 
     Length (s), level (dB of full scale), mean spectral centroid and what 99 % of the power lies under (Hz).
     """
-    (corpus, name, item), rate = piece, piece[0].sample_rate
-    found, mixed = corpus.load(item), {}
-    parts = {MUSIC: found}
+    corpus, name, item = piece
+    rate, found, mixed = corpus.sample_rate, corpus.load(item), {}
+    parts = {MUSIC: found} if name == MUSIC else {"target": found.target, "mixture": found.mixture}
     if name != MUSIC:
-        parts = {"target": found.target, "mixture": found.mixture}
         mixed["measured_snr_db"] = measured_snr_db(found.target, found.noise)
         mixed["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
     keep_sounds(setup, f"corpus_{item.name}", parts, rate, setup.geometry.patch_samples)
@@ -142,11 +141,7 @@ def _coded(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Codec])
 
 
 def against_codec(
-    lossless: np.ndarray,
-    coded: np.ndarray,
-    geometry: Geometry,
-    domain: str,
-    **emulated: tuple[torch.Tensor, np.ndarray],
+    lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str, **emulated: Any
 ) -> dict[str, dict[str, float]]:
     """How far systems are from what a codec makes of a piece [shape=(n,)].
 
@@ -157,19 +152,15 @@ def against_codec(
     cutoff_hz = audio.cutoff_hz(lossless, coded, geometry.sample_rate)
     bins = min(geometry.bins, round(cutoff_hz * geometry.window / geometry.sample_rate) + 1)
     whole, after = audio.analyse(lossless, geometry), audio.analyse(coded, geometry).abs().clamp(max=1)
-    before, cut = (
-        whole.abs().clamp(max=1),
-        torch.cat([whole[..., :bins, :], torch.zeros_like(whole[..., bins:, :])], -2),
-    )
+    before, cut = whole.abs().clamp(max=1), whole.clone()
+    cut[..., bins:, :] = 0
     low_pass = cut.abs().clamp(max=1), audio.synthesise(cut, len(lossless), geometry).numpy()
     found = {}
     for system, (magnitude, sound) in {"identity": (before, lossless), "low_pass": low_pass, **emulated}.items():
-        found[system] = {
-            "l1": float((scale(magnitude, domain) - scale(after, domain)).abs().mean()),
-            "l1_samples": float(np.abs(sound - coded).mean()),
-            "codec_cutoff_hz": cutoff_hz,
-            "cutoff_error_hz": audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz,
-        } | hole_scores(before.numpy(), after.numpy(), magnitude.numpy(), bins)
+        errors = {"l1": float((scale(magnitude, domain) - scale(after, domain)).abs().mean())}
+        errors |= {"l1_samples": float(np.abs(sound - coded).mean()), "codec_cutoff_hz": cutoff_hz}
+        errors["cutoff_error_hz"] = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
+        found[system] = errors | hole_scores(before.numpy(), after.numpy(), magnitude.numpy(), bins)
     return found
 
 
@@ -180,10 +171,8 @@ def _keep_holes(setup: Settings, trained: list[Trained]) -> None:
         rate, bins = corpus.sample_rate, np.arange(setup.geometry.bins)
         geometry = replace(setup.geometry, sample_rate=rate)
         spectra = [[audio.analyse(each, geometry).abs().numpy() for each in pair] for _, *pair in _pairs(corpus, codec)]
-        emptied, whole = (
-            np.sum([points.sum(axis=(0, 2)) for points in found], axis=0)
-            for found in ([holes(*pair) for pair in spectra], [audible(before) for before, _ in spectra])
-        )
+        emptied = sum(holes(*pair).sum(axis=(0, 2)) for pair in spectra)
+        whole = sum(audible(before).sum(axis=(0, 2)) for before, _ in spectra)
         shares = pd.DataFrame({"frequency_hz": bins * rate / geometry.window, "hole_share": pd.Series(emptied) / whole})
         tables.append(shares.assign(rate=rate, codec=codec_title(codec), bitrate=codec.bitrate))
     study.save(setup, HOLES, pd.concat(tables))

@@ -7,7 +7,6 @@ import pytest
 
 from nblib import study, tables
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, recovered_bandwidth, si_sdr_db
-from nblib.evaluation.intervals import summary
 from nblib.experiments import BROADBAND, SNR, autoencoding
 from nblib.experiments.overview import short_title
 from nblib.networks import AutoEncoder, through
