@@ -51,7 +51,7 @@ def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     sounds = np.stack([samples for _, samples in systems]).astype(np.float32)
     with torch_threads(1):
         found = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, setup.mm19.geometry.sample_rate)
-    measured = pd.DataFrame({own: found[theirs] for own, theirs in MEASURES.items()}).to_dict("records")
+    measured = [{own: float(found[theirs][n]) for own, theirs in MEASURES.items()} for n in range(len(sounds))]
     return [row | {"item": name} | own for (row, _), own in zip(systems, measured, strict=True)]
 
 

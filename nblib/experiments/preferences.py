@@ -18,8 +18,8 @@ from nblib.settings import Settings
 
 TABLE = "preferences.csv"
 SCALES = ((1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0))  # of choice noise and don't-know zone
-TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model"}
 KINDS = ("preferred", "dont_know")
+TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model"}
 BY = separation.BY
 COLUMNS = """task measure contender noise_scale zone_scale capacity seed judge noticeable_difference preferred_rate
 preferred_std preferred_low preferred_high dont_know_rate dont_know_std dont_know_low dont_know_high participants
@@ -98,7 +98,7 @@ def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
         main = measure == separation.JUDGES[task][0]
         if not main and rows.loc[rows["task"] == task, measure].isna().all():  # PESQ may not be installed
             continue
-        about = {"judge": judge(measure), "measure": measure}
+        about: study.Row = {"judge": judge(measure), "measure": measure}
         try:
             about["noticeable_difference"] = noticeable_difference(setup, task, measure)
             for noise, zone in SCALES if main else SCALES[:1]:

@@ -27,9 +27,8 @@ def _score(setup: Settings, trained: list[Trained], piece: separation.Piece) -> 
     """The residual of one test item per network (and of the unprocessed input) and band of one Bark."""
     (corpus, task, item), rows = piece, []
     mixture = corpus.load(item)
-    systems: list[tuple[Row, np.ndarray]] = [
-        ({"task": task, "contender": "unprocessed", "status": "none"}, mixture.mixture)
-    ]
+    unprocessed: Row = {"task": task, "contender": "unprocessed", "status": "none"}
+    systems = [(unprocessed, mixture.mixture)]
     for each in (each for each in trained if each.usable and each.labels["task"] == task):
         systems.append((each.row, separation.separate(setup, each.run.network(), mixture.mixture)))
     for row, sound in systems:

@@ -252,16 +252,10 @@ def _against_snr(setup: Settings, trained: list[Trained], piece: Piece) -> list[
 
 
 REFERENCE = Study("separation_against_snr", lambda setup: [], pieces, _against_snr, ("task",))
-CAPACITY = Study(
-    "capacity",
-    capacity_cells,
-    partial(pieces, silent=True),
-    partial(_score, MEASURES),
-    BY,
-    ("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own)),
-    _keep_excerpts,
-    tuple(f"excerpts/{task}_*" for task in TASKS),
-)
+EVERY, SCORE = partial(pieces, silent=True), partial(_score, MEASURES)
+ALL_MEASURES = ("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own))
+KEPT = tuple(f"excerpts/{task}_*" for task in TASKS)
+CAPACITY = Study("capacity", capacity_cells, EVERY, SCORE, BY, ALL_MEASURES, _keep_excerpts, KEPT)
 CONFIGURATION = Study(
     "configurations",
     _configuration_cells,

@@ -19,7 +19,7 @@ from nblib.losses import LossSpec
 from nblib.networks import WaveUNet, through
 from nblib.provenance import torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Sounds, Study, Trained
+from nblib.study import Cell, Row, Study, Trained
 from nblib.training import Run, Source
 
 HISTORY, PATCHES = "loss_network_history.csv", "figure2_patches.csv.gz"
@@ -67,43 +67,43 @@ def seen(samples: np.ndarray, geometry: Geometry, domain: str) -> torch.Tensor:
     return audio.scale(audio.analyse(samples, geometry).abs(), domain).unsqueeze(1)
 
 
-def sound(seen: torch.Tensor, like: np.ndarray, geometry: Geometry, domain: str) -> np.ndarray:
+def sound(estimate: torch.Tensor, like: np.ndarray, geometry: Geometry, domain: str) -> np.ndarray:
     """Samples [shape=(n,)] of what such a network puts out, with the phase of `like` [shape=(n,)]."""
-    spectrum = audio.with_phase(audio.unscale(seen.squeeze(1), domain), audio.analyse(like, geometry))
+    spectrum = audio.with_phase(audio.unscale(estimate.squeeze(1), domain), audio.analyse(like, geometry))
     return audio.synthesise(spectrum, len(like), geometry).numpy()
 
 
 @torch.no_grad()
-def emulation(setup: Settings, trained: Trained, lossless: np.ndarray) -> tuple[Geometry, Sounds, torch.Tensor]:
-    """A piece "lossless", "coded" and as the network's "emulation" [shape=(n,)], and the emulation's spectrogram.
+def emulation(
+    setup: Settings, trained: Trained, lossless: np.ndarray
+) -> tuple[Geometry, np.ndarray, torch.Tensor, np.ndarray]:
+    """What codec and network make of a piece [shape=(n,)]: a geometry, coded samples, and the network's spectrogram.
 
-    That is its geometry and linear magnitudes [shape=(patches, bins, frames)]. A spectral network's sound has the phase
-    of the coded one (MM'19 Section 4.3).
+    That is linear magnitudes [shape=(patches, bins, frames)]; last come its samples: a spectral network's sound has the
+    phase of the coded one (MM'19 Section 4.3).
     """
     teacher, network = trained.labels["teacher"], trained.run.network()
     geometry = loss_network(setup, teacher).geometry
     coded = setup.teachers[teacher].codec.roundtrip(lossless, geometry.sample_rate)
     if isinstance(network, WaveUNet):
         geometry, emulated = replace(setup.mm19.geometry, sample_rate=geometry.sample_rate), through(network, lossless)
-        magnitude = audio.analyse(emulated, geometry).abs().clamp(max=1)
-    else:
-        scaled = network(seen(lossless, geometry, setup.domain))
-        magnitude = audio.unscale(scaled.squeeze(1), setup.domain)
-        emulated = sound(scaled, coded, geometry, setup.domain)
-    return geometry, {"lossless": lossless, "coded": coded, "emulation": emulated}, magnitude
+        return geometry, coded, audio.analyse(emulated, geometry).abs().clamp(max=1), emulated
+    scaled = network(seen(lossless, geometry, setup.domain))
+    emulated = sound(scaled, coded, geometry, setup.domain)
+    return geometry, coded, audio.unscale(scaled.squeeze(1), setup.domain), emulated
 
 
 def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, Item]) -> list[Row]:
     """What the network makes of a piece, beside the piece as it is and cut at the codec's cut-off: `against_codec`."""
-    (corpus, teacher, item), rows = piece, []
-    for each in trained:
-        if each.usable and each.labels["teacher"] == teacher:
-            geometry, sounds, magnitude = emulation(setup, each, corpus.load(item))
-            *pair, emulated = sounds.values()
-            found = against_codec(*pair, geometry, setup.domain, emulation=(magnitude, emulated))
-            first = each.row | {"split": item.split, "item": item.name}
-            rows += [first | {"system": system} | errors for system, errors in found.items()]
-    return rows
+    corpus, teacher, item = piece
+    (own,) = (each for each in trained if each.labels["teacher"] == teacher)
+    if not own.usable:
+        return []
+    lossless = corpus.load(item)
+    geometry, coded, *emulated = emulation(setup, own, lossless)
+    found = against_codec(lossless, coded, geometry, setup.domain, emulation=emulated)
+    first = own.row | {"split": item.split, "item": item.name}
+    return [first | {"system": system} | errors for system, errors in found.items()]
 
 
 def histories(trained: Sequence[Trained]) -> pd.DataFrame:
@@ -139,8 +139,8 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
             sounds |= {system: codec.roundtrip(lossless, rate) for system, codec in _coded(setup).items()}
             for each in (each for each in trained if each.usable):
                 own_rate = loss_network(setup, each.labels["teacher"]).geometry.sample_rate
-                _, made, _ = emulation(setup, each, data.music(setup, own_rate).load(item))
-                sounds[each.labels["teacher"]] = audio.resample(made["emulation"], own_rate, rate)
+                *_, emulated = emulation(setup, each, data.music(setup, own_rate).load(item))
+                sounds[each.labels["teacher"]] = audio.resample(emulated, own_rate, rate)
             kept = study.keep_sounds(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
             for system, samples in kept.items():
                 decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
