@@ -17,14 +17,11 @@ from nblib.settings import Settings
 
 def people(setup: Settings, **columns: object) -> pd.DataFrame:
     """Three people who prefer what comes first in `SYSTEMS`; p003 falls for every spoilt sound."""
-    items = study.rows(setup, listening.LISTENING)["item"].unique()
-    pairs = [(*pair, "a", "test") for pair in combinations(listening.SYSTEMS, 2)]
-    pairs[0] = (*pairs[0][:2], "dont_know", "test")
-    rows = [
-        (participant, item, *pair)
-        for participant, item in product(("p001", "p002", "p003"), items)
-        for pair in [*pairs, *[(SPOILT, "original", "a" if participant == "p003" else "b", "catch")] * 4]
-    ]
+    first, *others = [(*pair, "a", "test") for pair in combinations(listening.SYSTEMS, 2)]
+    pairs, rows = [(*first[:2], "dont_know", "test"), *others], []
+    for item, who in product(study.rows(setup, listening.LISTENING)["item"].unique(), ("p001", "p002", "p003")):
+        catches = [(SPOILT, "original", "a" if who == "p003" else "b", "catch")] * 4
+        rows += [(who, item, *pair) for pair in [*pairs, *catches]]
     table = pd.DataFrame(rows, columns=["participant", "item", "system_a", "system_b", "choice", "kind"])
     return table.assign(**columns)
 
@@ -79,9 +76,7 @@ def test_the_test_for_people_has_the_same_items_and_systems(tiny_mm19: Settings)
     test = manifest.load(folder)
     assert test.question == "quality" and set(test.sounds) == set(study.rows(tiny_mm19, listening.LISTENING)["item"])
     pairs = [pair[1:3] for pair in test.pairs if pair[3] == "test"]
-    assert len(pairs) == 10 * len(test.sounds) and {system for pair in pairs for system in pair} == set(
-        listening.SYSTEMS
-    )
+    assert len(pairs) == 10 * len(test.sounds) and set(sum(pairs, ())) == set(listening.SYSTEMS)
 
 
 def test_peoples_votes_stand_beside_the_models(tiny_mm19: Settings, tmp_path: Path) -> None:

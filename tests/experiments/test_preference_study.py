@@ -28,11 +28,11 @@ def test_every_participant_hears_the_same_items_in_each_group_and_each_seed_has_
 
 def test_configurations_are_each_heard_against_the_one_l1(tiny_ijcnn):
     rows = study.read(tiny_ijcnn, "configurations.csv")
-    by = ("task", "configuration", "contender")
-    votes = preferences.votes(tiny_ijcnn, rows, SPEECH, "estoi", tiny_ijcnn.configuration_participants, by)
+    by, people = ("task", "configuration", "contender"), tiny_ijcnn.configuration_participants
+    votes = preferences.votes(tiny_ijcnn, rows, SPEECH, "estoi", people, by)
     rates = preferences.rates(votes, 0, by)
     assert sorted(rates.loc[rates["seed"].isna(), "configuration"]) == list("ABCDEF")
-    assert (votes.groupby("configuration")["participant"].nunique() == 2 * tiny_ijcnn.configuration_participants).all()
+    assert (votes.groupby("configuration")["participant"].nunique() == 2 * people).all()
 
 
 def test_preferences_are_labelled_and_shown_at_half_and_double_the_constants(tiny_ijcnn):
@@ -47,9 +47,6 @@ def test_preferences_are_labelled_and_shown_at_half_and_double_the_constants(tin
         assert own["noticeable_difference"].to_numpy() == pytest.approx(expected, rel=1e-5)
         assert len(preferences.main_rates(table, task)) == 2 * 2 * (1 + 2)
     assert (table["preferred_rate"] + table["dont_know_rate"] <= 1 + 1e-6).all()
-    shown = table[table["preferred_low"].notna()]
-    assert (shown["preferred_low"] <= shown["preferred_rate"] + 1e-6).all()
-    assert (shown["preferred_high"] >= shown["preferred_rate"] - 1e-6).all()
 
 
 def made_votes(shares: dict[int, float]) -> pd.DataFrame:
