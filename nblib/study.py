@@ -17,16 +17,19 @@ import numpy as np
 import pandas as pd
 
 from nblib import audio, paths
+from nblib.corpora import Corpus
 from nblib.errors import ResultsMissing
+from nblib.losses import LossSpec
 from nblib.parallel import parallel_map
 from nblib.provenance import code_digest, config_hash, environment
 from nblib.settings import Settings
-from nblib.training import Run, RunConfig, Source, load, train_all
+from nblib.training import NetworkSpec, Run, RunConfig, Source, Training, load, train_all
 
 RUNS = "runs.csv"
 WHOLE = ("parameters", "epochs", "steps", "best_epoch", "seed")  # kept whole where a row lacks them
 Labels = Mapping[str, Any]
 Row = dict[str, Any]
+Sounds = dict[str, np.ndarray]  # samples [shape=(n,)] by name
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class Cell:
     labels: Labels
     config: RunConfig
     data: Source
+
+
+def cell(
+    setup: Settings, labels: Labels, source: Source, network: NetworkSpec, loss: LossSpec, training: Training
+) -> Cell:
+    """One network of any study, on patches of `source`; `labels` hold its seed."""
+    geometry, patches = source.geometry, source.fingerprint
+    return Cell(labels, RunConfig(network, loss, training, geometry, setup.domain, patches, labels["seed"]), source)
 
 
 @dataclass(frozen=True)
@@ -58,42 +69,49 @@ class Trained:
         return {**self.labels, **{name: known[name] for name in ("parameters", "status", "run", "device")}, **took}
 
 
-def untrained(system: str, labels: Labels, name: str = "contender") -> Row:
-    """The first columns of what needs no training (the unprocessed input, a low-pass): `labels` are left empty."""
-    return dict.fromkeys(labels) | {name: system, "status": "none"}
-
-
 @dataclass(frozen=True)
 class Study:
-    """What is trained and how it is scored."""
+    """What is trained, if anything, and how it is scored."""
 
     name: str  # of its table, ``<name>.csv``
     cells: Callable[[Settings], list[Cell]]
-    work: Callable[[Settings, list[Trained]], Sequence[Any]]  # independent pieces of scoring: test items, as a rule
-    score: Callable[[Settings, list[Trained], Any], list[Row]]  # rows of one piece of work; picklable
+    work: Callable[[Settings], Sequence[tuple[Corpus, *tuple[Any, ...]]]]  # independent pieces: a corpus, what of it
+    # Rows of one piece of work; picklable. What needs no training (the unprocessed input) has status "none", no seed.
+    score: Callable[[Settings, list[Trained], Any], list[Row]]
     by: tuple[str, ...]  # the labels that tell rows apart beside seed and item
-    measures: tuple[str, ...]  # the columns that hold what was measured
+    measures: tuple[str, ...] = ()  # the columns that hold what was measured
     keep: Callable[[Settings, list[Trained]], None] | None = None  # saves what pictures need beside rows
-    kept: tuple[str, ...] = ()  # patterns of the files that `keep` writes
+    kept: tuple[str, ...] = ()  # patterns of the files that `keep` and `score` write
 
 
 def rows(setup: Settings, study: Study) -> pd.DataFrame:
-    """The study's table; where the source is not the record, networks are trained or loaded first and then scored."""
+    """The study's table; where the source is not the record, networks are trained or loaded first and then scored.
+
+    Not again where settings, runs, corpora, code and packages are the same, and the files lie there as they were left.
+    """
     name = f"{study.name}.csv"
     if setup.source == "record":
         return read(setup, name)
-    trained = train(setup, study.cells(setup))
-    save_runs(setup, study.name, trained)
+    trained, work = train(setup, study.cells(setup)), study.work(setup)
+    if trained:
+        save_runs(setup, study.name, trained)
+    heard = sorted({corpus.fingerprint for corpus, *_ in work})
+    made_from = [setup, study.name, [[dict(each.labels), each.run.hash] for each in trained], heard]
+    stamp = paths.runs() / f"made-{config_hash([*made_from, code_digest(), environment()])}.json"
 
-    def write() -> None:
-        parts = parallel_map(partial(study.score, setup, trained), study.work(setup, trained))
+    def digests() -> str:
+        found = sorted(path for pattern in (name, *study.kept) for path in setup.results.glob(pattern))
+        return json.dumps({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found})
+
+    if not stamp.exists() or stamp.read_text() != digests():
+        parts = parallel_map(partial(study.score, setup, trained), work)
         table = pd.DataFrame([row for part in parts for row in part])
-        first = [column for column in (*study.by, "seed", "item") if column in table]
-        save(setup, name, table[[*first, *table.columns.difference(first, sort=False)]])
+        first = [*study.by, *(["seed"] if trained else []), "item"]
+        save(setup, name, table.reindex(columns=[*first, *table.columns.difference(first, sort=False)]))
         if study.keep:
             study.keep(setup, trained)
-
-    once(setup, [study.name, [[dict(each.labels), each.run.hash] for each in trained]], (name, *study.kept), write)
+        with paths.whole(stamp) as temporary:
+            temporary.write_text(digests())
     return read(setup, name)
 
 
@@ -147,33 +165,19 @@ def read(setup: Settings, name: str) -> pd.DataFrame:
     return table.astype({column: "Int64" for column in WHOLE if column in table})
 
 
-def save_sound(setup: Settings, name: str, samples: np.ndarray, sample_rate: int) -> None:
-    """Write an excerpt as 16-bit FLAC; over full scale it is turned down to fit."""
-    peak = float(np.abs(samples).max())
-    audio.write(setup.results / "excerpts" / f"{name}.flac", samples / max(1.0, peak / 0.999), sample_rate)
+def keep_sounds(setup: Settings, prefix: str, sounds: Sounds, sample_rate: int, length: int) -> Sounds:
+    """Of each sound the `length` samples where the first is loudest; saved as ``prefix_name``, within full scale."""
+    part = audio.loudest(next(iter(sounds.values())), length)
+    kept = {name: samples[part] for name, samples in sounds.items()}
+    for name, samples in kept.items():
+        quieter = samples / max(1.0, float(np.abs(samples).max()) / 0.999)
+        audio.write(setup.results / "excerpts" / f"{prefix}_{name}.flac", quieter, sample_rate)
+    return kept
 
 
 def read_sound(setup: Settings, name: str) -> np.ndarray:
-    """An excerpt written by `save_sound` [shape=(n,)]; errors as for `read`."""
+    """The excerpt `name` [shape=(n,)]; errors as for `read`."""
     return audio.read(_existing(setup, f"excerpts/{name}.flac"))[0]
-
-
-def once(setup: Settings, made_from: object, files: Sequence[str], write: Callable[[], None]) -> None:
-    """Call `write`, unless an equal call was made before and its `files` lie there as it left them.
-
-    `made_from` is what decides the outcome beside `setup`, the code and the packages: hashes of runs and corpora.
-    `files` are patterns of what `write` writes, within the folder of results.
-    """
-
-    def digests() -> str:
-        found = sorted(path for pattern in files for path in setup.results.glob(pattern))
-        return json.dumps({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found})
-
-    stamp = paths.runs() / f"made-{config_hash([setup, made_from, code_digest(), environment()])}.json"
-    if not stamp.exists() or stamp.read_text() != digests():
-        write()
-        with paths.whole(stamp) as temporary:
-            temporary.write_text(digests())
 
 
 def _existing(setup: Settings, name: str) -> Path:

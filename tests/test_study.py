@@ -1,7 +1,7 @@
 """Studies: cells trained and scored once, tables written whole and read as they were, missed by name."""
 
 from dataclasses import replace
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from helpers.tiny import broken_pairs, low_pass_pairs, no_data, run_config
 from nblib import paths, study
 from nblib.errors import ResultsMissing
 from nblib.settings import Settings, settings
-from nblib.study import Cell, Study, Trained, untrained
-from nblib.training import NetworkSpec, Run
+from nblib.study import Cell, Study, Trained
+from nblib.training import NetworkSpec
 
 SETUP = settings("smoke")
 TABLE = pd.DataFrame(
@@ -25,13 +25,10 @@ TABLE = pd.DataFrame(
         "words": ["with, comma", 'with "quote"', "ü"],
     }
 )
+ITEMS = ("one", "two")
+CORPUS: Any = SimpleNamespace(fingerprint="a corpus")
 
 pytestmark = pytest.mark.usefixtures("own_data")
-
-
-# A study from cells to rows
-
-ITEMS = ("one", "two")
 
 
 def cells(setup: Settings) -> list[Cell]:
@@ -45,19 +42,15 @@ def cells(setup: Settings) -> list[Cell]:
     ]
 
 
-def score(setup: Settings, trained: list[Trained], item: str) -> list[study.Row]:
-    rows = [untrained("unprocessed", trained[0].labels) | {"item": item, "weights": 0.0}]
+def score(setup: Settings, trained: list[Trained], piece: tuple[Any, str]) -> list[study.Row]:
+    rows: list[study.Row] = [{"contender": "unprocessed", "status": "none", "item": piece[1], "weights": 0.0}]
     for each in trained:
         weights = float(sum(value.detach().sum() for value in each.run.network().parameters()))
-        rows.append(each.row | {"item": item, "weights": weights})
+        rows.append(each.row | {"item": piece[1], "weights": weights})
     return rows
 
 
-def work(setup: Settings, trained: list[Trained]) -> tuple[str, ...]:
-    return ITEMS
-
-
-TINY = Study("tiny", cells, work, score, by=("contender",), measures=("weights",))
+TINY = Study("tiny", cells, lambda setup: [(CORPUS, item) for item in ITEMS], score, ("contender",), ("weights",))
 
 
 def test_a_study_is_trained_scored_saved_and_read_and_two_labels_share_one_run():
@@ -76,16 +69,11 @@ def test_a_study_is_trained_scored_saved_and_read_and_two_labels_share_one_run()
     assert runs["title"].tolist() == ["again 0", "large 0", "again 0", "again 1", "large 1", "again 1"]
 
 
-def test_what_lies_there_is_neither_trained_nor_scored_again_and_the_record_only_read(monkeypatch):
-    study.rows(SETUP, TINY)
-    table = (SETUP.results / "tiny.csv").read_bytes()
+def test_processes_score_to_the_bytes_of_one_and_the_record_is_only_read(monkeypatch):
+    first, table = study.rows(SETUP, TINY), (SETUP.results / "tiny.csv").read_bytes()
     (SETUP.results / "tiny.csv").unlink()
     monkeypatch.setenv("NBLIB_CORES", "2")
-    first = study.rows(SETUP, TINY)
-    assert (SETUP.results / "tiny.csv").read_bytes() == table, "processes score to the bytes of one"
-    source: Any = no_data
-    again = replace(TINY, cells=lambda setup: [replace(each, data=source) for each in cells(setup)], score=no_data)
-    pd.testing.assert_frame_equal(study.rows(SETUP, again), first)
+    study.rows(SETUP, TINY)
     assert (SETUP.results / "tiny.csv").read_bytes() == table
     record = replace(SETUP, source="record")
     monkeypatch.setenv("NBLIB_HOME", str(paths.data()))
@@ -94,13 +82,47 @@ def test_what_lies_there_is_neither_trained_nor_scored_again_and_the_record_only
     pd.testing.assert_frame_equal(study.rows(record, replace(TINY, cells=no_data)), first)
 
 
-def test_a_diverged_cell_is_named_and_costs_no_other():
+def test_what_was_made_is_neither_trained_nor_scored_again_unless_something_changed(monkeypatch):
+    study.rows(SETUP, TINY)
+    source: Any = no_data
+    scored: list[str] = []
+
+    def made(corpus: str = CORPUS.fingerprint, **changes: Any) -> int:
+        again = replace(
+            TINY,
+            cells=lambda setup: [replace(each, data=source) for each in cells(setup)],
+            work=lambda setup: [(SimpleNamespace(fingerprint=corpus), item) for item in ITEMS],
+            score=lambda setup, trained, piece: scored.append(piece[1]) or score(setup, trained, piece),
+        )
+        study.rows(replace(SETUP, **changes), again)
+        return len(scored) // len(ITEMS)
+
+    assert made() == made() == 0
+    assert made("another corpus") == 1
+    assert made(device="cuda") == 2
+    (SETUP.results / "tiny.csv").write_text("contender\n2\n")  # changed by hand
+    assert made() == 3
+    (SETUP.results / "tiny.csv").unlink()
+    assert made() == 4
+    monkeypatch.setattr(study, "code_digest", lambda: "other code")
+    assert made() == 5
+
+
+def test_a_diverged_cell_is_named_and_costs_no_other_and_a_study_replaces_its_own_rows_of_the_runs():
     source: Any = broken_pairs
     broken, sound = cells(SETUP)[0], cells(SETUP)[1]
     trained = study.train(SETUP, [replace(broken, data=source), sound])
     assert [each.usable for each in trained] == [False, True]
-    study.save_runs(SETUP, "tiny", trained)
-    assert study.failed(SETUP, "tiny") == ["small 0: diverged"] and study.failed(SETUP, "other") == []
+    for name, own in (("two", trained), ("one", trained[1:]), ("one", trained)):
+        study.save_runs(SETUP, name, own)
+    assert study.failed(SETUP, "one") == ["small 0: diverged"] and study.failed(SETUP, "other") == []
+    found = study.read(SETUP, study.RUNS)
+    assert (
+        found["study"].tolist() == ["one", "one", "two", "two"]
+        and found["title"].tolist() == ["small 0", "large 0"] * 2
+    )
+    assert found["steps"].dtype == "Int64" and found["steps"].isna().tolist() == [True, False] * 2
+    assert found["reason"].notna().tolist() == [True, False] * 2
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.csv.gz"])
@@ -128,6 +150,13 @@ def test_missing_results_name_the_file_and_the_command(setup: Settings, command)
         study.read_sound(setup, "loud")
 
 
+def test_excerpts_are_cut_where_the_first_is_loudest_and_turned_down_to_full_scale():
+    sounds = {"a": np.float32([0, 0, 0.5, -0.5, 0]), "b": np.float32([1, 1, 2, 0, 1])}
+    study.keep_sounds(SETUP, "of", sounds, 16_000, 2)
+    assert study.read_sound(SETUP, "of_a") == pytest.approx([0.5, -0.5], abs=1e-4)
+    assert study.read_sound(SETUP, "of_b") == pytest.approx([0.999, 0], abs=1e-4)
+
+
 def test_real_results_are_also_found_by_the_profiles_name_but_not_those_of_changed_settings(tmp_path):
     for root in ("a", "b"):
         study.save(settings("smoke", "real", data_root=root), "table.csv", pd.DataFrame({"of": [root]}))
@@ -135,41 +164,3 @@ def test_real_results_are_also_found_by_the_profiles_name_but_not_those_of_chang
         study.save(settings("smoke", "real", data_root="c", **further), "table.csv", pd.DataFrame({"of": ["c"]}))
     assert (tmp_path / "results" / "smoke-real" / "table.csv").read_text() == "of\nb\n"
     assert len(list((tmp_path / "results").iterdir())) == 5
-
-
-def trained(title: str, **record: Any) -> Trained:
-    whole = {"title": title, "status": "plateau", "parameters": 30_076_397, "config": {"seed": 0}, "commit": "0123456"}
-    return Trained({}, Run(f"hash of {title}", Path(), whole | record))
-
-
-def test_each_study_replaces_its_own_rows_of_the_runs_and_digits_stay_whole():
-    done = {"epochs": 12, "steps": 1_234_567, "best_epoch": 9, "seconds": 1.5}
-    study.save_runs(SETUP, "two", [trained("c", **done)])
-    study.save_runs(SETUP, "one", [trained("a", **done)])
-    study.save_runs(SETUP, "one", [trained("d", **done), trained("e", status="diverged", reason="epoch 1: nan")])
-    found = study.read(SETUP, "runs.csv")
-    assert found[["study", "title"]].to_numpy().tolist() == [["one", "d"], ["one", "e"], ["two", "c"]]
-    assert found["steps"].tolist()[::2] == [1_234_567] * 2 and pd.isna(found["steps"][1])
-    assert found["commit"].tolist() == ["0123456"] * 3 and found["reason"][1] == "epoch 1: nan"
-
-
-def test_what_was_made_is_not_made_again_unless_something_changed(monkeypatch):
-    calls: list[str] = []
-
-    def write() -> None:
-        calls.append("made")
-        study.save(SETUP, "table.csv", pd.DataFrame({"x": [1]}))
-
-    def once(made_from: str = "run", **changes: Any) -> int:
-        study.once(replace(SETUP, **changes), [made_from], ("table.csv",), write)
-        return len(calls)
-
-    assert once() == once() == 1
-    assert once("another run") == 2
-    assert once(device="cuda") == 3
-    (SETUP.results / "table.csv").write_text("x\n2\n")  # changed by hand
-    assert once() == 4
-    (SETUP.results / "table.csv").unlink()
-    assert once() == 5
-    monkeypatch.setattr(study, "code_digest", lambda: "other code")
-    assert once() == 6

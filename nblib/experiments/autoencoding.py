@@ -16,19 +16,17 @@ from nblib.audio import band_limit, resample
 from nblib.corpora import Corpus, Item
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, peaq_basic, recovered_bandwidth, si_sdr_db
 from nblib.experiments import overview, teachers
-from nblib.experiments.overview import keep_excerpts, short_title
 from nblib.losses import ALL, CodecLoss, LossSpec
 from nblib.networks import through
 from nblib.parallel import parallel_map
 from nblib.provenance import seed_everything, torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Study, Trained, untrained
+from nblib.study import Cell, Row, Sounds, Study, Trained
 from nblib.training import Source
 
 HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"
 FIGURE4, FIGURE5 = "figure4", "figure5"
-KEPT4, KEPT5 = ((f"{name}_pieces.csv", f"excerpts/{name}_*") for name in (FIGURE4, FIGURE5))
-Heard = list[tuple[Row, np.ndarray]]  # first columns of what is heard, and its samples
+Piece = tuple[Corpus, Item]
 LOSSLESS = "lossless"
 HALF_RATE = "half_rate"  # half of the variables without any network: resampled to half the rate and back
 UNTRAINED = "untrained"  # the autoencoder as training finds it
@@ -39,9 +37,6 @@ LOSSES = {  # `teacher` by its name
     "model_c": LossSpec("spectral_codec", "mm19_spectral", ALL, prediction=True),
     "model_d": LossSpec("codec", "mm19_time_domain", ALL, prediction=True),
 }
-BY = ("system", "limit_hz")
-MEASURES = ("snr_db", "snr_20log_db", "psnr_db", "snr_10ln", "si_sdr_db", "two_f", "nmr_db")
-BROADBAND_MEASURES = ("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz")
 
 
 def loss_terms(setup: Settings) -> pd.DataFrame:
@@ -64,50 +59,42 @@ def loss_terms(setup: Settings) -> pd.DataFrame:
     return pd.DataFrame(rows).groupby(["system", "through", "term"], sort=False, as_index=False).sum()
 
 
-def corpus(setup: Settings) -> Corpus:
-    """The music at MM'19's sample rate."""
-    return data.music(setup, setup.mm19.geometry.sample_rate)
+def cells(setup: Settings, broadband: bool = False) -> list[Cell]:
+    """A network per seed and model, on material limited to 3 kHz, `broadband` to 5 kHz; their loss networks come first.
 
-
-def cells(setup: Settings, limit_hz: int, replicates: int) -> list[Cell]:
-    """A network per seed and model, on material band-limited to `limit_hz`; their loss networks come first.
-
-    Patches have 66,048 samples for Models A, B and C, 16,384 for Model D (Section 6.1). `TrainingDiverged` where a loss
-    network came to nothing.
+    Patches have 66,048 samples for Models A, B and C, 16,384 for Model D (Section 6.1).
     """
-    runs, own, made = {"": ""}, setup.mm19, []
-    runs |= {spec.teacher: teachers.run(setup, spec.teacher).hash for spec in LOSSES.values() if spec.teacher}
-    for seed in setup.seeds(replicates):
+    own, made = setup.mm19, []
+    limit_hz, count = (
+        (own.broadband_limit_hz, own.broadband_replicates) if broadband else (own.limit_hz, own.replicates)
+    )
+    runs = {spec.teacher: spec.teacher and teachers.run(setup, spec.teacher).hash for spec in LOSSES.values()}
+    for seed in setup.seeds(count):
         for model, spec in LOSSES.items():
             loss = replace(spec, teacher=runs[spec.teacher], unit_epochs=own.unit_epochs)
-            source = Source(corpus(setup), own.time_geometry if model == "model_d" else own.geometry, limit_hz)
+            geometry = own.time_geometry if model == "model_d" else own.geometry
+            source = Source(data.music(setup, geometry.sample_rate), geometry, limit_hz)
             labels = {"system": model, "limit_hz": limit_hz, "seed": seed}
-            made.append(teachers.make_cell(setup, labels, source, own.autoencoder, loss, own.training))
+            made.append(study.cell(setup, labels, source, own.autoencoder, loss, own.training))
     return made
 
 
-def narrow(setup: Settings) -> list[Cell]:
-    """Models A to D on material of 3 kHz, as all of MM'19 but Section 8.1 has them."""
-    return cells(setup, setup.mm19.limit_hz, setup.mm19.replicates)
+def pieces(setup: Settings, most: int | None = None) -> list[Piece]:
+    """The test pieces at MM'19's sample rate; of so many, each is of another character as far as there are."""
+    corpus = data.music(setup, setup.mm19.geometry.sample_rate)
+    items = corpus.items("test")
+    return [(corpus, item) for item in (overview.different(items, most) if most else items)]
 
 
-def limited(music: Corpus, item: Item, limit_hz: int) -> np.ndarray:
-    """A piece as the models see it: band-limited to `limit_hz` [shape=(n,)]."""
+def heard(
+    trained: Sequence[Trained], piece: Piece, limit_hz: int, name: str = LOSSLESS
+) -> list[tuple[Row, np.ndarray]]:
+    """First columns and samples [shape=(n,)] of a piece (by `name`), limited, and of that through usable networks."""
+    corpus, item = piece
     with torch_threads(1):
-        return band_limit(music.load(item), music.sample_rate, limit_hz)
-
-
-def restored(trained: Sequence[Trained], original: np.ndarray, others: overview.Sounds) -> Heard:
-    """First columns and sound of `others`, then of `original` [shape=(n,)] through every usable network."""
-    labels = trained[0].labels if trained else {}
-    beside = [(untrained(name, labels, "system"), sound) for name, sound in others.items()]
-    with torch_threads(1):
-        return beside + [(each.row, through(each.run.network(), original)) for each in trained if each.usable]
-
-
-def pieces(setup: Settings, trained: Sequence[Trained]) -> list[tuple[Corpus, Item]]:
-    """The test pieces, each with its corpus, so that no worker opens that anew."""
-    return [(corpus(setup), item) for item in corpus(setup).items("test")]
+        original = band_limit(corpus.load(item), corpus.sample_rate, limit_hz)
+        networks = [(each.row, through(each.run.network(), original)) for each in trained if each.usable]
+    return [({"system": name, "status": "none"}, original), *networks]
 
 
 def first_of_each(trained: Sequence[Trained]) -> list[Trained]:
@@ -116,82 +103,72 @@ def first_of_each(trained: Sequence[Trained]) -> list[Trained]:
     return [firsts[model] for model in MODELS if model in firsts]
 
 
-def _keep_excerpts(setup: Settings, trained: list[Trained], items: list[Item], limit_hz: int, name: str) -> None:
+def _keep_excerpts(setup: Settings, trained: list[Trained], chosen: list[Piece], limit_hz: int, name: str) -> None:
     """The loudest part of each piece, as it is and through the first of each model, for `excerpts` to read."""
     rows, geometry = [], setup.mm19.geometry
-    for item in items:
-        original = limited(corpus(setup), item, limit_hz)
-        heard = restored(first_of_each(trained), original, {LOSSLESS: original})
-        sounds = {str(row["system"]): sound for row, sound in heard}
-        keep_excerpts(setup, f"{name}_{item.name}", sounds, geometry.sample_rate, geometry.patch_samples)
-        rows += [(item.name, short_title(item), system) for system in sounds]
+    for corpus, item in chosen:
+        systems = heard(first_of_each(trained), (corpus, item), limit_hz)
+        sounds = {str(row["system"]): sound for row, sound in systems}
+        study.keep_sounds(setup, f"{name}_{item.name}", sounds, geometry.sample_rate, geometry.patch_samples)
+        rows += [(item.name, overview.short_title(item), system) for system in sounds]
     study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows, columns=["item", "title", "system"]))
 
 
-def excerpts(setup: Settings, name: str) -> dict[str, overview.Sounds]:
+def excerpts(setup: Settings, name: str) -> dict[str, Sounds]:
     """The sounds of `FIGURE4` or `FIGURE5`: by the systems' titles, then the pieces'."""
-    pieces = study.read(setup, f"{name}_pieces.csv")
+    kept = study.read(setup, f"{name}_pieces.csv")
     titles = {LOSSLESS: "lossless"} | MODELS
-    return overview.excerpts(setup, name, pieces, {system: titles[system] for system in pieces["system"].unique()})
+    return overview.excerpts(setup, name, kept, {system: titles[system] for system in kept["system"].unique()})
 
 
-def snr_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
+def snr_rows(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     """The SNR of Table 3 and its variants, averaged over frames; SI-SDR, 2f and NMR of the piece."""
-    music, item = piece
-    original, rate = limited(music, item, setup.mm19.limit_hz), music.sample_rate
+    (_, original), *networks = heard(trained, piece, setup.mm19.limit_hz)
+    rate, rows = piece[0].sample_rate, []
     half = resample(resample(original, rate, rate // 2), rate // 2, rate)[: len(original)]
-    systems = restored(trained, original, {HALF_RATE: half})
+    systems = [({"system": HALF_RATE, "status": "none"}, half), *networks]
     sounds = np.stack([sound for _, sound in systems])
-    heard, rows = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, rate), []
-    for (system, sound), two_f, nmr_db in zip(systems, heard["two_f"], heard["TotalNMRB"], strict=True):
+    judged = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, rate)
+    for (system, sound), two_f, nmr_db in zip(systems, judged["two_f"], judged["TotalNMRB"], strict=True):
         measured = frame_snr(original, sound, setup.mm19.geometry.patch_samples)
         measured |= {"si_sdr_db": si_sdr_db(original, sound), "two_f": float(two_f), "nmr_db": float(nmr_db)}
-        rows.append(system | {"item": item.name} | measured)
+        rows.append(system | {"item": piece[1].name} | measured)
     return rows
 
 
-def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
-    study.save(setup, HISTORY, teachers.histories(trained))
-    _keep_excerpts(setup, trained, overview.different(corpus(setup).items("test")), setup.mm19.limit_hz, FIGURE4)
-
-
-SNR = Study("snr", narrow, pieces, snr_rows, BY, MEASURES, _keep_narrow, (HISTORY, *KEPT4))
-
-
-def broadband(setup: Settings) -> list[Cell]:
-    """Models A to D on material of 5 kHz."""
-    return cells(setup, setup.mm19.broadband_limit_hz, setup.mm19.broadband_replicates)
-
-
-def broadband_rows(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
+def broadband_rows(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     """SNR, clicks and bandwidth of a piece as it is and through every model."""
     geometry, limit_hz = setup.mm19.geometry, setup.mm19.broadband_limit_hz
-    original = limited(*piece, limit_hz)
+    systems = heard(trained, piece, limit_hz)
+    original = systems[0][1]
     return [
         system
         | {"item": piece[1].name, "snr_db": frame_snr(original, sound, geometry.patch_samples)["snr_db"]}
         | {"clicks_per_second": clicks_per_second(sound, geometry.sample_rate, limit_hz)}
         | recovered_bandwidth(original, sound, geometry, limit_hz)
-        for system, sound in restored(trained, original, {LOSSLESS: original})
+        for system, sound in systems
     ]
 
 
-def figure5_item(setup: Settings) -> Item:
-    """The test piece of which the largest share of power lies above the 3 kHz of the other experiments."""
-    shares, above = [], 2 * setup.mm19.limit_hz / corpus(setup).sample_rate
-    for item in corpus(setup).items("test"):
-        power = np.abs(np.fft.rfft(limited(corpus(setup), item, setup.mm19.broadband_limit_hz))) ** 2
-        shares.append((power[round(len(power) * above) :].sum() / power.sum(), item))
-    return max(shares, key=lambda share: share[0])[1]
+def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
+    study.save(setup, HISTORY, teachers.histories(trained))
+    _keep_excerpts(setup, trained, pieces(setup, most=3), setup.mm19.limit_hz, FIGURE4)
 
 
 def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
-    """Aliasing of the models of both band limits, and the sounds of Figure 5."""
-    models = [each for each in study.train(setup, narrow(setup)) + trained if each.usable]
+    """Aliasing of the models of both band limits; and Figure 5, of the piece with the largest share over 3 kHz."""
+    models = [each for each in study.train(setup, cells(setup)) + trained if each.usable]
     swept: list[Trained | int] = [setup.mm19.limit_hz, setup.mm19.broadband_limit_hz, *models]
     tones = [tone for part in parallel_map(partial(_sweep, setup), swept) for tone in part]
     study.save(setup, ALIASING, pd.DataFrame(tones))
-    _keep_excerpts(setup, trained, [figure5_item(setup)], setup.mm19.broadband_limit_hz, FIGURE5)
+    shares = []
+    for piece in pieces(setup):
+        ((_, original),) = heard([], piece, setup.mm19.broadband_limit_hz)
+        power = np.abs(np.fft.rfft(original)) ** 2
+        above = power[round(len(power) * 2 * setup.mm19.limit_hz / piece[0].sample_rate) :]
+        shares.append(above.sum() / power.sum())
+    brightest = pieces(setup)[int(np.argmax(shares))]
+    _keep_excerpts(setup, trained, [brightest], setup.mm19.broadband_limit_hz, FIGURE5)
 
 
 def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
@@ -206,9 +183,14 @@ def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
     return [row | tone for tone in aliasing(partial(through, network), tones, rate, factor)]
 
 
-BROADBAND = Study(
-    "broadband", broadband, pieces, broadband_rows, BY, BROADBAND_MEASURES, _keep_broadband, (ALIASING, *KEPT5)
-)
+BY = ("system", "limit_hz")
+MEASURES = ("snr_db", "snr_20log_db", "psnr_db", "snr_10ln", "si_sdr_db", "two_f", "nmr_db")
+WIDTHS = ("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz")
+KEPT4 = (HISTORY, f"{FIGURE4}_pieces.csv", f"excerpts/{FIGURE4}_*")
+KEPT5 = (ALIASING, f"{FIGURE5}_pieces.csv", f"excerpts/{FIGURE5}_*")
+WIDE = partial(cells, broadband=True)
+SNR = Study("snr", cells, pieces, snr_rows, BY, MEASURES, _keep_narrow, KEPT4)
+BROADBAND = Study("broadband", WIDE, pieces, broadband_rows, BY, WIDTHS, _keep_broadband, KEPT5)
 
 
 def sweep_means(tones: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +13,18 @@ import pandas as pd
 from nblib import listening as choices
 from nblib import paths, study
 from nblib.audio import loudest, noise_like
-from nblib.corpora import Corpus, Item
 from nblib.errors import AudioError, ParameterError, check_choice
 from nblib.evaluation import peaq_basic
 from nblib.evaluation.intervals import seed_interval, verdict
 from nblib.experiments import autoencoding
-from nblib.experiments.autoencoding import MODELS, Heard, first_of_each, limited, restored
-from nblib.experiments.overview import different
+from nblib.experiments.autoencoding import MODELS, Piece, first_of_each, heard
 from nblib.listening import LABEL, ORIGINAL, ModelListener, preference_rates
 from nblib.listening.server.build import build_test
 from nblib.provenance import derive_seed, torch_threads
 from nblib.settings import Settings
-from nblib.study import Row, Study, Trained, untrained
+from nblib.study import Row, Sounds, Study, Trained
 
 VOTES, SENSITIVITY = "listening_votes.csv.gz", "listening_sensitivity.csv"
-KEPT = (VOTES, SENSITIVITY, "excerpts/listening_*")
 PUBLISHED = choices.PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
 SYSTEMS = {ORIGINAL: "original"} | MODELS
 JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
@@ -34,52 +32,40 @@ SIGNS = {"two_f": 1, "nmr_db": -1}  # so that higher is better
 # Music in noise of its own long-term spectrum, as speech was where the JND was measured; over these ratios the 2f-model
 # goes from about 25 to 75, where systems worth a test lie.
 NOISE, SNRS_DB = "noise", (0.0, 6.0, 12.0)
-MEASURES = ("two_f", "odg", "nmr_db")
+MEASURES = {"two_f": "two_f", "odg": "odg", "nmr_db": "TotalNMRB"}  # by PEAQ's names
 
 
-def pieces(setup: Settings, trained: Sequence[Trained]) -> list[tuple[Corpus, Item]]:
-    """Test pieces of as many characters as there are ("five tracks across differing musical genres")."""
-    music = autoencoding.corpus(setup)
-    return [(music, item) for item in different(music.items("test"), PUBLISHED.items)]
+def excerpts(setup: Settings, trained: Sequence[Trained], piece: Piece) -> list[tuple[Row, np.ndarray]]:
+    """The loudest five seconds of `heard`."""
+    found = heard(trained, piece, setup.mm19.limit_hz, ORIGINAL)
+    part = loudest(found[0][1], 5 * setup.mm19.geometry.sample_rate)
+    return [(row, samples[part]) for row, samples in found]
 
 
-def excerpts(setup: Settings, trained: Sequence[Trained], piece: tuple[Corpus, Item]) -> Heard:
-    """First columns and samples of the loudest five seconds, limited as in training, and the same through networks."""
-    whole = limited(*piece, setup.mm19.limit_hz)
-    part = loudest(whole, 5 * setup.mm19.geometry.sample_rate)
-    return [(row, samples[part]) for row, samples in restored(trained, whole, {ORIGINAL: whole})]
-
-
-def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Item]) -> list[Row]:
-    """What PEAQ says of each system against the original, and of the original in noise of its own spectrum.
-
-    Columns two_f, odg, nmr_db (dB); `NOISE` rows have the signal-to-noise ratio snr_db (dB).
-    """
-    heard, about = excerpts(setup, trained, piece), {"item": piece[1].name}
-    original, label = heard[0][1], untrained(NOISE, trained[0].labels, "system")
-    noise = noise_like(original, setup.seed, piece[1].name)
-    heard += [(label | {"snr_db": snr_db}, original + 10 ** (-snr_db / 20) * noise) for snr_db in SNRS_DB]
-    sounds = np.stack([samples for _, samples in heard]).astype(np.float32)
+def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
+    """What PEAQ says of each system against the original, and of the original in noise of its own spectrum (snr_db)."""
+    systems, name = excerpts(setup, trained, piece), piece[1].name
+    original = systems[0][1]
+    noise, label = noise_like(original, setup.seed, name), {"system": NOISE, "status": "none"}
+    systems += [(label | {"snr_db": snr_db}, original + 10 ** (-snr_db / 20) * noise) for snr_db in SNRS_DB]
+    sounds = np.stack([samples for _, samples in systems]).astype(np.float32)
     with torch_threads(1):
         found = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, setup.mm19.geometry.sample_rate)
-    measured = zip(*(found[name].tolist() for name in ("two_f", "odg", "TotalNMRB")), strict=True)
-    return [row | about | dict(zip(MEASURES, own, strict=True)) for (row, _), own in zip(heard, measured, strict=True)]
+    measured = [{own: float(found[theirs][n]) for own, theirs in MEASURES.items()} for n in range(len(sounds))]
+    return [row | {"item": name} | own for (row, _), own in zip(systems, measured, strict=True)]
 
 
 def keep(setup: Settings, trained: list[Trained]) -> None:
-    """The model listeners' votes and how they move, one item's sounds, and the test for people (first seed).
-
-    The test's folder is named by what is in it, so that no vote is ever lost.
-    """
+    """The model listeners' votes and how they move, one item's sounds, and the test for people (first seed)."""
     scores, rate = study.read(setup, "listening_scores.csv"), setup.mm19.geometry.sample_rate
     study.save(setup, VOTES, pd.concat([votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
     study.save(setup, SENSITIVITY, sensitivity(setup, scores))
-    sounds: dict[str, dict[str, np.ndarray]] = {}
-    for music, item in pieces(setup, trained):
-        heard = excerpts(setup, first_of_each(trained), (music, item))
-        sounds[item.name] = {str(row["system"]): samples for row, samples in heard}
-    for system, samples in next(iter(sounds.values())).items():
-        study.save_sound(setup, f"listening_{system}", samples, rate)
+    sounds: dict[str, Sounds] = {}
+    for piece in PIECES(setup):
+        systems = excerpts(setup, first_of_each(trained), piece)
+        sounds[piece[1].name] = {str(row["system"]): samples for row, samples in systems}
+    study.keep_sounds(setup, "listening", next(iter(sounds.values())), rate, 5 * rate)
+    # Named by what is in it, so that no vote is ever lost.
     digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
     folder = _latest(setup).with_name(digest.hexdigest()[:8])
     try:
@@ -91,7 +77,10 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
         temporary.write_text(folder.name)
 
 
-LISTENING = Study("listening_scores", autoencoding.narrow, pieces, score, autoencoding.BY, MEASURES, keep, KEPT)
+# "Five tracks across differing musical genres."
+PIECES = partial(autoencoding.pieces, most=PUBLISHED.items)
+KEPT = (VOTES, SENSITIVITY, "excerpts/listening_*")
+LISTENING = Study("listening_scores", autoencoding.cells, PIECES, score, autoencoding.BY, tuple(MEASURES), keep, KEPT)
 
 
 def _latest(setup: Settings) -> Path:
@@ -99,12 +88,9 @@ def _latest(setup: Settings) -> Path:
 
 
 def made_test(setup: Settings) -> Path | None:
-    """The folder of the test for people that was made last, from the project's folder where it lies there."""
+    """The folder of the test for people that was made last."""
     latest = _latest(setup)
-    if not latest.exists():
-        return None
-    folder = latest.with_name(latest.read_text())
-    return folder.relative_to(paths.home()) if folder.is_relative_to(paths.home()) else folder
+    return latest.with_name(latest.read_text()) if latest.exists() else None
 
 
 def difference(scores: pd.DataFrame, measure: str) -> float:
@@ -114,10 +100,7 @@ def difference(scores: pd.DataFrame, measure: str) -> float:
 
 
 def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
-    """What 14 model participants answer to all pairs of systems on all items, for the networks of each training seed.
-
-    Columns as in `nblib.listening.votes`, ``seed``, and ``judge``, which names the measure.
-    """
+    """What 14 model participants answer to all pairs of systems on all items, for each training seed's networks."""
     listener, tables = ModelListener(difference(scores, measure), **scales), []
     systems = scores[scores["system"] != NOISE]
     for seed in systems["seed"].dropna().unique():
@@ -156,10 +139,9 @@ def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, floa
 
 
 def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """The votes that count of a CSV file, and a row per participant as `nblib.listening.passed_catch` gives it.
+    """The votes that count of a CSV file (of an empty `path` none), and a row per participant as by `passed_catch`.
 
-    Those whose headphone check failed or who missed catch pairs are left out; an empty `path` has no votes.
-    `ParameterError` as for `nblib.listening.read_votes`, for a system that is not compared here, and if nobody is left.
+    `ParameterError` as for `read_votes`, for a system that is not compared here, and if nobody passed the checks.
     """
     if not path:
         return None, None

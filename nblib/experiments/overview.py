@@ -1,4 +1,4 @@
-"""What notebooks 01 and 02 show: corpora and their splits, and what codecs remove: lag, cut-off, holes and error."""
+"""What notebooks 01 and 02 show: corpora and their splits, and what codecs remove: cut-off, holes and error."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +7,6 @@ from typing import Any
 import librosa
 import numpy as np
 import pandas as pd
-import torch
 from scipy.signal import correlate
 
 from nblib import audio, data, study
@@ -17,10 +16,12 @@ from nblib.entries import TASKS
 from nblib.evaluation import hole_scores
 from nblib.evaluation.spectra import audible, holes
 from nblib.settings import Settings
+from nblib.study import Row, Sounds, Study, Trained, keep_sounds
 
-Sounds = dict[str, np.ndarray]
 RATES = (16_000, 22_050)  # Hz: MM'19's and IJCNN'20's
 OTHERS = (*(Codec("mp3", 1000 * kbps) for kbps in (16, 24, 32, 64)), Codec("aac", 16_000), Codec("opus", 16_000))
+SPLIT_TABLE, HOLES = "corpus_splits.csv", "codec_holes.csv"
+MUSIC = "music"
 
 
 def _kind(item: Item) -> str:
@@ -49,14 +50,6 @@ def different(items: Sequence[Item], count: int = 3) -> list[Item]:
     return chosen + [item for item in items if item not in chosen][: count - len(chosen)]
 
 
-def keep_excerpts(setup: Settings, prefix: str, sounds: Sounds, rate: int, length: int) -> Sounds:
-    """Of each sound [shape=(n,)] the `length` samples where the first is loudest, saved as excerpt ``prefix_name``."""
-    part = audio.loudest(next(iter(sounds.values())), length)
-    for name, samples in sounds.items():
-        study.save_sound(setup, f"{prefix}_{name}", samples[part], rate)
-    return {name: samples[part] for name, samples in sounds.items()}
-
-
 def excerpts(setup: Settings, prefix: str, pieces: pd.DataFrame, systems: Mapping[str, str]) -> dict[str, Sounds]:
     """Excerpts ``prefix_item_system`` [shape=(n,)] by the titles of `systems`, then those of `pieces` (item, title)."""
     titles = pieces.drop_duplicates("item").set_index("item")["title"]
@@ -66,33 +59,34 @@ def excerpts(setup: Settings, prefix: str, pieces: pd.DataFrame, systems: Mappin
     }
 
 
-def corpus_tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Splits of every corpus (see `split_table`) and, of a few test items, what is known and measured."""
-    names = ("corpus_splits.csv", "corpus_examples.csv")
-
-    def write() -> None:
-        chosen = [(name, own, item) for name, own in corpora.items() for item in different(own.items("test"))]
-        study.save(setup, names[0], pd.concat([split_table(own).assign(corpus=name) for name, own in corpora.items()]))
-        study.save(setup, names[1], pd.DataFrame([_example(setup, *each) for each in chosen]))
-
-    if setup.source == "run":
-        corpora = {"music": data.music(setup)} | {task: data.mixtures(setup, task) for task in TASKS}
-        made_from = ["corpora", *(corpus.fingerprint for corpus in corpora.values())]
-        study.once(setup, made_from, ("corpus_*.csv", "excerpts/corpus_*"), write)
-    return study.read(setup, names[0]), study.read(setup, names[1])
+def _corpora(setup: Settings) -> dict[str, Corpus]:
+    return {MUSIC: data.music(setup)} | {task: data.mixtures(setup, task) for task in TASKS}
 
 
-def _example(setup: Settings, name: str, corpus: Corpus, item: Item) -> dict[str, Any]:
-    """What is known and measured of an item, whose loudest part is kept as long as a patch."""
-    found, measured = corpus.load(item), {}
-    parts = {"music": found}
-    if name != "music":
-        parts = {"target": found.target, "mixture": found.mixture}
-        measured["measured_snr_db"] = measured_snr_db(found.target, found.noise)
-        measured["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
-    keep_excerpts(setup, f"corpus_{item.name}", parts, corpus.sample_rate, setup.geometry.patch_samples)
+def _example(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, Item]) -> list[Row]:
+    """What is known and measured of an item, whose loudest part is kept as long as a patch.
+
+    Length (s), level (dB of full scale), mean spectral centroid and what 99 % of the power lies under (Hz).
+    """
+    corpus, name, item = piece
+    rate, found, mixed = corpus.sample_rate, corpus.load(item), {}
+    parts = {MUSIC: found} if name == MUSIC else {"target": found.target, "mixture": found.mixture}
+    if name != MUSIC:
+        mixed["measured_snr_db"] = measured_snr_db(found.target, found.noise)
+        mixed["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
+    keep_sounds(setup, f"corpus_{item.name}", parts, rate, setup.geometry.patch_samples)
     known = {"corpus": name, "item": item.name, "group": item.group, **item.info, "title": short_title(item)}
-    return known | sound_numbers(parts.popitem()[1], corpus.sample_rate) | measured
+    samples = list(parts.values())[-1]
+    spectrum = np.abs(librosa.stft(samples, n_fft=1024, hop_length=512, center=False))
+    power = np.cumsum(np.square(spectrum).sum(axis=1))
+    measured = {
+        "seconds": len(samples) / rate,
+        "rms_dbfs": float(10 * np.log10(np.square(samples).mean())),
+        "peak_dbfs": float(20 * np.log10(np.abs(samples).max())),
+        "centroid_hz": float(librosa.feature.spectral_centroid(S=spectrum, sr=rate).mean()),
+        "rolloff_hz": float(np.searchsorted(power, 0.99 * power[-1]) * rate / 1024),
+    }
+    return [known | measured | mixed]
 
 
 def split_table(corpus: Corpus) -> pd.DataFrame:
@@ -105,81 +99,84 @@ def split_table(corpus: Corpus) -> pd.DataFrame:
     return table.assign(name=corpus.name, licence=corpus.licence, citation=corpus.citation)
 
 
-def sound_numbers(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """Length (s), level (dB of full scale), mean spectral centroid and what 99 % of the power lies under (Hz)."""
-    spectrum = np.abs(librosa.stft(samples, n_fft=1024, hop_length=512, center=False))
-    power = np.cumsum(np.square(spectrum).sum(axis=1))
-    return {
-        "seconds": len(samples) / sample_rate,
-        "rms_dbfs": float(10 * np.log10(np.square(samples).mean())),
-        "peak_dbfs": float(20 * np.log10(np.abs(samples).max())),
-        "centroid_hz": float(librosa.feature.spectral_centroid(S=spectrum, sr=sample_rate).mean()),
-        "rolloff_hz": float(np.searchsorted(power, 0.99 * power[-1]) * sample_rate / 1024),
-    }
+CORPORA = Study(
+    "corpus_examples",
+    lambda setup: [],
+    lambda setup: [(own, name, item) for name, own in _corpora(setup).items() for item in different(own.items("test"))],
+    _example,
+    ("corpus",),
+    keep=lambda setup, trained: study.save(
+        setup, SPLIT_TABLE, pd.concat([split_table(own).assign(corpus=name) for name, own in _corpora(setup).items()])
+    ),
+    kept=(SPLIT_TABLE, "excerpts/corpus_*"),
+)
 
 
-def codec_tables(setup: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Per sample rate, codec and piece what `measure` gives; and the share of holes at each frequency."""
-    names = ("codec_measures.csv", "codec_holes.csv")
-
-    def write() -> None:
-        codecs = dict.fromkeys([*(teacher.codec for teacher in setup.teachers.values()), *OTHERS])
-        tables = [_coded(setup, corpora[rate], codec) for rate in RATES for codec in codecs]
-        for name, parts in zip(names, zip(*tables, strict=True), strict=True):
-            study.save(setup, name, pd.concat(parts, ignore_index=True))
-
-    if setup.source == "run":
-        corpora = {rate: data.music(setup, rate) for rate in RATES}
-        made_from = ["codecs", *(corpus.fingerprint for corpus in corpora.values())]
-        study.once(setup, made_from, ("codec_*.csv", "excerpts/codec_*"), write)
-    return study.read(setup, names[0]), study.read(setup, names[1])
+def _codecs(setup: Settings) -> list[tuple[Corpus, Codec]]:
+    codecs = dict.fromkeys([*(teacher.codec for teacher in setup.teachers.values()), *OTHERS])
+    return [(data.music(setup, rate), codec) for rate in RATES for codec in codecs]
 
 
-def _coded(setup: Settings, corpus: Corpus, codec: Codec) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _pairs(corpus: Corpus, codec: Codec) -> list[tuple[Item, np.ndarray, np.ndarray]]:
+    """Twelve seconds of a few test pieces, lossless and coded."""
+    found = [(item, corpus.load(item)[: 12 * corpus.sample_rate]) for item in different(corpus.items("test"))]
+    return [(item, lossless, codec.roundtrip(lossless, corpus.sample_rate)) for item, lossless in found]
+
+
+def _coded(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Codec]) -> list[Row]:
+    """What a codec does to a few pieces; of the papers' codec the sounds are kept."""
+    (corpus, codec), rows = piece, []
     rate, geometry = corpus.sample_rate, replace(setup.geometry, sample_rate=corpus.sample_rate)
-    about: dict[str, Any] = {"rate": rate, "codec": codec_title(codec), "bitrate": codec.bitrate}
-    rows, pairs = [], []
-    for item in different(corpus.items("test")):
-        lossless = corpus.load(item)[: 12 * rate]
-        pairs.append((lossless, codec.roundtrip(lossless, rate)))
-        measured = measure(*pairs[-1], geometry, setup.domain)
-        rows.append(about | {"item": item.name, "title": short_title(item)} | measured)
+    for item, lossless, coded in _pairs(*piece):
+        row: Row = {"rate": rate, "codec": codec_title(codec), "bitrate": codec.bitrate, "item": item.name}
+        row |= {"title": short_title(item), "length_difference": len(coded) - len(lossless)}
+        row["lag_samples"] = int(correlate(coded, lossless, method="fft").argmax()) - (len(lossless) - 1)
+        identity, low_pass = against_codec(lossless, coded, geometry, setup.domain).values()
+        row |= {"cutoff_hz": identity["codec_cutoff_hz"], "hole_share": identity["hole_share"]}
+        rows.append(row | {"l1": identity["l1"], "low_pass_l1": low_pass["l1"]})
         if (rate, codec) == (RATES[0], setup.codec):
-            sounds = dict(zip(("lossless", "coded"), pairs[-1], strict=True))
-            keep_excerpts(setup, f"codec_{item.name}", sounds, rate, geometry.patch_samples)
-    return pd.DataFrame(rows), hole_shares(pairs, geometry).assign(**about)
+            sounds = {"lossless": lossless, "coded": coded}
+            keep_sounds(setup, f"codec_{item.name}", sounds, rate, geometry.patch_samples)
+    return rows
 
 
-def measure(lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str) -> dict[str, Any]:
-    """Length difference, lag, cut-off, holes under it, and l1 of a pair's scaled magnitudes [shape=(n,) each].
+def against_codec(
+    lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str, **emulated: Any
+) -> dict[str, dict[str, float]]:
+    """How far systems are from what a codec makes of a piece [shape=(n,)].
 
-    ``low_pass_l1`` is that of the lossless recording without what lies above the cut-off.
+    They are "identity", the piece as it is; "low_pass", the piece cut at the codec's cut-off; and those `emulated`, by
+    linear magnitudes [shape=(patches, bins, frames)] and samples. Of each: l1 (of scaled magnitudes), l1_samples,
+    codec_cutoff_hz, cutoff_error_hz, and `hole_scores` under the cut-off.
     """
-    before, after = (audio.analyse(samples, geometry).abs().clamp(max=1) for samples in (lossless, coded))
     cutoff_hz = audio.cutoff_hz(lossless, coded, geometry.sample_rate)
-    cut, bins = low_passed(before, cutoff_hz, geometry)
-    l1, low_pass_l1 = (float((scale(each, domain) - scale(after, domain)).abs().mean()) for each in (before, cut))
-    found = {"length_difference": len(coded) - len(lossless), "lag_samples": lag_samples(lossless, coded)}
-    hole_share = hole_scores(before.numpy(), after.numpy(), after.numpy(), bins)["hole_share"]
-    return found | {"cutoff_hz": cutoff_hz, "hole_share": hole_share, "l1": l1, "low_pass_l1": low_pass_l1}
-
-
-def lag_samples(reference: np.ndarray, coded: np.ndarray) -> int:
-    """By how many samples `coded` lags behind `reference` [shape=(n,)]: the peak of their cross-correlation."""
-    return int(np.argmax(correlate(coded, reference, mode="full", method="fft"))) - (len(reference) - 1)
-
-
-def low_passed(spectrum: torch.Tensor, cutoff_hz: float, geometry: Geometry) -> tuple[torch.Tensor, int]:
-    """A spectrum [shape=(..., bins, frames)] without what lies above a cut-off, and how many bins are left."""
     bins = min(geometry.bins, round(cutoff_hz * geometry.window / geometry.sample_rate) + 1)
-    return torch.cat([spectrum[..., :bins, :], torch.zeros_like(spectrum[..., bins:, :])], dim=-2), bins
+    whole, after = audio.analyse(lossless, geometry), audio.analyse(coded, geometry).abs().clamp(max=1)
+    before, cut = whole.abs().clamp(max=1), whole.clone()
+    cut[..., bins:, :] = 0
+    low_pass = cut.abs().clamp(max=1), audio.synthesise(cut, len(lossless), geometry).numpy()
+    found = {}
+    for system, (magnitude, sound) in {"identity": (before, lossless), "low_pass": low_pass, **emulated}.items():
+        errors = {"l1": float((scale(magnitude, domain) - scale(after, domain)).abs().mean())}
+        errors |= {"l1_samples": float(np.abs(sound - coded).mean()), "codec_cutoff_hz": cutoff_hz}
+        errors["cutoff_error_hz"] = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
+        found[system] = errors | hole_scores(before.numpy(), after.numpy(), magnitude.numpy(), bins)
+    return found
 
 
-def hole_shares(pairs: list[tuple[np.ndarray, np.ndarray]], geometry: Geometry) -> pd.DataFrame:
-    """Share of the audible points that a codec emptied in pairs lossless, coded: columns frequency_hz, hole_share."""
-    spectra = [[audio.analyse(each, geometry).abs().numpy() for each in pair] for pair in pairs]
-    emptied = np.sum([holes(before, after).sum(axis=(0, 2)) for before, after in spectra], axis=0)
-    whole = np.sum([audible(before).sum(axis=(0, 2)) for before, _ in spectra], axis=0)
-    shares = np.divide(emptied, whole, out=np.full(geometry.bins, np.nan), where=whole > 0)
-    frequency_hz = np.arange(geometry.bins) * geometry.sample_rate / geometry.window
-    return pd.DataFrame({"frequency_hz": frequency_hz, "hole_share": shares})
+def _keep_holes(setup: Settings, trained: list[Trained]) -> None:
+    """The share of the audible points that each codec emptied, by frequency."""
+    tables = []
+    for corpus, codec in _codecs(setup):
+        rate, bins = corpus.sample_rate, np.arange(setup.geometry.bins)
+        geometry = replace(setup.geometry, sample_rate=rate)
+        spectra = [[audio.analyse(each, geometry).abs().numpy() for each in pair] for _, *pair in _pairs(corpus, codec)]
+        emptied = sum(holes(*pair).sum(axis=(0, 2)) for pair in spectra)
+        whole = sum(audible(before).sum(axis=(0, 2)) for before, _ in spectra)
+        shares = pd.DataFrame({"frequency_hz": bins * rate / geometry.window, "hole_share": pd.Series(emptied) / whole})
+        tables.append(shares.assign(rate=rate, codec=codec_title(codec), bitrate=codec.bitrate))
+    study.save(setup, HOLES, pd.concat(tables))
+
+
+CODEC_BY, CODEC_KEPT = ("rate", "codec", "bitrate"), (HOLES, "excerpts/codec_*")
+CODECS = Study("codec_measures", lambda setup: [], _codecs, _coded, CODEC_BY, (), _keep_holes, CODEC_KEPT)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from nblib import study
-from nblib.entries import BASELINE, TASKS
+from nblib.entries import BASELINE
 from nblib.errors import ParameterError
-from nblib.evaluation.intervals import USABLE, seed_interval
+from nblib.evaluation.intervals import USABLE
 from nblib.experiments import separation
+from nblib.experiments.listening import share_interval
 from nblib.listening import LABEL, ModelListener, preference_rates
 from nblib.listening import noticeable_difference as carried_over
 from nblib.provenance import derive_seed
@@ -17,8 +18,8 @@ from nblib.settings import Settings
 
 TABLE = "preferences.csv"
 SCALES = ((1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0))  # of choice noise and don't-know zone
-TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model"}
 KINDS = ("preferred", "dont_know")
+TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model"}
 BY = separation.BY
 COLUMNS = """task measure contender noise_scale zone_scale capacity seed judge noticeable_difference preferred_rate
 preferred_std preferred_low preferred_high dont_know_rate dont_know_std dont_know_low dont_know_high participants
@@ -30,7 +31,7 @@ def noticeable_difference(setup: Settings, task: str, measure: str) -> float:
 
     `ParameterError` where the measure does not rise with that level: it cannot judge here.
     """
-    own = separation.reference(setup).query("task == @task").dropna(subset=[measure])
+    own = study.rows(setup, separation.REFERENCE).query("task == @task").dropna(subset=[measure])
     return carried_over(own["snr_db"].to_numpy(), own[measure].to_numpy())
 
 
@@ -45,8 +46,7 @@ def votes(
     """Each contender (A) against l1 (B): each of so many people hears the same items in each group of `by`.
 
     Each training seed has participants of its own (IJCNN'20 Sections IV and V). `rows` are the capacity or the
-    configuration study's, `scales` as for `ModelListener`; `ParameterError` where nothing can be compared, or as
-    `noticeable_difference`.
+    configuration study's, `scales` `ModelListener`'s; `ParameterError` where nothing can be compared or judged.
     """
     listener, usable = ModelListener(noticeable_difference(setup, task, measure), **scales), rows["status"].isin(USABLE)
     heard = (rows["task"] == task) & rows["item"].isin(separation.listening_items(setup, rows, task))
@@ -80,9 +80,8 @@ def rates(chosen: pd.DataFrame, seed: int, by: Sequence[str] = BY) -> pd.DataFra
     each, pooled = (preference_rates(chosen, own, seed) for own in ([*by, "seed"], list(by)))
     each, pooled = (table[table["system"] == table["contender"]].drop(columns="system") for table in (each, pooled))
     for kind in KINDS:
-        found = pd.DataFrame(list(each.groupby(list(by))[f"{kind}_rate"].agg(list).map(seed_interval)))
-        found = found[["mean", "low", "high"]].clip(0, 1)  # a share lies there
-        pooled[[f"{kind}_rate", f"{kind}_low", f"{kind}_high"]] = found.to_numpy()
+        found = pd.DataFrame([share_interval(own) for _, own in each.groupby(list(by))[f"{kind}_rate"]])
+        pooled[[f"{kind}_rate", f"{kind}_low", f"{kind}_high"]] = found[["mean", "low", "high"]].to_numpy()
     return pd.concat([pooled, each], ignore_index=True)
 
 
@@ -92,28 +91,26 @@ def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     `rows` are the capacity study's. The main judges' rates are there also where the listener's constants halve and
     double; a second judge whose measure cannot judge here is left out with a warning.
     """
-    if setup.source == "run":
-        judged = [(task, measure) for task in TASKS for measure in separation.JUDGES[task]]
-        table = pd.concat([own for each in judged for own in _judged(setup, rows, *each)], ignore_index=True)
-        study.save(setup, TABLE, table[COLUMNS].sort_values(COLUMNS[:7]))
+    if setup.source == "record":
+        return study.read(setup, TABLE)
+    tables = []
+    for task, measure in [(task, measure) for task, own in separation.JUDGES.items() for measure in own]:
+        main = measure == separation.JUDGES[task][0]
+        if not main and rows.loc[rows["task"] == task, measure].isna().all():  # PESQ may not be installed
+            continue
+        about: study.Row = {"judge": judge(measure), "measure": measure}
+        try:
+            about["noticeable_difference"] = noticeable_difference(setup, task, measure)
+            for noise, zone in SCALES if main else SCALES[:1]:
+                chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
+                tables.append(rates(chosen, setup.seed).assign(**about, noise_scale=noise, zone_scale=zone))
+        except ParameterError as error:
+            if main:
+                raise
+            warnings.warn(f"{task}: no {judge(measure)}: {error}", stacklevel=2)
+    table = pd.concat(tables, ignore_index=True)
+    study.save(setup, TABLE, table[COLUMNS].sort_values(COLUMNS[:7]))
     return study.read(setup, TABLE)
-
-
-def _judged(setup: Settings, rows: pd.DataFrame, task: str, measure: str) -> list[pd.DataFrame]:
-    main, tables = measure == separation.JUDGES[task][0], []
-    if not main and rows.loc[rows["task"] == task, measure].isna().all():  # PESQ may not be installed
-        return []
-    try:
-        difference = noticeable_difference(setup, task, measure)
-        for noise, zone in SCALES if main else SCALES[:1]:
-            chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
-            own = rates(chosen, setup.seed).assign(judge=judge(measure), measure=measure)
-            tables.append(own.assign(noise_scale=noise, zone_scale=zone, noticeable_difference=difference))
-    except ParameterError as error:
-        if main:
-            raise
-        warnings.warn(f"{task}: no {judge(measure)}: {error}", stacklevel=3)
-    return tables
 
 
 def main_rates(rates: pd.DataFrame, task: str) -> pd.DataFrame:

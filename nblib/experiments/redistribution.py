@@ -5,40 +5,31 @@ The paper looks at spectrograms: with the codec loss "the noise appears in diffe
 """
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nblib.corpora import Item
-from nblib.data import mixtures
 from nblib.entries import BASELINE
 from nblib.evaluation import residual
 from nblib.evaluation.intervals import contrast
 from nblib.experiments import separation
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Study, Trained, untrained
+from nblib.study import Row, Study, Trained
 
 PARTS = ("added_above", "added_below", "missing_above", "missing_below")
 TOTALS = ("above_db", "below_db", "total_db", "share_above", "added_above_db", "missing_above_db")
 LEAST = 1e-9  # of the target's energy: what a band's residual is taken for where it has less
 
 
-def _cells(setup: Settings) -> list[Cell]:
-    """The capacity study's of each task's smallest capacity."""
-    smallest = {(task, next(iter(own))) for task, own in setup.trained_capacities.items()}
-    return [
-        each for each in separation.capacity_cells(setup) if (each.labels["task"], each.labels["capacity"]) in smallest
-    ]
-
-
-def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> list[Row]:
+def _score(setup: Settings, trained: list[Trained], piece: separation.Piece) -> list[Row]:
     """The residual of one test item per network (and of the unprocessed input) and band of one Bark."""
-    task, item = work
-    mixture, rows = mixtures(setup, task).load(item), []
-    own = [each for each in trained if each.labels["task"] == task]
-    systems = [(untrained("unprocessed", own[0].labels) | {"task": task}, mixture.mixture)]
-    for each in (each for each in own if each.usable):
+    (corpus, task, item), rows = piece, []
+    mixture = corpus.load(item)
+    unprocessed: Row = {"task": task, "contender": "unprocessed", "status": "none"}
+    systems = [(unprocessed, mixture.mixture)]
+    for each in (each for each in trained if each.usable and each.labels["task"] == task):
         systems.append((each.row, separation.separate(setup, each.run.network(), mixture.mixture)))
     for row, sound in systems:
         found = asdict(residual(mixture.target, sound, setup.geometry.sample_rate))
@@ -47,7 +38,9 @@ def _score(setup: Settings, trained: list[Trained], work: tuple[str, Item]) -> l
     return rows
 
 
-REDISTRIBUTION = Study("redistribution", _cells, separation.audible_work, _score, separation.BY, PARTS)
+# The capacity study's networks of each task's smallest capacity.
+SMALLEST = partial(separation.capacity_cells, most=1)
+REDISTRIBUTION = Study("redistribution", SMALLEST, separation.pieces, _score, separation.BY, PARTS)
 
 
 def totals(rows: pd.DataFrame) -> pd.DataFrame:

@@ -9,29 +9,26 @@ import pandas as pd
 import torch
 
 from nblib import audio, data, study
-from nblib.audio import Codec, Geometry, scale, unscale
-from nblib.corpora import Item
+from nblib.audio import Codec, Geometry
+from nblib.corpora import Corpus, Item
 from nblib.entries import LossNetwork
 from nblib.errors import TrainingDiverged, check_choice
-from nblib.evaluation import hole_scores
 from nblib.evaluation.intervals import contrast
-from nblib.experiments.overview import codec_title, different, keep_excerpts, low_passed, short_title
+from nblib.experiments.overview import against_codec, codec_title, different, short_title
 from nblib.losses import LossSpec
 from nblib.networks import WaveUNet, through
 from nblib.provenance import torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Labels, Row, Study, Trained
-from nblib.training import NetworkSpec, Run, RunConfig, Source, Training
+from nblib.study import Cell, Row, Study, Trained
+from nblib.training import Run, Source
 
 HISTORY, PATCHES = "loss_network_history.csv", "figure2_patches.csv.gz"
-KEPT = (HISTORY, PATCHES, "excerpts/figure2_*")
-MEASURES = ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall")
 BASELINES = ("identity", "low_pass")
-Piece = tuple[Trained, Source, Item]  # a network and what it is heard on; no worker opens the corpus anew
 
 
 def loss_network(setup: Settings, teacher: str) -> LossNetwork:
-    """What learns the codec of `teacher`."""
+    """What learns the codec of `teacher`; `ParameterError` where there is no such teacher."""
+    check_choice("teacher", teacher, setup.teachers)
     return setup.loss_networks[setup.teachers[teacher].loss_network]
 
 
@@ -40,80 +37,73 @@ def own_error(setup: Settings, teacher: str) -> str:
     return "l1_samples" if loss_network(setup, teacher).network.on_samples else "l1"
 
 
-def make_cell(
-    setup: Settings, labels: Labels, source: Source, network: NetworkSpec, loss: LossSpec, training: Training
-) -> Cell:
-    """One network of any study, on patches of `source`; `labels` hold its seed."""
-    geometry, patches = source.geometry, source.fingerprint
-    return Cell(labels, RunConfig(network, loss, training, geometry, setup.domain, patches, labels["seed"]), source)
+def cell(setup: Settings, teacher: str) -> Cell:
+    """The network that learns one teacher's codec."""
+    own, codec = loss_network(setup, teacher), setup.teachers[teacher].codec
+    source = Source(data.music(setup, own.geometry.sample_rate), own.geometry, codec, overlap=own.network.on_samples)
+    return study.cell(
+        setup, {"teacher": teacher, "seed": setup.seed}, source, own.network, LossSpec("l1"), own.training
+    )
 
 
-def cell(setup: Settings, name: str) -> Cell:
-    """The network that learns one teacher's codec; `ParameterError` where there is no such teacher."""
-    check_choice("teacher", name, setup.teachers)
-    own = loss_network(setup, name)
-    corpus = data.music(setup, own.geometry.sample_rate)
-    source = Source(corpus, own.geometry, setup.teachers[name].codec, overlap=own.network.on_samples)
-    return make_cell(setup, {"teacher": name, "seed": setup.seed}, source, own.network, LossSpec("l1"), own.training)
-
-
-def run(setup: Settings, name: str) -> Run:
+def run(setup: Settings, teacher: str) -> Run:
     """One teacher's network, trained or loaded, to build upon; `TrainingDiverged` where it came to nothing."""
-    (trained,) = study.train(setup, [cell(setup, name)])
-    wrong = f"loss network {name} ({trained.run.hash}): {trained.run.status}"
+    (trained,) = study.train(setup, [cell(setup, teacher)])
     if not trained.usable:
+        wrong = f"loss network {teacher} ({trained.run.hash}): {trained.run.status}"
         raise TrainingDiverged(f"{wrong}; lower its learning rate or change the seed")
     return trained.run
 
 
-def pieces(setup: Settings, trained: Sequence[Trained]) -> list[Piece]:
-    """Every usable network with every held-out piece."""
-    sources = [(each, cell(setup, each.labels["teacher"]).data) for each in trained if each.usable]
+def pieces(setup: Settings) -> list[tuple[Corpus, str, Item]]:
+    """Every teacher with every held-out piece at its rate."""
+    corpora = {name: data.music(setup, loss_network(setup, name).geometry.sample_rate) for name in setup.teachers}
     splits = ("validation", "test")
-    return [(each, own, item) for each, own in sources for split in splits for item in own.corpus.items(split)]
+    return [(own, name, item) for name, own in corpora.items() for split in splits for item in own.items(split)]
+
+
+def seen(samples: np.ndarray, geometry: Geometry, domain: str) -> torch.Tensor:
+    """What a network on magnitudes takes of a whole signal [shape=(n,)]: [shape=(patches, 1, bins, frames)]."""
+    return audio.scale(audio.analyse(samples, geometry).abs(), domain).unsqueeze(1)
+
+
+def sound(estimate: torch.Tensor, like: np.ndarray, geometry: Geometry, domain: str) -> np.ndarray:
+    """Samples [shape=(n,)] of what such a network puts out, with the phase of `like` [shape=(n,)]."""
+    spectrum = audio.with_phase(audio.unscale(estimate.squeeze(1), domain), audio.analyse(like, geometry))
+    return audio.synthesise(spectrum, len(like), geometry).numpy()
 
 
 @torch.no_grad()
-def emulation(setup: Settings, piece: Piece) -> tuple[Geometry, dict[str, np.ndarray], torch.Tensor]:
-    """A piece "lossless", "coded" and as the network's "emulation" [shape=(n,)], and the emulation's spectrogram.
+def emulation(
+    setup: Settings, trained: Trained, lossless: np.ndarray
+) -> tuple[Geometry, np.ndarray, torch.Tensor, np.ndarray]:
+    """What codec and network make of a piece [shape=(n,)]: a geometry, coded samples, and the network's spectrogram.
 
-    That is its geometry and linear magnitudes [shape=(patches, bins, frames)]. A spectral network's sound has the phase
-    of the coded one (MM'19 Section 4.3).
+    That is linear magnitudes [shape=(patches, bins, frames)]; last come its samples: a spectral network's sound has the
+    phase of the coded one (MM'19 Section 4.3).
     """
-    trained, source, item = piece
-    geometry, network, lossless = source.geometry, trained.run.network(), source.corpus.load(item)
-    coded = setup.teachers[trained.labels["teacher"]].codec.roundtrip(lossless, geometry.sample_rate)
+    teacher, network = trained.labels["teacher"], trained.run.network()
+    geometry = loss_network(setup, teacher).geometry
+    coded = setup.teachers[teacher].codec.roundtrip(lossless, geometry.sample_rate)
     if isinstance(network, WaveUNet):
-        geometry, sound = replace(setup.mm19.geometry, sample_rate=geometry.sample_rate), through(network, lossless)
-        magnitude = audio.analyse(sound, geometry).abs().clamp(max=1)
-    else:
-        seen = scale(audio.analyse(lossless, geometry).abs().clamp(max=1), setup.domain)
-        magnitude = unscale(network(seen.unsqueeze(1)).squeeze(1), setup.domain)
-        spectrum = audio.with_phase(magnitude, audio.analyse(coded, geometry))
-        sound = audio.synthesise(spectrum, len(lossless), geometry).numpy()
-    return geometry, {"lossless": lossless, "coded": coded, "emulation": sound}, magnitude
+        geometry, emulated = replace(setup.mm19.geometry, sample_rate=geometry.sample_rate), through(network, lossless)
+        return geometry, coded, audio.analyse(emulated, geometry).abs().clamp(max=1), emulated
+    scaled = network(seen(lossless, geometry, setup.domain))
+    emulated = sound(scaled, coded, geometry, setup.domain)
+    return geometry, coded, audio.unscale(scaled.squeeze(1), setup.domain), emulated
 
 
-def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
-    """What the network makes of a piece, beside the piece as it is and cut at the codec's cut-off.
-
-    `l1` is of scaled magnitudes, `l1_samples` of samples: a spectral network's sound has the codec's phase.
-    """
-    geometry, sounds, emulated = emulation(setup, piece)
-    lossless, coded = sounds["lossless"], sounds["coded"]
-    cutoff_hz = audio.cutoff_hz(lossless, coded, geometry.sample_rate)
-    before, after = (audio.analyse(samples, geometry).abs().clamp(max=1) for samples in (lossless, coded))
-    cut, bins = low_passed(audio.analyse(lossless, geometry), cutoff_hz, geometry)
-    low_pass = cut.abs().clamp(max=1), audio.synthesise(cut, len(lossless), geometry).numpy()
-    systems = {"identity": (before, lossless), "low_pass": low_pass, "emulation": (emulated, sounds["emulation"])}
-    first, rows = piece[0].row | {"split": piece[2].split, "item": piece[2].name}, []
-    for system, (magnitude, sound) in systems.items():
-        errors = {"l1": float((scale(magnitude, setup.domain) - scale(after, setup.domain)).abs().mean())}
-        errors |= {"l1_samples": float(np.abs(sound - coded).mean()), "codec_cutoff_hz": cutoff_hz}
-        errors["cutoff_error_hz"] = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
-        holes = hole_scores(before.numpy(), after.numpy(), magnitude.numpy(), bins)
-        rows.append(first | {"system": system} | errors | holes)
-    return rows
+def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, Item]) -> list[Row]:
+    """What the network makes of a piece, beside the piece as it is and cut at the codec's cut-off: `against_codec`."""
+    corpus, teacher, item = piece
+    (own,) = (each for each in trained if each.labels["teacher"] == teacher)
+    if not own.usable:
+        return []
+    lossless = corpus.load(item)
+    geometry, coded, *emulated = emulation(setup, own, lossless)
+    found = against_codec(lossless, coded, geometry, setup.domain, emulation=emulated)
+    first = own.row | {"split": item.split, "item": item.name}
+    return [first | {"system": system} | errors for system, errors in found.items()]
 
 
 def histories(trained: Sequence[Trained]) -> pd.DataFrame:
@@ -148,10 +138,10 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
             sounds = {"lossless": lossless}
             sounds |= {system: codec.roundtrip(lossless, rate) for system, codec in _coded(setup).items()}
             for each in (each for each in trained if each.usable):
-                teacher = each.labels["teacher"]
-                heard, made, _ = emulation(setup, (each, cell(setup, teacher).data, item))
-                sounds[teacher] = audio.resample(made["emulation"], heard.sample_rate, rate)
-            kept = keep_excerpts(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
+                own_rate = loss_network(setup, each.labels["teacher"]).geometry.sample_rate
+                *_, emulated = emulation(setup, each, data.music(setup, own_rate).load(item))
+                sounds[each.labels["teacher"]] = audio.resample(emulated, own_rate, rate)
+            kept = study.keep_sounds(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
             for system, samples in kept.items():
                 decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
                 own = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
@@ -160,11 +150,16 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
     study.save(setup, PATCHES, table.reset_index())
 
 
-def _cells(setup: Settings) -> list[Cell]:
-    return [cell(setup, name) for name in setup.teachers]
-
-
-LOSS_NETWORKS = Study("loss_networks", _cells, pieces, score, ("teacher", "system"), MEASURES, keep, KEPT)
+LOSS_NETWORKS = Study(
+    "loss_networks",
+    lambda setup: [cell(setup, name) for name in setup.teachers],
+    pieces,
+    score,
+    ("teacher", "system"),
+    ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall"),
+    keep,
+    (HISTORY, PATCHES, "excerpts/figure2_*"),
+)
 
 
 def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:

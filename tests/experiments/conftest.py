@@ -27,10 +27,8 @@ def made_mm19(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with all of MM'19's tables at the least size."""
     folder, setup = tmp_path_factory.mktemp("mm19"), settings("smoke", changes=LEAST)
     with ijcnn.contenders(folder):
-        for each in (LOSS_NETWORKS, SNR, BROADBAND, listening.LISTENING):
+        for each in (LOSS_NETWORKS, SNR, BROADBAND, listening.LISTENING, overview.CORPORA, overview.CODECS):
             study.rows(setup, each)
-        overview.corpus_tables(setup)
-        overview.codec_tables(setup)
     return folder
 
 

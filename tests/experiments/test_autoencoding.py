@@ -3,13 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from nblib import figures, study, tables
-from nblib.corpora import Item
+from nblib import study, tables
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, recovered_bandwidth, si_sdr_db
-from nblib.evaluation.intervals import summary
 from nblib.experiments import BROADBAND, SNR, autoencoding
 from nblib.experiments.overview import short_title
 from nblib.networks import AutoEncoder, through
@@ -17,49 +14,47 @@ from nblib.settings import Settings
 from nblib.training import load
 
 
-def network(setup: Settings, limit_hz: int, model: str, seed: int) -> AutoEncoder:
-    labels = {"system": model, "limit_hz": limit_hz, "seed": seed}
-    (cell,) = (cell for cell in autoencoding.cells(setup, limit_hz, 2) if cell.labels == labels)
+def network(setup: Settings, model: str, seed: int, broadband: bool = False) -> AutoEncoder:
+    wanted = {"system": model, "seed": seed}
+    (cell,) = (cell for cell in autoencoding.cells(setup, broadband) if wanted.items() <= cell.labels.items())
     return load(cell.config.hash).network()
 
 
-def first(setup: Settings) -> Item:
-    return autoencoding.corpus(setup).items("test")[0]
+def original(setup: Settings, limit_hz: int) -> np.ndarray:
+    """The one test piece, limited."""
+    ((_, samples),) = autoencoding.heard([], autoencoding.pieces(setup)[0], limit_hz)
+    return samples
 
 
 def test_each_model_has_the_terms_of_its_equation() -> None:
     terms = autoencoding.loss_terms(Settings())
-    terms["text"] = terms["through"] + " " + terms["term"] + " " + terms["terms"].astype(str)
-    assert terms.groupby("system")["text"].agg(", ".join).to_dict() == {
-        "model_a": "samples samples 1",
-        "model_b": "samples samples 1, magnitude magnitude 1",
-        "model_c": "samples samples 1, C^S features 9, C^S prediction 1",
-        "model_d": "C^T features 15, C^T prediction 1",
-    }
+    own = terms["system"].str[-1] + ": " + terms["through"] + " " + terms["term"] + " " + terms["terms"].astype(str)
+    assert ", ".join(own) == (
+        "a: samples samples 1, b: samples samples 1, b: magnitude magnitude 1, c: samples samples 1, "
+        "c: C^S features 9, c: C^S prediction 1, d: C^T features 15, d: C^T prediction 1"
+    )
     assert np.allclose(terms["share"], 1)
 
 
 def test_one_run_per_seed_and_model_and_another_for_another_band(tiny_mm19: Settings) -> None:
-    narrow, wide = (autoencoding.cells(tiny_mm19, limit, 2) for limit in (3000, 5000))
-    assert len({cell.config.hash for cell in [*narrow, *wide]}) == 16
-    again = autoencoding.cells(replace(tiny_mm19, participants=9), 3000, 2)
+    narrow, wide = autoencoding.cells(tiny_mm19), autoencoding.cells(tiny_mm19, broadband=True)
+    assert len({cell.config.hash for cell in [*narrow, *wide]}) == 4 * (2 + 1)
+    again = autoencoding.cells(replace(tiny_mm19, participants=9))
     assert [cell.config.hash for cell in again] == [cell.config.hash for cell in narrow]
     frames = {cell.labels["system"]: cell.config.geometry.frames for cell in narrow}
     assert frames == {"model_a": 16, "model_b": 16, "model_c": 16, "model_d": 15}
 
 
 def test_every_piece_has_a_row_of_every_system_worked_out_anew(tiny_mm19: Settings) -> None:
-    rows, item = study.rows(tiny_mm19, SNR), first(tiny_mm19)
-    items, patch = [item.name for item in autoencoding.corpus(tiny_mm19).items("test")], tiny_mm19.mm19.geometry
-    expected = {"half_rate": items} | dict.fromkeys(autoencoding.MODELS, items * 2)
-    assert rows.groupby("system")["item"].agg(list).to_dict() == expected
-    original = autoencoding.limited(autoencoding.corpus(tiny_mm19), item, 3000)
+    rows, patch = study.rows(tiny_mm19, SNR), tiny_mm19.mm19.geometry.patch_samples
+    assert rows["system"].value_counts().to_dict() == {"half_rate": 1} | dict.fromkeys(autoencoding.MODELS, 2)
+    before = original(tiny_mm19, 3000)
     for model in autoencoding.MODELS:
-        row = rows.query("system == @model and seed == 1 and item == @item.name").iloc[0]
-        restored = through(network(tiny_mm19, 3000, model, 1), original)
-        found = frame_snr(original, restored, patch.patch_samples)["snr_db"], si_sdr_db(original, restored)
+        row = rows.query("system == @model and seed == 1").iloc[0]
+        restored = through(network(tiny_mm19, model, 1), before)
+        found = frame_snr(before, restored, patch)["snr_db"], si_sdr_db(before, restored)
         assert row[["snr_db", "si_sdr_db"]].tolist() == pytest.approx(found, rel=1e-4)
-        assert row["frames"] == len(original) // patch.patch_samples
+        assert row["frames"] == len(before) // patch
     half = rows["system"] == "half_rate"
     assert not rows[~half].isna().any(axis=None) and (rows.loc[half, "snr_db"] > 40).all(), "enough for 3 kHz"
 
@@ -76,36 +71,33 @@ def test_table_3_has_means_intervals_over_seeds_and_the_papers_values(tiny_mm19:
 
 
 def test_a_model_that_came_to_nothing_is_left_out_and_the_next_seed_is_heard(tiny_mm19: Settings) -> None:
-    trained = study.train(tiny_mm19, autoencoding.narrow(tiny_mm19))
+    trained = study.train(tiny_mm19, autoencoding.cells(tiny_mm19))
     for number, status in ((2, "collapsed"), (3, "diverged")):
         run = trained[number].run
         trained[number] = replace(trained[number], run=replace(run, record=run.record | {"status": status}))
-    heard = [row["system"] for row, _ in autoencoding.restored(trained, np.zeros(2048, np.float32), {})]
-    assert sorted(heard) == ["model_a"] * 2 + ["model_b"] * 2 + ["model_c", "model_d"]
+    heard = [row["system"] for row, _ in autoencoding.heard(trained, autoencoding.pieces(tiny_mm19)[0], 3000)]
+    assert heard[0] == "lossless" and sorted(heard[1:]) == [*["model_a"] * 2, *["model_b"] * 2, "model_c", "model_d"]
     firsts = {each.labels["system"]: each.labels["seed"] for each in autoencoding.first_of_each(trained)}
     assert firsts == {"model_a": 0, "model_b": 0, "model_c": 1, "model_d": 1}
 
 
 def test_figures_4_and_5_show_every_system(tiny_mm19: Settings) -> None:
-    geometry = tiny_mm19.mm19.geometry
-    for name, item in (("figure4", first(tiny_mm19)), ("figure5", autoencoding.figure5_item(tiny_mm19))):
+    geometry, title = tiny_mm19.mm19.geometry, short_title(autoencoding.pieces(tiny_mm19)[0][1])
+    for name in ("figure4", "figure5"):
         sounds = autoencoding.excerpts(tiny_mm19, name)
         assert list(sounds) == ["lossless", "Model A", "Model B", "Model C", "Model D"]
-        assert all(list(own) == [short_title(item)] for own in sounds.values())
+        assert all(list(own) == [title] for own in sounds.values())
         assert {len(samples) for own in sounds.values() for samples in own.values()} == {geometry.patch_samples}
-        assert len(figures.spectrogram_rows(sounds, geometry).axes) == 5 + 1
 
 
 def test_the_broadband_rows_are_worked_out_anew(tiny_mm19: Settings) -> None:
-    rows, item = study.rows(tiny_mm19, BROADBAND), autoencoding.figure5_item(tiny_mm19)
-    original = autoencoding.limited(autoencoding.corpus(tiny_mm19), item, 5000)
-    own = rows[rows["item"] == item.name].set_index("system")
+    own, before = study.rows(tiny_mm19, BROADBAND).set_index("system"), original(tiny_mm19, 5000)
     whole, row = own.loc["lossless"], own.loc["model_d"]
     assert whole["level_bandwidth_hz"] == whole["waveform_bandwidth_hz"] == whole["offered_bandwidth_hz"] > 3000
-    restored = through(network(tiny_mm19, 5000, "model_d", 0), original)
-    for found, sound in ((whole, original), (row, restored)):
+    restored = through(network(tiny_mm19, "model_d", 0, broadband=True), before)
+    for found, sound in ((whole, before), (row, restored)):
         assert found["clicks_per_second"] == pytest.approx(clicks_per_second(sound, 16_000, 5000), abs=1e-4)
-    bandwidth = recovered_bandwidth(original, restored, tiny_mm19.mm19.geometry, 5000)
+    bandwidth = recovered_bandwidth(before, restored, tiny_mm19.mm19.geometry, 5000)
     assert row["level_bandwidth_hz"] == bandwidth["level_bandwidth_hz"]
 
 
@@ -114,7 +106,7 @@ def test_every_model_is_swept(tiny_mm19: Settings) -> None:
     counts = tones.groupby(["limit_hz", "system"]).size()
     assert counts.loc[3000].to_dict() == dict.fromkeys(autoencoding.MODELS, 2 * 15) | {"untrained": 15}
     assert counts.loc[5000].to_dict() == dict.fromkeys([*autoencoding.MODELS, "untrained"], 25)
-    trained = network(tiny_mm19, 5000, "model_c", 0)
+    trained = network(tiny_mm19, "model_c", 0, broadband=True)
     (tone,) = aliasing(lambda samples: through(trained, samples), [1100.0], 16_000, 8)
     own = tones.query("limit_hz == 5000 and system == 'model_c'")
     assert own.iloc[5]["aliasing_db"] == pytest.approx(tone["aliasing_db"], abs=1e-3)
@@ -122,25 +114,8 @@ def test_every_model_is_swept(tiny_mm19: Settings) -> None:
     assert autoencoding.sweep_means(tones).loc[(5000, "model_c"), "gain_db"] == pytest.approx(mean)
 
 
-def test_the_pictures_of_notebooks_4_5_and_7_show_their_tables(tiny_mm19: Settings) -> None:
-    published = tables.published("mm19", "table3").set_index("system")["value"]
-    snr = summary(study.rows(tiny_mm19, SNR), "snr_db", ["system"])
-    axes = figures.interval_points(snr, autoencoding.MODELS, "dB", published).axes[0]
-    assert axes.get_lines()[-1].get_ydata().tolist() == [59.3, 55.6, 62.7, 45.6]
-    panels = figures.aliasing_curves(study.read(tiny_mm19, autoencoding.ALIASING), autoencoding.MODELS).axes
-    assert [len(axes.get_lines()) for axes in panels] == [4] * 4 and len(panels[3].get_lines()[0].get_xdata()) == 25
-    terms = autoencoding.loss_terms(tiny_mm19)
-    texts = [text.get_text() for text in figures.models_diagram(terms, autoencoding.MODELS, "").axes[0].texts]
-    assert texts.count("samples") == 3 and "features (×5)\n+ prediction" in texts
-
-
 def test_table_2_counts_the_bottleneck(tiny_mm19: Settings) -> None:
     table = tables.autoencoder_table(tiny_mm19)
     assert table.loc["Variables in the bottleneck"].tolist() == ["50.00% of the input"] * 2
     golden = {"128 x 258", "66048 (A, B, C), 16384 (D)", "484,857"}
     assert golden <= set(table["MM'19 Table 2"])
-
-
-def test_an_interval_is_left_out_where_there_is_none() -> None:
-    assert tables.interval({"mean": 1.0, "low": np.nan, "high": np.nan}, 1, "+") == "+1.0"
-    assert tables.interval(pd.Series({"mean": 1.0, "low": -0.5, "high": 2.5})) == "1.00 [-0.50, 2.50]"

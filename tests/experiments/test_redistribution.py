@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from nblib import study
-from nblib.data import mixtures
 from nblib.entries import TASKS
 from nblib.evaluation import residual
 from nblib.evaluation.intervals import contrast
@@ -19,9 +18,9 @@ from nblib.training import load
 def test_a_row_is_its_run_on_its_item_worked_out_anew(tiny_ijcnn, task):
     rows = study.read(tiny_ijcnn, "redistribution.csv")
     own = rows[(rows["task"] == task) & (rows["contender"] == "codec")]
-    first = own[(own["run"] == own["run"].iloc[0]) & (own["item"] == own["item"].iloc[0])]
-    corpus = mixtures(tiny_ijcnn, task)
-    mixture = corpus.load(next(each for each in corpus.items("test") if each.name == first["item"].iloc[0]))
+    corpus, _, item = separation.pieces(tiny_ijcnn, [task])[0]
+    first = own[(own["run"] == own["run"].iloc[0]) & (own["item"] == item.name)]
+    mixture = corpus.load(item)
     sound = separation.separate(tiny_ijcnn, load(first["run"].iloc[0]).network(), mixture.mixture)
     found = residual(mixture.target, sound, 22_050)
     for part in ("target", *redistribution.PARTS):
