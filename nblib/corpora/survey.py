@@ -1,10 +1,10 @@
 """Reading recordings, and whether and how they can be used: checks, digests, levels, filter edges, loudest vocals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from itertools import islice
 
 import numpy as np
 import soundfile
@@ -34,74 +34,77 @@ class Survey:
     passed: list[float] = field(default_factory=list)  # SNRs of pairs that are not at 0 dB
     seen: dict[str, str] = field(default_factory=dict)  # files by digest
 
-    def __call__(self, rows: Sequence[Row], limit: int | None = None) -> list[Row]:
-        """The first `limit` that can be used, with what was found of them; read no further than needed."""
-        kept: list[Row] = []
-        rest = list(rows)
-        while batch := rest[: None if limit is None else limit - len(kept)]:
-            rest = rest[len(batch) :]
+    def __call__(self, rows: Iterable[Row], limit: int | None = None) -> list[Row]:
+        """The first `limit` that can be used; read no further than needed."""
+        kept, rest = list[Row](), iter(rows)
+        while batch := list(islice(rest, None if limit is None else limit - len(kept))):
             with ThreadPoolExecutor(cores()) as pool:
-                for row in pool.map(self.look, batch):
-                    twin = self.seen.setdefault(row.digest or row.file, row.file)
-                    if row.problem or twin != row.file:
-                        self.skipped[row.file] = row.problem or f"the same sound as {twin}"
-                    elif row.digest:
-                        kept.append(row)
+                list(pool.map(self.look, batch))
+            for row in batch:
+                twin = self.seen.setdefault(row.digest or row.file, row.file)
+                if row.problem or twin != row.file:
+                    self.skipped[row.file] = row.problem or f"the same sound as {twin}"
+                elif row.digest:
+                    kept.append(row)
         return kept
 
-    def look(self, row: Row) -> Row:
-        """`row` with its part in use, digest and SNR; or its problem; or no digest, where its SNR is not 0 dB."""
+    def look(self, row: Row) -> None:
+        """Enter the part in use, digest and SNR, or the problem; of a pair that is not at 0 dB no digest."""
         if row.problem or row.digest:
-            return row
+            return
         try:
-            row = replace(row, seconds=row.seconds or self.seconds) if self.kind == "music" else row
+            if self.kind == "music":
+                row.seconds = row.seconds or self.seconds
             parts, rate = sounds(row)
             check_signal(parts[-1], row.file, minimum_samples=rate if self.kind != "speech" else 1)
+            row.seconds, digest = len(parts[0]) / rate, sha256(str(rate).encode())
+            for samples in parts:
+                digest.update(samples.tobytes())
+            row.digest = digest.hexdigest()[:24]
             examine = self._song if self.kind == "vocals" else self._pair if row.mixture else self._recording
-            found = examine(row, parts, rate)
+            examine(row, *parts, rate)
         except (AudioError, soundfile.SoundFileError) as error:
-            return replace(row, problem=str(error).removeprefix(f"{row.sound}: "))
-        digest = sha256(str(rate).encode())
-        for samples in parts:
-            digest.update(np.ascontiguousarray(samples).tobytes())
-        return replace(row, **{"seconds": len(parts[0]) / rate, "digest": digest.hexdigest()[:24], **found})
+            row.problem = str(error).removeprefix(f"{row.sound}: ")
 
-    def _recording(self, row: Row, parts: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
+    def _recording(self, row: Row, samples: np.ndarray, rate: int) -> None:
         if self.kind == "speech":
-            level = 10 * float(np.log10(np.mean(np.square(parts[0], dtype=np.float64))))
-            return {"problem": f"near-silent: {level:.1f} dB of full scale" if level < -60 else ""}
+            level = 10 * float(np.log10(np.mean(np.square(samples, dtype=np.float64))))
+            row.problem = f"near-silent: {level:.1f} dB of full scale" * (level < -60)
+            return
         coding = row.sound.suffix.lower()
         coding = coding if coding in LOSSY else soundfile.info(row.sound).subtype
         if not coding.startswith(("PCM", "FLOAT", "DOUBLE")):
-            return {"problem": f"coded lossily ({coding}): networks would learn what that left; take the original"}
-        edge = filter_edge(parts[0], rate)
-        is_limited = edge < (0.95 if edge == rate / 2 else 1.05) * self.sample_rate / 2
-        note = f"nothing above {edge / 1000:.1f} kHz: resampled, or from a lossy codec; a lower sample rate would do"
-        return {"note": note if is_limited else ""}
+            row.problem = f"coded lossily ({coding}): networks would learn what that left; take the original"
+        edge = filter_edge(samples, rate)
+        if edge < (0.95 if edge == rate / 2 else 1.05) * self.sample_rate / 2:
+            rest = "resampled, or from a lossy codec; a lower sample rate would do"
+            row.note = f"nothing above {edge / 1000:.1f} kHz: {rest}"
 
-    def _pair(self, row: Row, parts: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
-        clean, noisy = parts
+    def _pair(self, row: Row, clean: np.ndarray, noisy: np.ndarray, rate: int) -> None:
         check_signal(clean, row.sound)
         if np.array_equal(clean, noisy):
-            return {"problem": "noisy and clean are the same"}
+            row.problem = "noisy and clean are the same"
+            return
         snr_db = labelled_snr_db(clean, noisy - clean, rate) if row.snr_db is None else row.snr_db
         if abs(snr_db - SNR_DB) > 1.25:  # half the least step between VoiceBank-DEMAND's SNRs
             self.passed.append(snr_db)
-            return {"digest": ""}
-        return {"snr_db": round(snr_db, 2)}
+            row.digest = ""
+        row.snr_db = round(snr_db, 2)
 
-    def _song(self, row: Row, parts: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
-        vocals, rest = parts[0], parts[1] - parts[0]
-        if not rest.any():
-            return {"problem": "mixture and vocals are the same: there is nothing to separate"}
+    def _song(self, row: Row, vocals: np.ndarray, mixture: np.ndarray, rate: int) -> None:
+        if not (rest := mixture - vocals).any():
+            row.problem = "mixture and vocals are the same: there is nothing to separate"
+            return
         is_silent, is_quiet = np.abs(vocals).max() < SILENCE, measured_snr_db(vocals, rest) < -15
         kind = "silent" if is_silent else "very quiet" if is_quiet else "present"
-        length = len(vocals) if self.seconds is None else round(self.seconds * rate)
-        part = loudest(rest if is_silent else vocals, length)
-        snr_db = np.clip(round(measured_snr_db(vocals[part], rest[part]), 2), -SNR_LIMIT_DB, SNR_LIMIT_DB)
-        found = {"start": row.start + part.start / rate, "seconds": (part.stop - part.start) / rate}
-        found["snr_db"] = float(snr_db) if row.snr_db is None else row.snr_db
-        return {**found, "info": {**row.info, "vocals": kind}, "note": f"{kind} vocals" * (kind != "present")}
+        part = loudest(
+            rest if is_silent else vocals, len(vocals) if self.seconds is None else round(self.seconds * rate)
+        )
+        if row.snr_db is None:
+            snr_db = np.clip(round(measured_snr_db(vocals[part], rest[part]), 2), -SNR_LIMIT_DB, SNR_LIMIT_DB)
+            row.snr_db = float(snr_db)
+        row.start, row.seconds = row.start + part.start / rate, (part.stop - part.start) / rate
+        row.info["vocals"], row.note = kind, f"{kind} vocals" * (kind != "present")
 
 
 def sounds(row: Row) -> tuple[list[np.ndarray], int]:
