@@ -4,7 +4,7 @@ import importlib.metadata
 import itertools
 import re
 import warnings
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,8 +23,8 @@ from nblib.provenance import config_hash, random_generator
 
 VERSION = 2  # raised with any change that changes a sample
 SPEECH_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)  # IJCNN'20 Section IV, as of songs; of music MM'19 Section 3
-SONGS, MUSIC = ("songs", (100 / 150, 25 / 150, 25 / 150)), ("music", (0.7, 0.2, 0.1))
-DEALT = {"music": MUSIC, "speech": ("speakers", SPEECH_FRACTIONS), "vocals": SONGS}  # what the groups are, fractions
+DEALT = {"music": ("music", (0.7, 0.2, 0.1)), "speech": ("speakers", SPEECH_FRACTIONS)}  # what groups are, fractions
+DEALT["vocals"] = ("songs", (100 / 150, 25 / 150, 25 / 150))
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,8 @@ def choose(rows: list[Row], survey: Survey) -> list[Row]:
     parts = [part for row in rows for part in cut(row)]
     survey(row for row in parts if row.problem)
     usable = [row for row in parts if not row.problem]
-    if survey.kind == "speech":  # read no further than needed; elsewhere no copy may lie in another split
-        survey.passed += [row.snr_db for row in usable if row.snr_db not in (None, SNR_DB)]
-        usable = [row for row in usable if row.snr_db in (None, SNR_DB)]
-    else:
-        usable = survey(usable)
+    # Speech is read no further than needed; elsewhere no copy may lie in another split.
+    usable = [row for row in usable if row.snr_db in (None, SNR_DB)] if survey.kind == "speech" else survey(usable)
     chosen: list[Row] = []
     try:
         for split, dealt in deal(usable, survey).items():
@@ -139,8 +136,8 @@ def choose(rows: list[Row], survey: Survey) -> list[Row]:
                 row.info = {**row.info, **part, **level}
             chosen += kept
     except CorpusError as error:
-        snrs = ", ".join(f"{snr_db:g} dB: {count}" for snr_db, count in sorted(Counter(survey.passed).items()))
-        found = f" (wanted 0 dB, found {snrs})" if snrs else ""
+        snrs = sorted(row.snr_db for row in parts if row.snr_db is not None and row.mixture)
+        found = f" (wanted 0 dB, found {snrs[0]:g} to {snrs[-1]:g} dB)" if snrs and survey.kind == "speech" else ""
         raise CorpusError(f"{error}{found}; {len(survey.skipped)} skipped{_listed(survey.skipped)}") from error
     return chosen
 
@@ -188,7 +185,7 @@ def in_order(rows: Sequence[Row], seed: int, what: str) -> list[Row]:
     """`rows` in an order drawn from the seed, groups in turn, beginnings first and silent vocals last."""
     drawn = [rows[int(place)] for place in random_generator(seed, "order", what).permutation(len(rows))]
     drawn.sort(key=lambda row: (row.info.get("vocals") == "silent", row.start if row.noise else 0.0))
-    turns: dict[str, Iterator[int]] = defaultdict(itertools.count)
+    turns = defaultdict[str, Iterator[int]](itertools.count)
     return sorted(drawn, key=lambda row: next(turns[row.group]))
 
 

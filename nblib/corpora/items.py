@@ -32,14 +32,13 @@ class Mixture:
 
 
 def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], seed: int, what: str) -> dict[str, str]:
-    """Deal `groups` out to train, validation and test in about `fractions`, at least one each, the order by `seed`.
-
-    Raises `CorpusError` for fewer than three different groups: they cannot be split without hearing one twice.
-    """
+    """Deal `groups` out to train, validation and test in about `fractions`, at least one each, the order by `seed`."""
     different = sorted(set(groups))
     if len(different) < 3:
-        found = f"{what}: {len(different)} group(s) found ({', '.join(different) or 'none'}), at least 3 are needed for"
-        raise CorpusError(f"{found} train, validation and test; add recordings of other pieces, speakers or sources")
+        found = f"{what}: {len(different)} group(s) found ({', '.join(different) or 'none'})"
+        raise CorpusError(
+            f"{found}, at least 3 are needed to split; add recordings of other pieces, speakers or sources"
+        )
     order = [different[index] for index in random_generator(seed, "split", what).permutation(len(different))]
     validation, test = (max(1, round(fraction * len(order))) for fraction in fractions[1:])
     validation, test = (1, 1) if test + validation >= len(order) else (validation, test)
@@ -54,7 +53,7 @@ def measured_snr_db(target: np.ndarray, noise: np.ndarray) -> float:
 
 
 def mix(target: np.ndarray, noise: np.ndarray, snr_db: float) -> Mixture:
-    """`target` plus `noise` [shape=(n,)] scaled to `snr_db`, `limited`; `ParameterError` for silence or infinity."""
+    """`target` plus `noise` [shape=(n,)] scaled to `snr_db`, `limited`; `ParameterError` where one is silent."""
     measured = measured_snr_db(target, noise)
     if not np.isfinite(measured):
         raise ParameterError(f"snr_db={snr_db}, now {measured}: target and noise must be finite and not silent")

@@ -6,7 +6,6 @@ It gives None where its folders are not below the root; of a kind the first layo
 import difflib
 import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -182,8 +181,8 @@ def speech_and_noise(root: Path) -> list[Row] | None:
     rows = []
     for path in sound_files(folder):
         file, speaker = path.relative_to(folder).as_posix(), path.relative_to(folder).parts[0]
-        problem = "lies in no speaker's folder" if file == speaker else ""
-        rows.append(Row(folder, file, speaker, path, noise=noise, info={"speaker": speaker}, problem=problem))
+        rows.append(Row(folder, file, speaker, path, noise=noise, info={"speaker": speaker}))
+        rows[-1].problem = "lies in no speaker's folder" if file == speaker else ""
     return rows
 
 
@@ -228,10 +227,8 @@ def musdb18(root: Path) -> list[Row] | None:
         row.split = line["split"] or (None if problem else next(turns))
         row.movable, row.info = True, {"title": row.group}
         rows.append(row)
-    missing = [line for spelt, line in split_list().items() if spelt not in first]
+    missing = [line["track"] for spelt, line in split_list().items() if spelt not in first]
     if rows and missing and not any("split" in line for line in read_table(folder).values()):
-        counts = ", ".join(f"{split} {count}" for split, count in Counter(line["split"] for line in missing).items())
-        names = "; ".join(line["track"] for line in missing[:10]) + " ..." * (len(missing) > 10)
-        text = f"{len(missing)} of MUSDB18's {len(split_list())} tracks are not there ({counts}): {names}"
-        warnings.warn(f"{folder}: {text}", stacklevel=3)
+        names = "; ".join(missing[:10]) + " ..." * (len(missing) > 10)
+        warnings.warn(f"{folder}: {len(missing)} of MUSDB18's 150 tracks are not there: {names}", stacklevel=3)
     return rows or None

@@ -31,7 +31,6 @@ class Survey:
     sizes: Mapping[str, int]
     seconds: float | None
     skipped: dict[str, str] = field(default_factory=dict)  # reasons by file
-    passed: list[float] = field(default_factory=list)  # SNRs of pairs that are not at 0 dB
     seen: dict[str, str] = field(default_factory=dict)  # files by digest
 
     def __call__(self, rows: Iterable[Row], limit: int | None = None) -> list[Row]:
@@ -77,8 +76,7 @@ class Survey:
             row.problem = f"coded lossily ({coding}): networks would learn what that left; take the original"
         edge = filter_edge(samples, rate)
         if edge < (0.95 if edge == rate / 2 else 1.05) * self.sample_rate / 2:
-            rest = "resampled, or from a lossy codec; a lower sample rate would do"
-            row.note = f"nothing above {edge / 1000:.1f} kHz: {rest}"
+            row.note = f"nothing above {edge / 1000:.1f} kHz: resampled, or from a lossy codec; a lower rate would do"
 
     def _pair(self, row: Row, clean: np.ndarray, noisy: np.ndarray, rate: int) -> None:
         check_signal(clean, row.sound)
@@ -86,10 +84,9 @@ class Survey:
             row.problem = "noisy and clean are the same"
             return
         snr_db = labelled_snr_db(clean, noisy - clean, rate) if row.snr_db is None else row.snr_db
-        if abs(snr_db - SNR_DB) > 1.25:  # half the least step between VoiceBank-DEMAND's SNRs
-            self.passed.append(snr_db)
-            row.digest = ""
         row.snr_db = round(snr_db, 2)
+        if abs(snr_db - SNR_DB) > 1.25:  # half the least step between VoiceBank-DEMAND's SNRs
+            row.digest = ""
 
     def _song(self, row: Row, vocals: np.ndarray, mixture: np.ndarray, rate: int) -> None:
         if not (rest := mixture - vocals).any():
@@ -97,12 +94,10 @@ class Survey:
             return
         is_silent, is_quiet = np.abs(vocals).max() < SILENCE, measured_snr_db(vocals, rest) < -15
         kind = "silent" if is_silent else "very quiet" if is_quiet else "present"
-        part = loudest(
-            rest if is_silent else vocals, len(vocals) if self.seconds is None else round(self.seconds * rate)
-        )
+        part = loudest(rest if is_silent else vocals, round(self.seconds * rate) if self.seconds else len(vocals))
         if row.snr_db is None:
-            snr_db = np.clip(round(measured_snr_db(vocals[part], rest[part]), 2), -SNR_LIMIT_DB, SNR_LIMIT_DB)
-            row.snr_db = float(snr_db)
+            snr_db = round(measured_snr_db(vocals[part], rest[part]), 2)
+            row.snr_db = min(max(snr_db, -SNR_LIMIT_DB), SNR_LIMIT_DB)
         row.start, row.seconds = row.start + part.start / rate, (part.stop - part.start) / rate
         row.info["vocals"], row.note = kind, f"{kind} vocals" * (kind != "present")
 
@@ -127,17 +122,16 @@ def sounds(row: Row) -> tuple[list[np.ndarray], int]:
 def filter_edge(samples: np.ndarray, sample_rate: int) -> float:
     """Where the spectrum of samples [shape=(n,)] falls by 20 dB within 1 kHz and stays down, Hz; or half the rate.
 
-    That is a filter (resampling, a lossy codec), no instrument. Medians over 250 Hz, so that no tone counts as an
-    edge; the top tenth of the band belongs to the file's own anti-aliasing filter.
+    That is a filter, no instrument. Medians over 250 Hz, so that no tone counts; the top tenth of the band belongs to
+    the file's own anti-aliasing filter.
     """
-    window = 4096
-    power = welch(samples, nperseg=window, noverlap=0, detrend=False)[1]
-    width = max(1, round(250 * window / sample_rate))
+    power = welch(samples, nperseg=4096, noverlap=0, detrend=False)[1]
+    width = max(1, round(250 * 4096 / sample_rate))
     bands = len(power) // width
     level = 10 * np.log10(np.median(power[: bands * width].reshape(bands, width), axis=1) + 1e-20)
     for band in range(8, round(0.9 * bands)):
         if level[band - 3 : band - 1].mean() - level[band + 1 :].max() > 20:
-            return band * width * sample_rate / window
+            return band * width * sample_rate / 4096
     return sample_rate / 2
 
 
@@ -148,8 +142,7 @@ def labelled_snr_db(clean: np.ndarray, noise: np.ndarray, sample_rate: int) -> f
     no more than 15.9 dB below that very mean power, pauses up to 0.2 s included. On 20 published pairs this came within
     0.15 dB of the label, the plain ratio (`measured_snr_db`) 0.4 to 2.3 dB below.
     """
-    decay = np.exp(-1 / (0.03 * sample_rate))
-    envelope = np.abs(clean, dtype=np.float64)
+    decay, envelope = np.exp(-1 / (0.03 * sample_rate)), np.abs(clean, dtype=np.float64)
     for _ in range(2):
         envelope = lfilter([1 - decay], [1, -decay], envelope)
     energy, place = np.sum(np.square(clean, dtype=np.float64)), np.arange(len(clean))

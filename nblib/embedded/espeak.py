@@ -17,12 +17,9 @@ import espeakng_loader
 import numpy as np
 
 from nblib.corpora.items import split_groups
-from nblib.embedded.layouts import table
+from nblib.embedded.layouts import SAMPLE_RATE, table
 from nblib.errors import CorpusError
 from nblib.provenance import random_generator
-
-SAMPLE_RATE = 22_050
-"""The rate espeak-ng speaks at, in Hz."""
 
 SPLIT_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)
 """Train, validation and test in the proportions of IJCNN'20 Section IV."""

@@ -8,18 +8,16 @@ room; words in English with espeak-ng's accents and timbres (see `singing`); mel
 instruments; nothing above 11 kHz in the voice.
 """
 
-from functools import partial
+from collections.abc import Mapping
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from nblib.audio import resample
 from nblib.corpora.items import PEAK, limited, measured_snr_db, split_groups
 from nblib.embedded.arranging import ENSEMBLES, Ensemble, arrange
-from nblib.embedded.espeak import SAMPLE_RATE, Voice, voices
-from nblib.embedded.layouts import ITEMS, Recording, check_settings, fade_ends, fill, quantised, reverberated, turn
+from nblib.embedded.espeak import Voice, voices
+from nblib.embedded.layouts import Recording, fade_ends, quantised, reverberated, turn
 from nblib.embedded.melodies import RANGES, Range, leader, top_line
 from nblib.embedded.music import perform
 from nblib.embedded.scores import SHELVES, SPLIT, Work, choose_works, read_score, shelf_works
@@ -47,28 +45,8 @@ class Plan(NamedTuple):
     seed: int
 
 
-def write_songs(
-    folder: str | Path, *, train: int, validation: int, test: int, seconds: float, sample_rate: int, seed: int
-) -> None:
-    """Fill ``musdb18hq`` with a folder per song (16-bit mixture, vocals and other) and items.csv.
-
-    Validation lies under train; items.csv says which it is, and gives snr_db, title, ensemble, character, singer (the
-    voice), range and lyrics (sung as far as the melody reaches). Splits share no work and no voice; a song does not
-    depend on how many others there are; four songs hear all ranges. Where items.csv is there already, nothing is done.
-
-    `train`, `validation` and `test` are songs in each split, each of `seconds` (>= 3). `sample_rate` is 8,000 to
-    48,000 Hz; the voice is made at 22,050. Raises `ParameterError` for a setting out of range, `CorpusError` where
-    scores, instruments or voices are missing, or a score cannot be read.
-    """
-    sizes = {"train": train, "validation": validation, "test": test}
-    check_settings(sample_rate, seconds, 3, **sizes)
-    if not (Path(folder) / ITEMS).exists():
-        make = partial(_sung, seconds, sample_rate)
-        fill(folder, "musdb18hq", plan_songs(sizes, seconds, seed), make, sample_rate)
-
-
-def plan_songs(sizes: dict[str, int], seconds: float, seed: int) -> list[Recording]:
-    """The songs of each split; no score is opened yet."""
+def plan_songs(sizes: Mapping[str, int], seconds: float, seed: int) -> list[Recording]:
+    """The songs of each split, validation below train/; no score is opened yet. Four songs hear all ranges."""
     dealt = split_groups([work.group for shelf in SHELVES for work in shelf_works(shelf)], SPLIT, seed, "songs")
     recordings = []
     for split, size in sizes.items():
@@ -99,7 +77,7 @@ def plan_songs(sizes: dict[str, int], seconds: float, seed: int) -> list[Recordi
     return recordings
 
 
-def _sung(seconds: float, sample_rate: int, recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sung(seconds: float, recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mixture, vocals and accompaniment, the vocals at the plan's level over it, the mixture's peak -12 to -1 dBFS."""
     plan: Plan = recording.plan
     random = random_generator(plan.seed, "arrangement")
@@ -114,12 +92,10 @@ def _sung(seconds: float, sample_rate: int, recording: Recording) -> tuple[np.nd
     if not performance.sung:
         raise CorpusError(f"{plan.work.path}: no melody to sing was found; choose another seed")
     dry = sing(plan.voice, plan.singer, performance.sung, plan.verse, seconds, plan.seed)
-    vocals = resample(reverberated(dry, SAMPLE_RATE, random, (0.3, 1.3), (6.0, 16.0)), SAMPLE_RATE, sample_rate)
-    length = round(seconds * sample_rate)
-    vocals = np.pad(vocals, (0, max(0, length - len(vocals))))[:length].astype(np.float64)
-    band = perform(performance, ensemble, seconds, sample_rate, random)
+    vocals = reverberated(dry, random, (0.3, 1.3), (6.0, 16.0)).astype(np.float32).astype(np.float64)
+    band = perform(performance, ensemble, seconds, random)
     for part in (vocals, band):
-        fade_ends(part, sample_rate)
+        fade_ends(part)
     band *= 10 ** ((measured_snr_db(vocals, band) - recording.info["snr_db"]) / 20)
     gain = min(PEAK, 10 ** (random.uniform(-12, -1) / 20)) / np.max(np.abs(vocals + band))
     target, rest, mixture = quantised(limited(vocals * gain, band * gain))
