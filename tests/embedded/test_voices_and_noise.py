@@ -117,24 +117,23 @@ def test_babble_speaks_with_the_splits_own_voices_and_sentences(monkeypatch: pyt
         return np.sin(np.arange(60_000, dtype=np.float32))
 
     monkeypatch.setattr(noisy_speech, "speak", listen)
-    items = noisy_speech.plan_speech({"train": 6, "validation": 6, "test": 6}, 0, 0.0)
+    items = noisy_speech.plan_speech({"train": 6, "validation": 6, "test": 6}, 3.0, 0)
     for split in SPLITS:
         kinds = {item.info["noise_kind"]: item for item in items if item.split == split}
         assert set(kinds) == set(noise.MAKERS)
         spoken.clear()
         for kind in ("babble", "crowd"):
-            noisy_speech._mixed(RATE, 0.0, kinds[kind])
+            noisy_speech.mixed(3.0, kinds[kind])
         assert len(spoken) > 6 and {(voice, split_of(text)) for voice, text in spoken} == {(split, split)}
 
 
-@pytest.mark.parametrize("sample_rate", [8_000, 44_100])
-def test_a_room_decays_by_60_db_in_its_time_and_is_as_loud_as_said(sample_rate: int) -> None:
-    dry = np.zeros(sample_rate)
+def test_a_room_decays_by_60_db_in_its_time_and_is_as_loud_as_said() -> None:
+    dry = np.zeros(RATE)
     dry[0] = 1.0
-    heard = reverberated(dry, sample_rate, random_generator(1), (0.5, 0.5), (6.0, 6.0), (3000, 3000))
-    assert heard[0] == pytest.approx(1) and not np.any(np.abs(heard[1 : round(0.002 * sample_rate)]) > 1e-9)
+    heard = reverberated(dry, random_generator(1), (0.5, 0.5), (6.0, 6.0), (3000, 3000))
+    assert heard[0] == pytest.approx(1) and not np.any(np.abs(heard[1 : round(0.002 * RATE)]) > 1e-9)
     tail = heard[1:]
     assert 10 * np.log10(np.sum(tail**2)) == pytest.approx(-6, abs=0.1)
-    early, late = (np.mean(tail[round(t * sample_rate) : round((t + 0.05) * sample_rate)] ** 2) for t in (0.05, 0.4))
+    early, late = (np.mean(tail[round(t * RATE) : round((t + 0.05) * RATE)] ** 2) for t in (0.05, 0.4))
     assert 10 * np.log10(late / early) == pytest.approx(-60 * 0.35 / 0.5, abs=3)
-    assert not np.any(np.abs(tail[round(0.52 * sample_rate) :]) > 1e-9)
+    assert not np.any(np.abs(tail[round(0.52 * RATE) :]) > 1e-9)
