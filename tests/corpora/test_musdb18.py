@@ -11,7 +11,7 @@ import soundfile
 from helpers.corpora import BENCH, RATE, burst, groups, loud, on_real, opened, put, put_song, sizes_of, spoilt
 
 from nblib.audio import lag, read
-from nblib.corpora import SPLITS, measured_snr_db
+from nblib.corpora import measured_snr_db
 from nblib.corpora.layouts import musdb18, split_list
 from nblib.corpora.survey import SNR_LIMIT_DB, STREAMS
 from nblib.errors import CorpusError
@@ -60,7 +60,7 @@ def test_a_whole_copy_is_split_by_the_rule_without_a_warning(tmp_path: Path, rec
 @pytest.mark.parametrize("place", ["musdb18hq", "musdb18", "elsewhere"])
 def test_a_part_of_it_keeps_the_split_and_says_what_is_missing(root: Path, place: str) -> None:
     (root / "musdb18hq").rename(root / place)
-    with pytest.warns(UserWarning, match=r"142 of MUSDB18's 150 .*train 96, validation 23, test 23\): A C.* \.\.\."):
+    with pytest.warns(UserWarning, match=r"142 of MUSDB18's 150 tracks are not there: A C.* \.\.\."):
         corpus = loud("vocals", root / place if place == "elsewhere" else root)
     assert groups(corpus) == {"train": set(TRAIN), "validation": {TEST[0], TEST[2]}, "test": {TEST[1], TEST[3]}}
     assert all(item.info["vocals"] == "present" and item.info["title"] == item.group for item in corpus.items())
@@ -77,7 +77,6 @@ def test_a_track_is_loaded_as_it_is(root: Path) -> None:
         np.testing.assert_allclose([mixed.target, mixed.mixture], [gain * vocals, gain * mixture], atol=1e-6)
         np.testing.assert_array_equal(mixed.mixture, mixed.target + mixed.noise)
         assert item.info["snr_db"] == pytest.approx(measured_snr_db(mixed.target, mixed.noise), abs=0.01)
-    assert len(opened("vocals", root, sample_rate=22_050).load(item).target) == round(1.5 * 22_050)
 
 
 def test_seconds_keep_the_loudest_vocals(root: Path) -> None:
@@ -110,21 +109,11 @@ def test_silent_and_very_quiet_vocals_are_used_and_named(root: Path) -> None:
     assert not mixed.target.any() and np.array_equal(mixed.noise, mixed.mixture) and mixed.noise.any()
 
 
-def test_songs_that_a_table_splits_are_no_strangers(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
-    names = ["train/Stranger", "train/Other", "test/Third"]
-    for name in names:
-        put_song(tmp_path / "musdb18hq" / name)
-    lines = [f"{name},{split}" for name, split in zip(names, SPLITS, strict=True)]
-    (tmp_path / "musdb18hq/items.csv").write_text("\n".join(["file,split", *lines]))
-    assert sizes_of(loud("vocals", tmp_path)) == [1, 1, 1] and not recwarn.list
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_limit_never_leaves_silence_alone(root: Path, seed: int) -> None:
+def test_a_limit_never_leaves_silence_alone(root: Path) -> None:
     for name in TRAIN[1:]:
         put_song(root / "musdb18hq/train" / name, 1.0, vocals=0.0)
-    corpus = opened("vocals", root, {"train": 2}, seed=seed)
-    assert corpus.items("train")[0].info["vocals"] == "present"
+    for seed in range(4):
+        assert opened("vocals", root, {"train": 2}, seed=seed).items("train")[0].info["vocals"] == "present"
 
 
 def test_strangers_follow_their_folder_and_misplaced_tracks_the_list(root: Path) -> None:
@@ -217,11 +206,7 @@ def test_spoilt_stem_files(tmp_path: Path) -> None:
         put_stem_file(path, [number / 5 * noise] * 4 + [noise[: -6000 * number] / 3])
     with pytest.raises(CorpusError) as caught:
         opened("vocals", tmp_path)
-    for reason in (
-        ": 4 sound stream(s) where 5 are",
-        ": cannot be read",
-        "match in samples (vocals 38912 at 44100 Hz, mix",
-    ):
+    for reason in (": 4 sound stream(s) where", ": cannot be read", "match in samples (vocals 38912 at 44100 Hz, mix"):
         assert reason in str(caught.value)
 
 
