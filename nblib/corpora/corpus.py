@@ -15,16 +15,15 @@ import pandas as pd
 import soundfile
 
 from nblib.audio import read, resample
-from nblib.corpora.items import SPLITS, Item, limited, mix, split_groups
-from nblib.corpora.layouts import LAYOUTS, Row, complete, sound_files
-from nblib.corpora.survey import SNR_DB, Survey, sounds
+from nblib.corpora.layouts import LAYOUTS, SPLITS, Item, Row, complete, sound_files
+from nblib.corpora.survey import SNR_DB, Survey, limited, mix, noise_segment, sounds
 from nblib.errors import CorpusError, check_choice
 from nblib.provenance import config_hash, random_generator
 
 VERSION = 2  # raised with any change that changes a sample
 SPEECH_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)  # IJCNN'20 Section IV, as of songs; of music MM'19 Section 3
-DEALT = {"music": ("music", (0.7, 0.2, 0.1)), "speech": ("speakers", SPEECH_FRACTIONS)}  # what groups are, fractions
-DEALT["vocals"] = ("songs", (100 / 150, 25 / 150, 25 / 150))
+DEALT = {"music": ("music", (0.7, 0.2, 0.1)), "vocals": ("songs", (100 / 150, 25 / 150, 25 / 150))}
+DEALT |= {"speech": ("speakers", SPEECH_FRACTIONS), "noise": ("noise sources", SPEECH_FRACTIONS)}
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,8 @@ def choose(rows: list[Row], survey: Survey) -> list[Row]:
     usable = [row for row in usable if row.snr_db in (None, SNR_DB)] if survey.kind == "speech" else survey(usable)
     chosen: list[Row] = []
     try:
-        for split, dealt in deal(usable, survey).items():
-            if not (kept := survey(in_order(dealt, survey.seed, split), survey.sizes.get(split))):
-                raise CorpusError(f"no usable recording for {split}")
+        for split, dealt in deal(usable, survey, survey.kind).items():
+            kept = taken(dealt, split, survey.sizes.get(split), survey)
             add_noise(kept, split, survey)
             for row in kept:
                 row.split, level = split, {} if row.snr_db is None else {"snr_db": row.snr_db}
@@ -157,7 +155,7 @@ def cut(row: Row) -> list[Row]:
     return [replace(row, file=name, start=place * length, seconds=length) for place, name in enumerate(names)]
 
 
-def deal(rows: Sequence[Row], survey: Survey) -> dict[str, list[Row]]:
+def deal(rows: Sequence[Row], survey: Survey, kind: str) -> dict[str, list[Row]]:
     """`rows` by those splits that are wanted; those without one follow their group, other groups the seed deals out.
 
     Movable ones, too, where a wanted split would have no song with vocals; their silent ones train.
@@ -176,17 +174,33 @@ def deal(rows: Sequence[Row], survey: Survey) -> dict[str, list[Row]]:
             raise CorpusError(f"{text}; give both one split in items.csv, or each a group of its own")
     rest = [row.group for row in rows if row.group not in given]
     if rest or not given:
-        what, fractions = DEALT[survey.kind]
+        what, fractions = DEALT[kind]
         given |= split_groups(rest, fractions, survey.seed, what)
     return {split: [row for row in rows if given[row.group] == split] for split in splits}
 
 
-def in_order(rows: Sequence[Row], seed: int, what: str) -> list[Row]:
-    """`rows` in an order drawn from the seed, groups in turn, beginnings first and silent vocals last."""
-    drawn = [rows[int(place)] for place in random_generator(seed, "order", what).permutation(len(rows))]
+def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], seed: int, what: str) -> dict[str, str]:
+    """Deal `groups` out to train, validation and test in about `fractions`, at least one each, the order by `seed`."""
+    different = sorted(set(groups))
+    if len(different) < 3:
+        found = f"{what}: {len(different)} group(s) found ({', '.join(different) or 'none'})"
+        remedy = "add recordings of other pieces, speakers or sources"
+        raise CorpusError(f"{found}, at least 3 are needed to split; {remedy}")
+    order = [different[index] for index in random_generator(seed, "split", what).permutation(len(different))]
+    validation, test = (max(1, round(fraction * len(order))) for fraction in fractions[1:])
+    validation, test = (1, 1) if test + validation >= len(order) else (validation, test)
+    splits = ["test"] * test + ["validation"] * validation + ["train"] * (len(order) - test - validation)
+    return dict(zip(order, splits, strict=True))
+
+
+def taken(rows: Sequence[Row], what: str, limit: int | None, survey: Survey) -> list[Row]:
+    """Usable ones of `rows` in an order drawn from the seed, groups in turn, beginnings first, silent vocals last."""
+    drawn = [rows[int(place)] for place in random_generator(survey.seed, "order", what).permutation(len(rows))]
     drawn.sort(key=lambda row: (row.info.get("vocals") == "silent", row.start if row.noise else 0.0))
     turns = defaultdict[str, Iterator[int]](itertools.count)
-    return sorted(drawn, key=lambda row: next(turns[row.group]))
+    if not (kept := survey(sorted(drawn, key=lambda row: next(turns[row.group])), limit)):
+        raise CorpusError(f"no usable recording for {what}")
+    return kept
 
 
 def add_noise(rows: list[Row], split: str, survey: Survey) -> None:
@@ -194,10 +208,7 @@ def add_noise(rows: list[Row], split: str, survey: Survey) -> None:
     if (pool := rows[0].noise) is None:
         return
     found = [Row(pool, file := path.relative_to(pool).as_posix(), source_of(file), path) for path in sound_files(pool)]
-    sources = split_groups([row.group for row in found], SPEECH_FRACTIONS, survey.seed, "noise sources")
-    own = [row for row in found if sources[row.group] == split]
-    if not (heard := survey(in_order(own, survey.seed, "noise"), len(rows))):
-        raise CorpusError(f"{pool}: no usable recording for {split}")
+    heard = taken(deal(found, survey, "noise")[split], "noise", len(rows), survey)
     for row, noise in zip(rows, itertools.cycle(heard), strict=False):
         row.noise, row.digest, row.snr_db = noise.sound, row.digest + noise.digest, SNR_DB
         row.info = {**row.info, "noise_source": noise.group, "noise": noise.file}
@@ -206,17 +217,3 @@ def add_noise(rows: list[Row], split: str, survey: Survey) -> None:
 def source_of(file: str) -> str:
     """A noise recording's source: its path less suffix and the number at its end, if a letter stands before that."""
     return re.sub(r"(?<=[^\W\d_])[-_ ]*\d+$", "", file.rsplit(".", 1)[0])
-
-
-def noise_segment(samples: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:
-    """`length` samples of a recording [shape=(n,)], tiled if it is shorter, from a place that is not near-silent.
-
-    Drawn among the places, an eighth of `length` apart, that are at most 10 dB below the whole recording.
-    """
-    if len(samples) <= length:
-        return np.resize(samples, length)
-    starts = np.append(np.arange(0, len(samples) - length, max(1, length // 8)), len(samples) - length)
-    energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
-    heard = energy[starts + length] - energy[starts]
-    loud = starts[heard >= min(0.1 * energy[-1] * length / len(samples), heard.max())]
-    return samples[(start := int(loud[random.integers(len(loud))])) : start + length]

@@ -6,7 +6,7 @@ It gives None where its folders are not below the root; of a kind the first layo
 import difflib
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -16,13 +16,23 @@ from typing import Any
 
 import pandas as pd
 
-from nblib.corpora.items import SPLITS
 from nblib.errors import CorpusError, check_choice
 
+SPLITS = ("train", "validation", "test")
 LOSSLESS = (".wav", ".flac", ".aif", ".aiff")
 LOSSY = (".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".mpc", ".mp2", ".ac3", ".webm")
 STEM_FILE = ".stem.mp4"
 SUFFIXES = "|".join(map(re.escape, (STEM_FILE, *LOSSLESS, *LOSSY)))
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording or mixture. `name` is unique in its corpus and safe as a file name."""
+
+    name: str
+    group: str
+    split: str
+    info: Mapping[str, str | float | int] = field(default_factory=dict)
 
 
 @dataclass
@@ -98,13 +108,11 @@ def complete(rows: Sequence[Row], skipped: dict[str, str]) -> None:
         near = difflib.get_close_matches(key, keys, n=1) if place < 10 else []
         skipped[f"items.csv, {key}"] = "no such recording" + (f"; did you mean {near[0]!r}?" if near else "")
     for row in rows:
-        line = table.get(row.key, {})
+        line = dict(table.get(row.key, {}))
         row.movable &= "split" not in line
-        for column, cell in line.items():
-            if column in ("split", "group", "snr_db"):
-                setattr(row, column, cell)
-            else:
-                row.info[column] = cell
+        for column in line.keys() & {"split", "group", "snr_db"}:
+            setattr(row, column, line.pop(column))
+        row.info |= line
 
 
 @layout("music", "lossless_music/, WAV or FLAC files in the folder itself, musdb18hq/ (its mixtures)")

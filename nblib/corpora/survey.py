@@ -1,4 +1,4 @@
-"""Reading recordings, and whether and how they can be used: checks, digests, levels, filter edges, loudest vocals."""
+"""Reading recordings, whether and how they can be used (checks, digests, levels, filter edges), and mixing them."""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +11,13 @@ import soundfile
 from scipy.signal import lfilter, welch
 
 from nblib.audio import SILENCE, check_signal, loudest, read
-from nblib.corpora.items import measured_snr_db
 from nblib.corpora.layouts import LOSSY, STEM_FILE, Row
-from nblib.errors import AudioError
+from nblib.errors import AudioError, ParameterError
 from nblib.parallel import cores
 
 SNR_DB = 0.0  # of speech in noise: IJCNN'20 Section IV
 STREAMS = ("mixture", "drums", "bass", "other", "vocals")
+PEAK = 0.99  # of mixtures
 SNR_LIMIT_DB = 120.0  # a silent song keeps a finite SNR in CSV and JSON; 16-bit sound spans 96 dB
 
 
@@ -156,3 +156,48 @@ def labelled_snr_db(clean: np.ndarray, noise: np.ndarray, sample_rate: int) -> f
     reached = int(np.argmax(margins <= 15.9))
     around = slice(max(0, reached - 1), reached + 1)
     return float(np.interp(15.9, margins[around][::-1], levels[around][::-1]) - noise_db)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Target plus noise, equal lengths [shape=(n,)], float32, full scale 1; mixture = target + noise."""
+
+    target: np.ndarray
+    noise: np.ndarray
+    mixture: np.ndarray
+
+
+def measured_snr_db(target: np.ndarray, noise: np.ndarray) -> float:
+    """Energy of `target` over energy of `noise`, both [shape=(n,)], in dB: the one definition of SNR in the project."""
+    signal, rest = (float(np.sum(np.square(part, dtype=np.float64))) for part in (target, noise))
+    return 10 * float(np.log10(signal / rest)) if signal > 0 and rest > 0 else float("inf" if rest == 0 else "-inf")
+
+
+def mix(target: np.ndarray, noise: np.ndarray, snr_db: float) -> Mixture:
+    """`target` plus `noise` [shape=(n,)] scaled to `snr_db`, `limited`; `ParameterError` where one is silent."""
+    measured = measured_snr_db(target, noise)
+    if not np.isfinite(measured):
+        raise ParameterError(f"snr_db={snr_db}, now {measured}: target and noise must be finite and not silent")
+    return limited(target.astype(np.float64), noise.astype(np.float64) * 10 ** ((measured - snr_db) / 20))
+
+
+def limited(target: np.ndarray, noise: np.ndarray) -> Mixture:
+    """`target` and `noise` [shape=(n,)] with their float32 sum, all quieter alike where one would pass 0.99."""
+    loudest = max(float(np.max(np.abs(part))) for part in (target, noise, target + noise))
+    gain = min(1.0, PEAK / loudest)
+    clean, added = (target * gain).astype(np.float32), (noise * gain).astype(np.float32)
+    return Mixture(clean, added, clean + added)
+
+
+def noise_segment(samples: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:
+    """`length` samples of a recording [shape=(n,)], tiled if it is shorter, from a place that is not near-silent.
+
+    Drawn among the places, an eighth of `length` apart, that are at most 10 dB below the whole recording.
+    """
+    if len(samples) <= length:
+        return np.resize(samples, length)
+    starts = np.append(np.arange(0, len(samples) - length, max(1, length // 8)), len(samples) - length)
+    energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    heard = energy[starts + length] - energy[starts]
+    loud = starts[heard >= min(0.1 * energy[-1] * length / len(samples), heard.max())]
+    return samples[(start := int(loud[random.integers(len(loud))])) : start + length]

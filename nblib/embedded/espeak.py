@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import espeakng_loader
 import numpy as np
 
-from nblib.corpora.items import split_groups
+from nblib.corpora import split_groups
 from nblib.embedded.layouts import SAMPLE_RATE, table
 from nblib.errors import CorpusError
 from nblib.provenance import random_generator

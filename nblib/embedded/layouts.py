@@ -17,7 +17,7 @@ import scipy.fft
 from scipy.signal import oaconvolve
 
 from nblib.audio import write
-from nblib.corpora.items import Mixture
+from nblib.corpora import Mixture
 from nblib.errors import CorpusError
 from nblib.parallel import parallel_map
 from nblib.paths import whole

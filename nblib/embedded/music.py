@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from nblib.audio import resample
-from nblib.corpora.items import split_groups
+from nblib.corpora import split_groups
 from nblib.embedded.arranging import ENSEMBLES, Ensemble, Performance, arrange
 from nblib.embedded.layouts import SAMPLE_RATE, Recording, fade_ends, reverberated, turn
 from nblib.embedded.scores import SPLIT, choose_works, read_score

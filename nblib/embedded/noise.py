@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import scipy.fft
 
-from nblib.corpora.items import split_groups
+from nblib.corpora import split_groups
 from nblib.embedded.espeak import SAMPLE_RATE, SPLIT_FRACTIONS
 from nblib.embedded.layouts import reverberated, shaped
 from nblib.provenance import random_generator

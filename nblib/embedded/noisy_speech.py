@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nblib.corpora.items import mix
+from nblib.corpora import mix
 from nblib.embedded.espeak import SAMPLE_RATE, Voice, speak, voices
 from nblib.embedded.layouts import Recording, quantised, reverberated, turn
 from nblib.embedded.noise import MAKERS, NoiseSource, render, sources

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nblib.corpora.items import PEAK, limited, measured_snr_db, split_groups
+from nblib.corpora import PEAK, limited, measured_snr_db, split_groups
 from nblib.embedded.arranging import ENSEMBLES, Ensemble, arrange
 from nblib.embedded.espeak import Voice, voices
 from nblib.embedded.layouts import Recording, fade_ends, quantised, reverberated, turn

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nblib.corpora.items import PEAK, SPLITS, measured_snr_db, mix, split_groups
+from nblib.corpora import PEAK, SPLITS, measured_snr_db, mix, split_groups
 from nblib.errors import CorpusError, ParameterError
 
 

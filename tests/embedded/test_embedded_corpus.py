@@ -16,7 +16,7 @@ import soundfile
 from helpers.embedded import RATE, SOUNDS, Made, apart, digests, made
 
 from nblib import embedded, paths
-from nblib.corpora.items import PEAK, SPLITS, measured_snr_db
+from nblib.corpora import PEAK, SPLITS, measured_snr_db
 from nblib.embedded import LICENCES, layouts, music, noise, noisy_speech, songs
 from nblib.embedded.arranging import ENSEMBLES, Performance, arrange
 from nblib.embedded.melodies import RANGES

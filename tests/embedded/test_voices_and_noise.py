@@ -10,7 +10,7 @@ from helpers.embedded import RATE, digest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nblib.corpora.items import SPLITS
+from nblib.corpora import SPLITS
 from nblib.embedded import espeak, noise, noisy_speech
 from nblib.embedded.layouts import reverberated
 from nblib.embedded.words import sentence, split_of
