@@ -1,4 +1,4 @@
-"""What all kinds share: items.csv, licences, fingerprints, names, pickling, errors, and a layout in one function."""
+"""What all kinds share: items.csv, licences, fingerprints, names, pickling, layouts, splits, sounds as they are."""
 
 import pickle
 import re
@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.corpora import RATE, groups, loud, opened, put, put_pair, put_song, sizes_of
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nblib.corpora import LAYOUTS, Row, layout
+from nblib.corpora import LAYOUTS, PEAK, SPLITS, Row, layout, measured_snr_db, mix, split_groups
 from nblib.corpora.layouts import sound_files
+from nblib.corpora.survey import labelled_snr_db
 from nblib.errors import CorpusError, ParameterError
 
 KINDS = {  # how one small recording is put there, the layout's folder, and a key of items.csv
@@ -99,10 +102,31 @@ def test_a_pickled_corpus_loads_the_same_without_another_survey(kind: str, tmp_p
     corpus = opened(kind, tmp_path)
     copy = pickle.loads(pickle.dumps(corpus))
     assert copy.items() == corpus.items() and copy.fingerprint == corpus.fingerprint
-    for item in copy.items():
-        first, again = corpus.load(item), copy.load(item)
+    for first, again in ((corpus.load(item), copy.load(item)) for item in corpus.items()):
         pairs = [(first, again)] if kind == "music" else zip(vars(first).values(), vars(again).values(), strict=True)
         assert all(np.array_equal(*pair) and pair[0].dtype == np.float32 for pair in pairs)
+
+
+@pytest.mark.parametrize("kind", ["speech", "vocals"])
+def test_a_mixture_is_loaded_as_it_is(kind: str, tmp_path: Path) -> None:
+    folder = put_kind(kind, tmp_path)
+    corpus, resampled = opened(kind, tmp_path), opened(kind, tmp_path, sample_rate=22_050)
+    for item in corpus.items():
+        mixed, file = corpus.load(item), item.info["file"]
+        paths = [f"{file}/vocals.wav", f"{file}/mixture.wav"]
+        if kind == "speech":
+            paths = [f"{side}_trainset_56spk_wav/{file}.wav" for side in ("clean", "noisy")]
+        target, mixture = (soundfile.read(folder / path, dtype="float32")[0] for path in paths)
+        gain = min(1.0, PEAK / max(np.abs(part).max() for part in (target, mixture, mixture - target)))
+        np.testing.assert_allclose([mixed.target, mixed.mixture], [gain * target, gain * mixture], atol=1e-6)
+        np.testing.assert_array_equal(mixed.mixture, mixed.target + mixed.noise)
+        snr_db = (
+            labelled_snr_db(target, mixture - target, RATE)
+            if kind == "speech"
+            else measured_snr_db(mixed.target, mixed.noise)
+        )
+        assert item.info["snr_db"] == pytest.approx(snr_db, abs=0.01)
+        assert len(resampled.load(item).target) == -(-len(target) * 22_050 // RATE)
 
 
 def test_names_are_unique_and_fit_for_files(tmp_path: Path) -> None:
@@ -139,3 +163,39 @@ def test_what_is_absent_or_unknown_is_refused(kind: str, tmp_path: Path) -> None
     put_kind(kind, tmp_path)
     with pytest.raises(ParameterError, match="did you mean 'test'"):
         opened(kind, tmp_path).items("tset")
+
+
+@given(st.floats(-20, 20), st.floats(1e-3, 1.0), st.integers(2, 4000), st.integers(0, 99))
+def test_mix_is_exact(snr_db: float, level: float, length: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    mixed = mix(level * random.uniform(-1, 1, length), random.standard_normal(length), snr_db)
+    assert np.array_equal(mixed.mixture, mixed.target + mixed.noise)
+    assert mixed.mixture.dtype == mixed.target.dtype == mixed.noise.dtype == np.float32
+    assert max(np.abs(part).max() for part in (mixed.target, mixed.noise, mixed.mixture)) <= PEAK + 1e-6
+    assert measured_snr_db(mixed.target, mixed.noise) == pytest.approx(snr_db, abs=1e-3)
+
+
+def test_snr_by_hand_and_silence() -> None:
+    ones, silent = np.ones(3), np.zeros(3)
+    assert measured_snr_db(0.2 * ones, 0.02 * ones) == pytest.approx(20)
+    assert measured_snr_db(ones, silent) == np.inf and measured_snr_db(silent, ones) == -np.inf
+    for target, added in ((silent, ones), (ones, silent), (np.nan * ones, ones)):
+        with pytest.raises(ParameterError, match="finite and not silent"):
+            mix(target, added, 0.0)
+
+
+@given(st.integers(3, 200), st.integers(0, 99))
+def test_every_split_has_a_group_and_about_its_share(count: int, seed: int) -> None:
+    names = [f"g{place}" for place in range(count)]
+    dealt = split_groups(names * 2, (0.7, 0.2, 0.1), seed, "pieces")
+    assert set(dealt) == set(names)
+    shares = [sum(split == each for split in dealt.values()) / count for each in SPLITS]
+    assert min(shares) > 0 and (count < 10 or np.allclose(shares, (0.7, 0.2, 0.1), atol=1 / count))
+
+
+def test_a_split_is_a_golden_function_of_the_seed() -> None:
+    """Values of the first run, the second letters of train, validation and test: a change deals every corpus anew."""
+    dealt = [split_groups("abcdefghij", (0.7, 0.2, 0.1), seed, "pieces") for seed in (0, 1)]
+    assert "".join(dealt[0][name][1] for name in "abcdefghij") == "rrraarerrr" and dealt[0] != dealt[1]
+    with pytest.raises(CorpusError, match=r"pieces: 2 group\(s\) found \(a, b\), at least 3"):
+        split_groups("aba", (0.7, 0.2, 0.1), 0, "pieces")

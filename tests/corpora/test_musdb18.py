@@ -11,7 +11,6 @@ import soundfile
 from helpers.corpora import BENCH, RATE, burst, groups, loud, on_real, opened, put, put_song, sizes_of, spoilt
 
 from nblib.audio import lag, read
-from nblib.corpora import measured_snr_db
 from nblib.corpora.layouts import musdb18, split_list
 from nblib.corpora.survey import SNR_LIMIT_DB, STREAMS
 from nblib.errors import CorpusError
@@ -65,18 +64,6 @@ def test_a_part_of_it_keeps_the_split_and_says_what_is_missing(root: Path, place
     assert groups(corpus) == {"train": set(TRAIN), "validation": {TEST[0], TEST[2]}, "test": {TEST[1], TEST[3]}}
     assert all(item.info["vocals"] == "present" and item.info["title"] == item.group for item in corpus.items())
     assert corpus.name == "musdb18" and "MedleyDB" in corpus.licence and 'St{\\"o}ter' in corpus.citation
-
-
-def test_a_track_is_loaded_as_it_is(root: Path) -> None:
-    corpus = opened("vocals", root)
-    for item in corpus.items():
-        mixed, folder = corpus.load(item), root / "musdb18hq" / str(item.info["file"])
-        vocals, mixture = (soundfile.read(folder / f"{stem}.wav", dtype="float32")[0] for stem in ("vocals", "mixture"))
-        gain = mixed.target[100] / vocals[100]
-        assert 0.5 < gain <= 1.0 and mixed.mixture.dtype == np.float32
-        np.testing.assert_allclose([mixed.target, mixed.mixture], [gain * vocals, gain * mixture], atol=1e-6)
-        np.testing.assert_array_equal(mixed.mixture, mixed.target + mixed.noise)
-        assert item.info["snr_db"] == pytest.approx(measured_snr_db(mixed.target, mixed.noise), abs=0.01)
 
 
 def test_seconds_keep_the_loudest_vocals(root: Path) -> None:
@@ -199,11 +186,10 @@ def test_stem_files_make_a_corpus(tmp_path: Path) -> None:
 
 def test_spoilt_stem_files(tmp_path: Path) -> None:
     noise = 0.1 * np.random.default_rng(0).standard_normal((44_100, 2))
-    first, second, third, fourth = (tmp_path / "train" / f"{name}.stem.mp4" for name in TRAIN)
+    first, second, third = (tmp_path / "train" / f"{name}.stem.mp4" for name in TRAIN[:3])
     put_stem_file(first, [noise] * 4)
     second.write_bytes(first.read_bytes()[: first.stat().st_size // 2])
-    for number, path in ((1, third), (2, fourth)):
-        put_stem_file(path, [number / 5 * noise] * 4 + [noise[: -6000 * number] / 3])
+    put_stem_file(third, [noise] * 4 + [noise[:-6000] / 3])
     with pytest.raises(CorpusError) as caught:
         opened("vocals", tmp_path)
     for reason in (": 4 sound stream(s) where", ": cannot be read", "match in samples (vocals 38912 at 44100 Hz, mix"):
