@@ -129,9 +129,10 @@ def choose(rows: list[Row], survey: Survey) -> list[Row]:
             kept = taken(dealt, split, survey.sizes.get(split), survey)
             add_noise(kept, split, survey)
             for row in kept:
-                row.split, level = split, {} if row.snr_db is None else {"snr_db": row.snr_db}
-                part = {"file": row.file, "start": round(row.start, 3), "seconds": round(row.seconds or 0.0, 3)}
-                row.info = {**row.info, **part, **level}
+                row.split, start, seconds = split, round(row.start, 3), round(row.seconds or 0.0, 3)
+                row.info = {**row.info, "file": row.file, "start": start, "seconds": seconds}
+                if row.snr_db is not None:
+                    row.info["snr_db"] = row.snr_db
             chosen += kept
     except CorpusError as error:
         snrs = sorted(row.snr_db for row in parts if row.snr_db is not None and row.mixture)

@@ -61,11 +61,11 @@ class Survey:
                 digest.update(samples.tobytes())
             row.digest = digest.hexdigest()[:24]
             examine = self._song if self.kind == "vocals" else self._pair if row.mixture else self._recording
-            examine(row, *parts, rate)
+            examine(row, rate, *parts)
         except (AudioError, soundfile.SoundFileError) as error:
             row.problem = str(error).removeprefix(f"{row.sound}: ")
 
-    def _recording(self, row: Row, samples: np.ndarray, rate: int) -> None:
+    def _recording(self, row: Row, rate: int, samples: np.ndarray) -> None:
         if self.kind == "speech":
             level = 10 * float(np.log10(np.mean(np.square(samples, dtype=np.float64))))
             row.problem = f"near-silent: {level:.1f} dB of full scale" * (level < -60)
@@ -78,7 +78,7 @@ class Survey:
         if edge < (0.95 if edge == rate / 2 else 1.05) * self.sample_rate / 2:
             row.note = f"nothing above {edge / 1000:.1f} kHz: resampled, or from a lossy codec; a lower rate would do"
 
-    def _pair(self, row: Row, clean: np.ndarray, noisy: np.ndarray, rate: int) -> None:
+    def _pair(self, row: Row, rate: int, clean: np.ndarray, noisy: np.ndarray) -> None:
         check_signal(clean, row.sound)
         if np.array_equal(clean, noisy):
             row.problem = "noisy and clean are the same"
@@ -88,7 +88,7 @@ class Survey:
         if abs(snr_db - SNR_DB) > 1.25:  # half the least step between VoiceBank-DEMAND's SNRs
             row.digest = ""
 
-    def _song(self, row: Row, vocals: np.ndarray, mixture: np.ndarray, rate: int) -> None:
+    def _song(self, row: Row, rate: int, vocals: np.ndarray, mixture: np.ndarray) -> None:
         if not (rest := mixture - vocals).any():
             row.problem = "mixture and vocals are the same: there is nothing to separate"
             return

@@ -15,17 +15,14 @@ from nblib.embedded.noisy_speech import mixed, plan_speech
 from nblib.embedded.songs import plan_songs, sung
 from nblib.errors import CorpusError, ParameterError
 
-RECIPES = {"music": 3, "speech": 2, "songs": 3}
-"""Raised with any change that changes a sample."""
-
+RECIPES = {"music": 3, "speech": 2, "songs": 3}  # raised with any change that changes a sample
 PACKAGES = ("music21", "pretty_midi", "tinysoundfont", "soxr", "espeakng-loader", "praat-parselmouth")
 
-KINDS = {
+KINDS = {  # layout, what plans its recordings, what makes one, and their seconds where none are given
     "music": ("lossless_music", plan_music, played, 30.0),
     "speech": ("voicebank_demand", plan_speech, mixed, 3.0),
     "vocals": ("musdb18hq", plan_songs, sung, 180.0),  # IJCNN'20 Section IV has tracks of several minutes
 }
-"""Kind: its layout, what plans its recordings, what makes one, and their seconds where none are given."""
 
 
 def recipe() -> dict[str, dict[str, int] | dict[str, str]]:

@@ -32,8 +32,7 @@ def table(name: str) -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
 
 
-LICENCES = table("licences")
-"""Layout: its `licence` and its `citation` (BibTeX)."""
+LICENCES = table("licences")  # of each layout: `licence` and `citation` (BibTeX)
 
 
 class Recording(NamedTuple):

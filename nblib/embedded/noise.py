@@ -12,9 +12,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import scipy.fft
 
-from nblib.corpora import split_groups
-from nblib.embedded.espeak import SAMPLE_RATE, SPLIT_FRACTIONS
-from nblib.embedded.layouts import reverberated, shaped
+from nblib.corpora import SPEECH_FRACTIONS, split_groups
+from nblib.embedded.layouts import SAMPLE_RATE, reverberated, shaped
 from nblib.provenance import random_generator
 
 SOURCES_PER_KIND = 16
@@ -44,7 +43,7 @@ def sources(kind: str, seed: int) -> tuple[NoiseSource, ...]:
     """The 16 sources of `kind`: the main parameter is drawn inside 16 equal strata (of its logarithm, if above 0)."""
     _, low, high = MAKERS[kind]
     names = [f"{kind}-{number:02d}" for number in range(SOURCES_PER_KIND)]
-    dealt = split_groups(names, SPLIT_FRACTIONS, seed, f"{kind} noise")
+    dealt = split_groups(names, SPEECH_FRACTIONS, seed, f"{kind} noise")
     found = []
     for number, jitter in enumerate(random_generator(seed, "sources", kind).uniform(0.1, 0.9, SOURCES_PER_KIND)):
         place = (number + jitter) / SOURCES_PER_KIND
@@ -164,7 +163,7 @@ def _crowd(main: float, samples: int, own: Random, random: Random, talkers: Talk
     return reverberated(_unit(noise) + 0.3 * clatter, own, (main, main), (-6.0, 0.0))
 
 
-MAKERS: dict[str, tuple[Maker, float, float]] = {
+MAKERS: dict[str, tuple[Maker, float, float]] = {  # how a kind is made, and the range of its main parameter
     "coloured": (_coloured, 0.0, 2.4),  # exponent a of a power spectrum 1 / f^a: white, pink (1), brown (2)
     "band_modulated": (_band_modulated, 0.7, 24.0),  # rate of the bands' envelopes in Hz
     "hum": (_hum, 38.0, 260.0),  # fundamental in Hz
@@ -172,4 +171,3 @@ MAKERS: dict[str, tuple[Maker, float, float]] = {
     "impulsive": (_impulsive, 2.5, 30.0),  # impulses a second
     "crowd": (_crowd, 0.25, 1.4),  # reverberation time RT60 in seconds
 }
-"""Kind: how it is made, and the range of its main parameter."""

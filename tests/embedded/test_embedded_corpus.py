@@ -23,18 +23,9 @@ from nblib.embedded.melodies import RANGES
 from nblib.embedded.scores import SHELVES
 from nblib.errors import CorpusError, ParameterError
 
-LAYOUTS = {"music": "lossless_music", "speech": "voicebank_demand", "vocals": "musdb18hq"}
 SECONDS = {"music": 5.0, "speech": None, "vocals": 12.0}
-SMALL = {
-    "music": {"train": 1, "validation": 1, "test": 1},
-    "speech": {"train": 2, "validation": 0, "test": 4},
-    "vocals": {"train": 1, "validation": 0, "test": 2},
-}
-LARGER = {
-    "music": {"train": 20, "validation": 1, "test": 1},
-    "speech": {"train": 6, "validation": 6, "test": 6},
-    "vocals": {"train": 4, "validation": 2, "test": 2},
-}
+SMALL = {"music": (1, 1, 1), "speech": (2, 0, 4), "vocals": (1, 0, 2)}  # recordings in each split
+LARGER = {"music": (20, 1, 1), "speech": (6, 6, 6), "vocals": (4, 2, 2)}
 Recordings = dict[str, dict[str, Made]]
 
 
@@ -49,7 +40,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NBLIB_CORES", "1")
         for kind, sizes in LARGER.items():
-            embedded.write(kind, root, sizes, SECONDS[kind], 0)
+            embedded.write(kind, root, dict(zip(SPLITS, sizes, strict=True)), SECONDS[kind], 0)
     return root
 
 
@@ -82,14 +73,13 @@ def test_each_folder_has_its_table_licence_and_citation(written: Path) -> None:
         assert citation.count("{") == citation.count("}") > 0
         rows = pd.read_csv(folder / "items.csv")
         assert list(rows.columns[:4]) == ["file", "split", "group", "title"] and rows["file"].is_unique
-        assert set(rows["split"]) == {"train", "validation", "test"} and not rows.isna().any(axis=None)
-        newest = max(path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file())
-        assert (folder / "items.csv").stat().st_mtime_ns == newest
+        assert set(rows["split"]) == set(SPLITS) and not rows.isna().any(axis=None)
 
 
 def test_another_process_and_another_size_make_the_same_bits(written: Path, tmp_path: Path) -> None:
     program = "from pathlib import Path\nfrom nblib.embedded import write\nif __name__ == '__main__':\n" + "".join(
-        f"    write({kind!r}, Path({str(tmp_path)!r}), {sizes}, {SECONDS[kind]}, 0)\n" for kind, sizes in SMALL.items()
+        f"    write({kind!r}, Path({str(tmp_path)!r}), {dict(zip(SPLITS, sizes, strict=True))}, {SECONDS[kind]}, 0)\n"
+        for kind, sizes in SMALL.items()
     )
     with tempfile.TemporaryDirectory() as home:  # a short path: sockets of worker processes lie there
         environment = {**os.environ, "TMPDIR": home, "HOME": home, "NBLIB_CORES": "2"}
@@ -103,27 +93,30 @@ def test_a_killed_run_goes_on_where_it_stopped(
     kind: str, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NBLIB_CORES", "1")
-    seconds, folder = None if kind == "speech" else 3.01, tmp_path / LAYOUTS[kind]
-    embedded.write(kind, tmp_path, SMALL[kind], seconds, 6)
-    whole = digests(folder)
-    lengths = {soundfile.info(path).frames for path in folder.rglob("*.wav")}
+    seconds, folder = None if kind == "speech" else 3.01, tmp_path / embedded.KINDS[kind][0]
+
+    def write() -> None:
+        embedded.write(kind, tmp_path, dict(zip(SPLITS, SMALL[kind], strict=True)), seconds, 6)
+
+    write()
+    whole, lengths = digests(folder), {soundfile.info(path).frames for path in folder.rglob("*.wav")}
     assert kind == "speech" or lengths == {round(3.01 * RATE)}
     assert not set(sounds_in(folder).values()) & set(sounds_in(written).values()), "the seed changed no sample"
     *kept, first, last = sounds_in(folder)
     times = {path: (folder / path).stat().st_mtime_ns for path in kept}
     for path in ("items.csv", first, last):
         (folder / path).unlink()
-    embedded.write(kind, tmp_path, SMALL[kind], seconds, 6)
+    write()
     assert digests(folder) == whole
     assert sum((folder / path).stat().st_mtime_ns == times[path] for path in kept) >= len(kept) - 2, "all made anew"
     (folder / last).unlink()
-    embedded.write(kind, tmp_path, SMALL[kind], seconds, 6)
+    write()
     assert not (folder / last).exists(), "a folder with items.csv is complete"
 
 
 def test_too_short_a_length_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"seconds=2.5: give the length of a recording, at least 3"):
-        embedded.write("music", tmp_path, SMALL["music"], 2.5, 0)
+        embedded.write("music", tmp_path, {"train": 3}, 2.5, 0)
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
