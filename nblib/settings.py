@@ -145,13 +145,16 @@ def settings(
     check_whole("seed", seed)
     made = Settings(profile, corpus, str(data_root or ""), seed, source, device)
     for path, value in _leaves(PROFILES[profile]):
-        made = _replaced(made, path, path.split("."), tuple(value) if isinstance(value, list) else value)
+        made = _replaced(made, path, tuple(value) if isinstance(value, list) else value)
     for change in changes.split() if isinstance(changes, str) else changes:
         path, equals, text = change.partition("=")
         check_choice("setting", path, known := values(made))
         if not equals:
             raise ParameterError(f"setting {change!r}: write it as PATH=VALUE, e.g. replicates=3")
-        made = _replaced(made, path, path.split("."), _read(path, text, known[path]))
+        try:
+            made = _replaced(made, path, _read(text, known[path]))
+        except ParameterError as error:
+            raise ParameterError(f"setting {change}: {error}") from error
     return made
 
 
@@ -169,18 +172,15 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _replaced(value: Any, path: str, names: Sequence[str], new: Any) -> Any:
-    if not names:
+def _replaced(value: Any, path: str, new: Any) -> Any:
+    if not path:
         return new
-    below = value if isinstance(value, Mapping) else vars(value)
-    changed = {names[0]: _replaced(below[names[0]], path, names[1:], new)}
-    try:
-        return {**value, **changed} if isinstance(value, Mapping) else replace(value, **changed)
-    except ParameterError as error:  # a class that looks at its own values
-        raise ParameterError(f"setting {path}={new!r}: {error}") from error
+    name, _, rest = path.partition(".")
+    changed = {name: _replaced((value if isinstance(value, Mapping) else vars(value))[name], rest, new)}
+    return {**value, **changed} if isinstance(value, Mapping) else replace(value, **changed)
 
 
-def _read(path: str, text: str, default: Any) -> Any:
+def _read(text: str, default: Any) -> Any:
     """The value that `text` stands for, of the type that the setting has."""
     if isinstance(default, str):
         return text
@@ -196,8 +196,7 @@ def _read(path: str, text: str, default: Any) -> Any:
         inner, lengths = ((int, float), (2,)) if default and type(default[0]) is float else ((str,), range(99))
         fits = len(value) in lengths and all(type(each) in inner for each in value)
     if not fits:
-        found = f"must be of type {kind.__name__}, like {default!r}, not {type(value).__name__}"
-        raise ParameterError(f"setting {path}={text}: {found}")
+        raise ParameterError(f"must be of type {kind.__name__}, like {default!r}, not {type(value).__name__}")
     if kind in (int, float) and not int(kind is int) <= value < float("inf"):
-        raise ParameterError(f"setting {path}={text}: must be at least {int(kind is int)} and finite")
+        raise ParameterError(f"must be at least {int(kind is int)} and finite")
     return value

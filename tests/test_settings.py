@@ -68,7 +68,7 @@ def test_every_setting_takes_its_own_value_as_text():
         ("only_capacities=('P9',)", "setting only_capacities=.*only_capacities='P9' is not known"),
         ("loss_layers=G", "loss_layers='G' is not known: choose one of A, B, C, D, E, F, all"),
         ("teachers.ijcnn20.loss_network=ijcnn", "loss_network='ijcnn' is not known.*did you mean 'ijcnn20'"),
-        ("teachers.ijcnn20.codec.name=mp4", "teachers.ijcnn20.codec.name='mp4': name='mp4' is not known.*'mp3'"),
+        ("teachers.ijcnn20.codec.name=mp4", "teachers.ijcnn20.codec.name=mp4: name='mp4' is not known.*'mp3'"),
     ],
 )
 def test_wrong_paths_types_and_values_are_refused_with_the_near_miss(changes, message):
