@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from nblib.embedded.layouts import ITEMS, LICENCES, fill
-from nblib.embedded.music import plan_music, played
+from nblib.embedded.music import plan_music, plan_songs, played, sung
 from nblib.embedded.noisy_speech import mixed, plan_speech
-from nblib.embedded.songs import plan_songs, sung
 from nblib.errors import CorpusError, ParameterError
 
 RECIPES = {"music": 3, "speech": 2, "songs": 3}  # raised with any change that changes a sample

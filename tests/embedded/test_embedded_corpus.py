@@ -17,7 +17,7 @@ from helpers.embedded import RATE, SOUNDS, Made, apart, digests, made
 
 from nblib import embedded, paths
 from nblib.corpora import PEAK, SPLITS, measured_snr_db
-from nblib.embedded import LICENCES, layouts, music, noise, noisy_speech, songs
+from nblib.embedded import LICENCES, layouts, music, noise, noisy_speech
 from nblib.embedded.arranging import ENSEMBLES, Performance, arrange
 from nblib.embedded.melodies import RANGES
 from nblib.embedded.scores import SHELVES
@@ -142,14 +142,14 @@ def test_pieces_are_planned_by_work_without_opening_a_score(monkeypatch: pytest.
 
 
 def test_songs_share_no_work_and_no_voice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(songs, "read_score")
-    planned = songs.plan_songs({"train": 300, "validation": 90, "test": 60}, 12.0, 2)
+    monkeypatch.delattr(music, "read_score")
+    planned = music.plan_songs({"train": 300, "validation": 90, "test": 60}, 12.0, 2)
     assert len({song.file for song in planned}) == len(planned) == 450
     assert len(apart(planned, "group")) > 200 and len(apart(planned, "singer")) > 40
-    assert {song.info["ensemble"] for song in planned} == {each.name for each in songs.ACCOMPANISTS}
+    assert {song.info["ensemble"] for song in planned} == {each.name for each in music.ACCOMPANISTS}
     assert {song.info["range"] for song in planned[:4]} == {singer.name for singer in RANGES}
     levels = [song.info["snr_db"] for song in planned]
-    assert songs.SNR_DB[0] <= min(levels) < -8.5 and 0.5 < max(levels) <= songs.SNR_DB[1]
+    assert music.SNR_DB[0] <= min(levels) < -8.5 and 0.5 < max(levels) <= music.SNR_DB[1]
     assert all(re.fullmatch(r"[a-zA-Z' ]{60,}", song.info["lyrics"]) for song in planned)
 
 
@@ -197,10 +197,10 @@ def test_the_voice_follows_the_bands_clock_and_key(recordings: Recordings, monke
         arranged.append(arrange(*settings))
         raise InterruptedError
 
-    monkeypatch.setattr(songs, "arrange", listen)
-    for plan in songs.plan_songs({"train": 4, "validation": 2, "test": 2}, 12.0, 0):
+    monkeypatch.setattr(music, "arrange", listen)
+    for plan in music.plan_songs({"train": 4, "validation": 2, "test": 2}, 12.0, 0):
         with pytest.raises(InterruptedError):
-            songs.sung(12.0, plan)
+            music.sung(12.0, plan)
         vocals = recordings["musdb18hq"][plan.file].sounds["vocals"].astype(float)
         pitch = parselmouth.Sound(vocals, RATE).to_pitch_ac(0.01, 70, pitch_ceiling=1100)
         hertz, times = pitch.selected_array["frequency"], pitch.xs()
