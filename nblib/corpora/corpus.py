@@ -22,8 +22,12 @@ from nblib.provenance import config_hash, random_generator
 
 VERSION = 2  # raised with any change that changes a sample
 SPEECH_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)  # IJCNN'20 Section IV, as of songs; of music MM'19 Section 3
-DEALT = {"music": ("music", (0.7, 0.2, 0.1)), "vocals": ("songs", (100 / 150, 25 / 150, 25 / 150))}
-DEALT |= {"speech": ("speakers", SPEECH_FRACTIONS), "noise": ("noise sources", SPEECH_FRACTIONS)}
+DEALT = {  # what a kind's groups are, and the fractions that go to train, validation and test
+    "music": ("music", (0.7, 0.2, 0.1)),
+    "speech": ("speakers", SPEECH_FRACTIONS),
+    "noise": ("noise sources", SPEECH_FRACTIONS),
+    "vocals": ("songs", (100 / 150, 25 / 150, 25 / 150)),
+}
 
 
 @dataclass(frozen=True)
