@@ -2,11 +2,10 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from nblib import embedded, paths
 from nblib.corpora import Corpus, open_corpus
-from nblib.entries import SPEECH, TASKS, VOCALS, Size
+from nblib.entries import SPEECH, TASKS, Size
 from nblib.errors import ParameterError, check_choice
 from nblib.provenance import config_hash
 from nblib.settings import Settings
@@ -27,18 +26,11 @@ def mixtures(setup: Settings, task: str) -> Corpus:
 
 @lru_cache(maxsize=8)  # a real corpus is surveyed, and its unusable files are named, once
 def _open(kind: str, corpus: str, data_root: str, seed: int, size: Size, sample_rate: int) -> Corpus:
-    if corpus == "real" and not data_root:
-        raise ParameterError("corpus='real' needs data_root: the folder of the datasets, e.g. data_root='/data'")
     sizes = {"train": size.train, "validation": size.validation, "test": size.test}
-    common: dict[str, Any] = {"sample_rate": 22_050, "seed": seed}  # of the embedded corpus, made where it is not there
-    root = paths.cache() / f"{kind}-{config_hash([embedded.recipe(), seed, size])}"
-    if corpus == "real":
-        root = Path(data_root).expanduser()
-    elif kind == VOCALS:  # IJCNN'20 Section IV has tracks of several minutes
-        embedded.write_songs(root / "musdb18hq", **sizes, seconds=size.seconds or 180.0, **common)
-    elif kind == SPEECH:
-        embedded.write_speech(root / "voicebank_demand", **sizes, **common)
-    else:
-        pieces = sum(sizes.values())
-        embedded.write_music(root / "lossless_music", pieces=pieces, seconds=size.seconds or 30.0, **common)
+    root = Path(data_root).expanduser()
+    if corpus == "embedded":
+        root = paths.cache() / f"{kind}-{config_hash([embedded.recipe(), seed, size])}"
+        embedded.write(kind, root, sizes, size.seconds, seed)
+    elif not data_root:
+        raise ParameterError("corpus='real' needs data_root: the folder of the datasets, e.g. data_root='/data'")
     return open_corpus(kind, root, sample_rate=sample_rate, seed=seed, sizes=sizes, seconds=size.seconds)

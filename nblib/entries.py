@@ -1,8 +1,4 @@
-"""The entries that studies are made of: loss networks, teachers and capacities.
-
-A further teacher (a codec and who learns it) or capacity is one entry here; a further loss is a class in
-`nblib.losses.contenders`, a further folder layout a function in `nblib.corpora.layouts`.
-"""
+"""The entries that studies are made of: loss networks, teachers and capacities; a further one is one entry here."""
 
 from dataclasses import dataclass, replace
 
@@ -49,15 +45,17 @@ TEACHERS = {
 }
 
 
-# IJCNN'20 Table I, rows "Number of Layers" and "F"; the counts of Table II follow (a test compares them).
-SPEECH_CAPACITIES, VOCAL_CAPACITIES = (
-    {f"P{number}": NetworkSpec(*each) for number, each in enumerate(sizes, start=1)}
-    for sizes in (((1, 1), (1, 2), (1, 4), (2, 2), (2, 4)), ((2, 1), (2, 4), (3, 2), (4, 2), (5, 4)))
-)
+# Layers and filters: IJCNN'20 Table I, rows "Number of Layers" and "F"; the counts of Table II follow.
+CAPACITIES = {
+    task: {f"P{number}": NetworkSpec(*size) for number, size in enumerate(sizes, start=1)}
+    for task, sizes in {
+        SPEECH: ((1, 1), (1, 2), (1, 4), (2, 2), (2, 4)),
+        VOCALS: ((2, 1), (2, 4), (3, 2), (4, 2), (5, 4)),
+    }.items()
+}
 
 # Gain of a spectral loss network's training patches, not given: a codec hardly depends on level. The time-domain
-# network, without batch norm, treats all levels nearly alike, and gains cost it accuracy: after three epochs at "quick"
-# 0.92 of the identity's l1 on validation patches instead of 0.88.
+# network treats all levels nearly alike, and gains cost it accuracy: 0.92 of the identity's l1 instead of 0.88.
 ANY_LEVEL_DB = (-20.0, 0.0)
 MM19_GEOMETRY = Geometry(sample_rate=16_000)  # 66,048 samples: spectral network, Models A, B and C
 MM19_TIME_GEOMETRY = Geometry(sample_rate=16_000, frames=31)  # 16,384: time-domain network, Model D

@@ -17,23 +17,23 @@ class ParameterError(NblibError, ValueError):
 
 
 class AudioError(NblibError, ValueError):
-    """An audio file or signal cannot be used: unreadable, empty, silent, too short, not finite, odd format."""
+    """A sound file or signal cannot be used."""
 
 
 class CorpusError(NblibError):
-    """A corpus folder is missing, empty or does not have the layout that its loader expects."""
+    """A folder of recordings cannot be used as it is."""
 
 
 class StorageError(NblibError, OSError):
-    """A file could not be written whole; whatever stood there before is untouched."""
+    """A file could not be written whole (the old one stays), or is missing or damaged."""
 
 
 class TrainingDiverged(NblibError, ArithmeticError):
-    """The loss of a batch is not finite; the message names the run, the epoch, the batch and its items."""
+    """A loss is not finite."""
 
 
 class ResultsMissing(NblibError):
-    """Committed results were asked for and are not there; the message says which command makes them."""
+    """Results were asked for and are not there."""
 
 
 def check_whole(name: str, value: object, least: int = 0) -> None:

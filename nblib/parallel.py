@@ -39,11 +39,10 @@ def _prepare_worker(environment: dict[str, str]) -> None:
 def parallel_map(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
 ) -> Iterator[Result]:
-    """``map(function, items)`` over processes, results in the order of `items` as they come.
+    """``map(function, items)`` over processes of one torch thread each, results in the order of `items` as they come.
 
-    `function` and the items must be picklable. Each worker is a process of its own with one torch thread. With one item
-    or one worker nothing is started, and this process works with one thread, so that the results are the same. An error
-    in a worker is raised here, and work not yet begun is cancelled.
+    `function` and the items must be picklable. With one item or one worker this process works, with one thread, so
+    that the results are the same. An error in a worker is raised here, and work not yet begun is cancelled.
     """
     work = list(items)
     workers = min(workers or cores(), len(work))
@@ -53,18 +52,19 @@ def parallel_map(
                 result = function(item)
             yield result
         return
-    # Workers are forked from a server that has imported what this process has. Forking this process itself would not
-    # do: torch's threads and CUDA do not survive it.
+    # Workers are forked from a server that has imported what this process has: forking this process itself would not
+    # do, since torch's threads and CUDA do not survive it.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([name for name in sys.modules if name.split(".")[0] == "nblib"])
     with ProcessPoolExecutor(workers, context, _prepare_worker, (dict(os.environ),)) as pool:
         try:
             yield from pool.map(function, work)
         except BrokenProcessPool as error:
-            raise NblibError(
+            cause = (
                 "a worker process was killed from outside, most often for want of memory; run again, what was finished "
-                f"is kept; NBLIB_CORES=1 needs the least memory (now {workers} workers)"
-            ) from error
+            )
+            remedy = f"is kept; NBLIB_CORES=1 needs the least memory (now {workers} workers)"
+            raise NblibError(cause + remedy) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

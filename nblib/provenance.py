@@ -73,15 +73,11 @@ def code_digest() -> str:
 
 def commit() -> str:
     """The commit of the project's checkout, with ``+`` where files differ from it; ``unknown`` outside git."""
-    options: dict[str, Any] = {"cwd": paths.home(), "text": True, "stderr": subprocess.DEVNULL, "timeout": 20}
+    command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     try:
-        head, changed = (
-            subprocess.check_output(["git", *words.split()], **options)
-            for words in ("rev-parse --short=12 HEAD", "status --porcelain --untracked-files=no -- nblib notebooks")
-        )
+        return subprocess.check_output(command, cwd=paths.home(), text=True, stderr=subprocess.DEVNULL).strip()
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return head.strip() + ("+" if changed else "")
 
 
 def environment() -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from nblib import entries, paths
 from nblib.audio import DOMAINS, Codec, Geometry
-from nblib.entries import BASELINE, CODEC, SPEECH, VOCALS, Autoencoding, LossNetwork, Size, Teacher
+from nblib.entries import BASELINE, CODEC, Autoencoding, LossNetwork, Size, Teacher
 from nblib.errors import ParameterError, check_choice, check_whole
 from nblib.listening import PUBLISHED_TESTS
 from nblib.losses import ALL, LOSSES
@@ -28,10 +28,9 @@ OWN_OPTIONS = ("profile", "corpus", "data_root", "seed", "source", "device")
 
 @dataclass(frozen=True)
 class Settings:
-    """One profile on one corpus with its changes: everything that a study needs to know.
+    """One profile on one corpus with its changes; `OWN_OPTIONS` say who asks and where.
 
-    The defaults are IJCNN'20's (Table I, Section IV); a comment marks what the paper does not give. `OWN_OPTIONS` say
-    who asks and where.
+    The defaults are IJCNN'20's (Table I, Section IV); a comment marks what the paper does not give.
     """
 
     profile: str = "paper"
@@ -45,11 +44,9 @@ class Settings:
     music: Size = Size(1680, 480, 240, seconds=30.0)  # 20 hours; the paper's own 10,000 tracks are not public
     speech: Size = Size(4000, 1200, 600)  # "approximately 4000, 1200, and 600"
     songs: Size = Size(100, 25, 25)  # "100, 25, and 25 tracks respectively, ... several minutes in length"
-    loss_networks: Mapping[str, LossNetwork] = field(default_factory=lambda: dict(entries.LOSS_NETWORKS))
-    teachers: Mapping[str, Teacher] = field(default_factory=lambda: dict(entries.TEACHERS))
-    capacities: Mapping[str, Mapping[str, NetworkSpec]] = field(
-        default_factory=lambda: {SPEECH: dict(entries.SPEECH_CAPACITIES), VOCALS: dict(entries.VOCAL_CAPACITIES)}
-    )
+    loss_networks: Mapping[str, LossNetwork] = field(default_factory=entries.LOSS_NETWORKS.copy)
+    teachers: Mapping[str, Teacher] = field(default_factory=entries.TEACHERS.copy)
+    capacities: Mapping[str, Mapping[str, NetworkSpec]] = field(default_factory=entries.CAPACITIES.copy)
     only_capacities: tuple[str, ...] = ()  # those trained; all without
     separation_training: Training = Training()
     loss_layers: str = "F"
@@ -92,14 +89,14 @@ class Settings:
         return {BASELINE: plain.pop(BASELINE)} | learnt | ({CODEC: "codec loss"} if CODEC in learnt else {}) | plain
 
     def seeds(self, replicates: int | None = None) -> range:
-        """One seed per replicate, from this settings' own on."""
+        """One seed per replicate, from the settings' own on."""
         return range(self.seed, self.seed + (replicates or self.replicates))
 
     @property
     def changed(self) -> dict[str, Any]:
         """Path and value of what departs from the profile."""
-        own, base = values(self), values(settings(self.profile, self.corpus))
-        return {path: value for path, value in own.items() if value != base.get(path)}
+        base = values(settings(self.profile, self.corpus))
+        return {path: value for path, value in values(self).items() if value != base.get(path)}
 
     @property
     def record_name(self) -> str:
@@ -109,12 +106,11 @@ class Settings:
     @property
     def name(self) -> str:
         """The folder of own results: it follows from everything that changes them, so that none overwrite others."""
-        root = str(Path(self.data_root).expanduser().resolve())
+        root = config_hash(str(Path(self.data_root).expanduser().resolve()))[:6] if self.corpus == "real" else ""
         changes = ",".join(f"{path}={value}" for path, value in self.changed.items())
         if not re.fullmatch(r"[\w.,=-]{0,60}", changes):
             changes = config_hash(self.changed)[:6]
-        seed, place = f"seed{self.seed}" if self.seed else "", config_hash(root)[:6] if self.corpus == "real" else ""
-        return "-".join(filter(None, (self.record_name, place, seed, changes)))
+        return "-".join(filter(None, (self.record_name, root, f"seed{self.seed}" * bool(self.seed), changes)))
 
     @property
     def results(self) -> Path:
@@ -148,43 +144,43 @@ def settings(
     check_choice("source", source, ("record", "run"))
     check_whole("seed", seed)
     made = Settings(profile, corpus, str(data_root or ""), seed, source, device)
-    for path, value in _leaves(PROFILES[profile], ""):
-        made = _replaced(made, path, path.split("."), tuple(value) if isinstance(value, list) else value)
+    for path, value in _leaves(PROFILES[profile]):
+        made = _replaced(made, path, tuple(value) if isinstance(value, list) else value)
     for change in changes.split() if isinstance(changes, str) else changes:
         path, equals, text = change.partition("=")
         check_choice("setting", path, known := values(made))
         if not equals:
             raise ParameterError(f"setting {change!r}: write it as PATH=VALUE, e.g. replicates=3")
-        made = _replaced(made, path, path.split("."), _read(path, text, known[path]))
+        try:
+            made = _replaced(made, path, _read(text, known[path]))
+        except ParameterError as error:
+            raise ParameterError(f"setting {change}: {error}") from error
     return made
 
 
 def values(made: Settings) -> dict[str, Any]:
     """Every setting but `OWN_OPTIONS` by its path, such as ``capacities.speech.P1.base_filters``."""
-    return {path: value for path, value in _leaves(made, "") if path not in OWN_OPTIONS}
+    return {path: value for path, value in _leaves(made) if path not in OWN_OPTIONS}
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     below = vars(value) if is_dataclass(value) else value
-    if not isinstance(below, Mapping):
+    if isinstance(below, Mapping):
+        for name, each in below.items():
+            yield from _leaves(each, f"{path}.{name}".lstrip("."))
+    else:
         yield path, value
-        return
-    for name, each in below.items():
-        yield from _leaves(each, f"{path}.{name}".lstrip("."))
 
 
-def _replaced(value: Any, path: str, names: Sequence[str], new: Any) -> Any:
-    if not names:
+def _replaced(value: Any, path: str, new: Any) -> Any:
+    if not path:
         return new
-    below = value if isinstance(value, Mapping) else vars(value)
-    changed = {names[0]: _replaced(below[names[0]], path, names[1:], new)}
-    try:
-        return {**value, **changed} if isinstance(value, Mapping) else replace(value, **changed)
-    except ParameterError as error:  # a class that looks at its own values
-        raise ParameterError(f"setting {path}={new!r}: {error}") from error
+    name, _, rest = path.partition(".")
+    changed = {name: _replaced((value if isinstance(value, Mapping) else vars(value))[name], rest, new)}
+    return {**value, **changed} if isinstance(value, Mapping) else replace(value, **changed)
 
 
-def _read(path: str, text: str, default: Any) -> Any:
+def _read(text: str, default: Any) -> Any:
     """The value that `text` stands for, of the type that the setting has."""
     if isinstance(default, str):
         return text
@@ -192,15 +188,15 @@ def _read(path: str, text: str, default: Any) -> Any:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = text
-    if type(value) is int and (default is None or isinstance(default, float)):
+    kind = float if default is None else type(default)
+    if kind is float and type(value) is int:
         value = float(value)
-    fits = type(value) is (float if default is None else type(default))
-    if isinstance(default, tuple) and fits:
-        kinds, lengths = ((int, float), (2,)) if default and isinstance(default[0], float) else ((str,), range(99))
-        fits = len(value) in lengths and all(type(each) in kinds for each in value)
+    fits = type(value) is kind
+    if fits and kind is tuple:  # a pair of numbers, or names
+        inner, lengths = ((int, float), (2,)) if default and type(default[0]) is float else ((str,), range(99))
+        fits = len(value) in lengths and all(type(each) in inner for each in value)
     if not fits:
-        kind, found = (type(each).__name__ for each in (default, value))
-        raise ParameterError(f"setting {path}={text}: must be of type {kind}, like {default!r}, not {found}")
-    if type(value) in (int, float) and not (least := int(type(value) is int)) <= value < float("inf"):
-        raise ParameterError(f"setting {path}={text}: must be at least {least} and finite")
+        raise ParameterError(f"must be of type {kind.__name__}, like {default!r}, not {type(value).__name__}")
+    if kind in (int, float) and not int(kind is int) <= value < float("inf"):
+        raise ParameterError(f"must be at least {int(kind is int)} and finite")
     return value

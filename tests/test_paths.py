@@ -37,32 +37,28 @@ def test_a_block_that_ends_well_replaces_the_file_and_leaves_nothing_beside_it(t
             assert temporary.name == path.name  # gzip writes the name into the file
             temporary.write_text(text)
             assert not path.exists() or path.read_text() == "old"
-    assert path.read_text() == "new"
-    assert files(path.parent) == ["table.csv"]
+    assert path.read_text() == "new" and files(path.parent) == ["table.csv"]
 
 
-@pytest.mark.parametrize("error", [RuntimeError("from the block"), KeyboardInterrupt()])
-def test_a_block_that_fails_leaves_the_old_file_and_its_own_error(tmp_path, error):
+FULL = "table.csv: could not be written .*free some space"
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "message"),
+    [
+        (RuntimeError("from the block"), RuntimeError, "from the block"),
+        (KeyboardInterrupt("Ctrl-C"), KeyboardInterrupt, "Ctrl-C"),
+        *((OSError(number, "words"), StorageError, FULL) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)),
+    ],
+)
+def test_a_block_that_fails_leaves_the_old_file_and_says_why(tmp_path, error, raised, message):
     path = tmp_path / "table.csv"
     path.write_text("old")
-    with pytest.raises(type(error)), paths.whole(path) as temporary:
+    with pytest.raises(raised, match=message), paths.whole(path) as temporary:
         temporary.write_text("half")
         (temporary.parent / "more").write_text("a writer's own file")
         raise error
-    assert path.read_text() == "old"
-    assert files(tmp_path) == ["table.csv"]
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_a_full_disk_is_named_with_file_and_remedy(tmp_path, number):
-    path = tmp_path / "table.csv"
-    path.write_text("old")
-    message = "table.csv: could not be written .*free some space"
-    with pytest.raises(StorageError, match=message), paths.whole(path) as temporary:
-        temporary.write_text("half")
-        raise OSError(number, os.strerror(number))
-    assert path.read_text() == "old"
-    assert files(tmp_path) == ["table.csv"]
+    assert path.read_text() == "old" and files(tmp_path) == ["table.csv"]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
@@ -92,8 +88,6 @@ def test_a_choice_names_the_nearest_and_all():
     check_choice("codec", "mp3", ("mp3", "aac"))
     with pytest.raises(ParameterError, match=r"codec='mp33' is not known: choose one of mp3, aac; did you mean 'mp3'"):
         check_choice("codec", "mp33", ("mp3", "aac"))
-    with pytest.raises(ParameterError, match="choose one of mp3, aac$"):
-        check_choice("codec", 16, ("mp3", "aac"))
     with pytest.raises(ParameterError, match=r"choose one of item7, .*\.\.\.; did you mean 'item7'\?$") as caught:
         check_choice("item", "item7x", [f"item{n}" for n in range(500)])
     assert str(caught.value).count(",") == 20

@@ -22,11 +22,8 @@ class Outer:
 def test_golden_seeds_and_hashes_so_that_cached_runs_keep_their_names():
     assert derive_seed(0, "speech", 17) == 9103384112468027855
     assert config_hash({"b": [1, 2.5, None], "a": "x"}) == "b649bb117135"
-    assert random_generator(0, "golden").integers(1000, size=4).tolist() == [875, 557, 640, 91]
-
-
-def test_parts_of_a_seed_are_kept_apart():
     assert len({derive_seed(*parts) for parts in ((1, 23), (12, 3), ("1", 23), ("1", "23"), (123,), ("123",))}) == 6
+    assert random_generator(0, "golden").integers(1000, size=4).tolist() == [875, 557, 640, 91]
 
 
 def test_a_dataclass_hashes_by_its_values():
@@ -35,12 +32,10 @@ def test_a_dataclass_hashes_by_its_values():
     assert config_hash(Outer("b", Outer())) != config_hash(Outer("b", Outer(values=(1, 3))))
 
 
-@pytest.mark.parametrize("value", [np.float32(1), torch.zeros(1), {1, 2}, Outer])
+@pytest.mark.parametrize("value", [np.float32(1), torch.zeros(1), {1, 2}, Outer, float("nan")])
 def test_what_has_no_plain_value_cannot_be_hashed(value):
-    with pytest.raises(TypeError):
+    with pytest.raises((TypeError, ValueError)):
         config_hash({"a": value})
-    with pytest.raises(ValueError):
-        config_hash(float("nan"))
 
 
 def test_one_call_seeds_python_numpy_and_torch():
@@ -64,9 +59,8 @@ def test_a_commit_shows_changed_files_and_is_unknown_outside_git(monkeypatch, tm
         identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
 
-    for folder in ("nblib", "notebooks"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "file.py").write_text("1\n")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "file.py").write_text("1\n")
     git("init")
     git("add", ".")
     git("commit", "-m", "first")

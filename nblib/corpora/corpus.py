@@ -4,7 +4,7 @@ import importlib.metadata
 import itertools
 import re
 import warnings
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,27 +15,30 @@ import pandas as pd
 import soundfile
 
 from nblib.audio import read, resample
-from nblib.corpora.items import SPLITS, Item, limited, mix, split_groups
-from nblib.corpora.layouts import LAYOUTS, Row, joined, sound_files
-from nblib.corpora.survey import SNR_DB, Survey, sounds
-from nblib.errors import CorpusError, ParameterError, check_choice, check_whole
+from nblib.corpora.layouts import LAYOUTS, SPLITS, Item, Row, complete, sound_files
+from nblib.corpora.survey import SNR_DB, Survey, limited, mix, noise_segment, sounds
+from nblib.errors import CorpusError, check_choice
 from nblib.provenance import config_hash, random_generator
 
 VERSION = 2  # raised with any change that changes a sample
 SPEECH_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)  # IJCNN'20 Section IV, as of songs; of music MM'19 Section 3
-SONGS, MUSIC = ("songs", (100 / 150, 25 / 150, 25 / 150)), ("music", (0.7, 0.2, 0.1))
-DEALT = {"music": MUSIC, "speech": ("speakers", SPEECH_FRACTIONS), "vocals": SONGS}  # what the groups are, fractions
+DEALT = {  # what a kind's groups are, and the fractions that go to train, validation and test
+    "music": ("music", (0.7, 0.2, 0.1)),
+    "speech": ("speakers", SPEECH_FRACTIONS),
+    "noise": ("noise sources", SPEECH_FRACTIONS),
+    "vocals": ("songs", (100 / 150, 25 / 150, 25 / 150)),
+}
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Recordings of one kind, split so that no group is in two splits; made by `open_corpus`."""
+    """Recordings of one kind, no group of them in two splits; made by `open_corpus`."""
 
     name: str
     sample_rate: int  # Hz
     seed: int
-    fingerprint: str  # twelve hexadecimal digits: changes with the settings and any sample in use, not with the place
-    skipped: Mapping[str, str] = field(repr=False)  # what was met and cannot be used, and why
+    fingerprint: str  # changes with the settings and any sample in use, not with the place
+    skipped: Mapping[str, str] = field(repr=False)  # what cannot be used, and why
     rows: Mapping[str, Row] = field(repr=False)
     licence: str
     citation: str
@@ -48,20 +51,14 @@ class Corpus:
         columns of ``items.csv``.
         """
         check_choice("split", split or "train", SPLITS)
-        found = []
-        for row in (row for row in self.rows.values() if split in (None, row.split)):
-            info = {**row.info, "file": row.file, "start": round(row.start, 3), "seconds": round(row.seconds or 0.0, 3)}
-            info |= {} if row.snr_db is None else {"snr_db": row.snr_db}
-            found.append(Item(row.name, row.group, str(row.split), info))
-        return found
+        rows = [row for row in self.rows.values() if split in (None, row.split)]
+        return [Item(row.name, row.group, str(row.split), row.info) for row in rows]
 
     def load(self, item: Item) -> Any:
         """Music: mono samples [shape=(n,)], float32 in [-1, 1]; else a `Mixture`. The same at every call.
 
-        A peak over full scale (in mixtures over 0.99) makes the whole quieter. `CorpusError` for another corpus's item.
+        A peak over full scale (in mixtures over 0.99) makes the whole quieter.
         """
-        if item.name not in self.rows:
-            raise CorpusError(f"{item.name!r} is no item of {self.name}: take one from items()")
         row = self.rows[item.name]
         parts, own_rate = sounds(row)
         target, *mixture = (resample(part, own_rate, self.sample_rate) for part in parts)
@@ -80,18 +77,12 @@ def open_corpus(
 ) -> Corpus:
     """The recordings of a kind below `root`, by the first of `LAYOUTS` that is there and can be used.
 
-    `kind` is "music" (lossless), "speech" (clean, with noise) or "vocals" (with their accompaniment). The seed deals
+    `kind` is "music" (lossless), "speech" (with noise, at 0 dB) or "vocals" (with their accompaniment). The seed deals
     groups to splits, draws the order, and what is mixed with what. `sizes` has the most items of a split, all where it
-    does not name one. Of music the first `seconds` (from 1) of each file are used, of songs those in which the vocals
-    (where silent: the accompaniment) have most energy; by default all. Speech is mixed at 0 dB, or only pairs at that
-    are taken. Warnings name what is skipped, what to know of the rest, and a layout that could not be used;
-    `CorpusError` says what was looked for where none could.
+    does not name one. Of music the first `seconds` of each file are used, of songs those in which the vocals (where
+    silent: the accompaniment) have most energy; all without. Warnings name what is skipped and what to know of the
+    rest; `CorpusError` says what was looked for.
     """
-    check_choice("kind", kind, LAYOUTS)
-    for split, size in sizes.items():
-        check_whole(f"sizes[{split!r}]", size)
-    if seconds is not None and not seconds >= 1:
-        raise ParameterError(f"seconds={seconds!r}: at least 1 s is needed, or None for all")
     if not Path(root).is_dir():
         raise CorpusError(f"{root}: no such folder; give the one that holds the recordings (--data-root)")
     problems = [f"{root}: no {kind} that can be used; looked for {'; '.join(LAYOUTS[kind])}"]
@@ -128,27 +119,29 @@ def _listed(reasons: Mapping[str, str]) -> str:
     return "".join(f"\n  {file}: {reason}" for file, reason in list(reasons.items())[:10]) + more
 
 
-def choose(rows: Sequence[Row], survey: Survey) -> list[Row]:
-    """The rows in use, by split: a row's own, else its group is dealt out by the seed.
-
-    Within a split groups take turns in an order drawn from the seed, beginnings first and silent vocals last.
-    """
-    parts = [part for row in joined(rows, survey.skipped) for part in cut(row)]
-    survey([row for row in parts if row.problem])
-    found = [row for row in parts if not row.problem]
+def choose(rows: list[Row], survey: Survey) -> list[Row]:
+    """The rows in use, split by split."""
+    complete(rows, survey.skipped)
+    parts = [part for row in rows for part in cut(row)]
+    survey(row for row in parts if row.problem)
+    usable = [row for row in parts if not row.problem]
     # Speech is read no further than needed; elsewhere no copy may lie in another split.
-    usable = [row for row in found if row.snr_db in (None, SNR_DB)] if survey.kind == "speech" else survey(found)
+    usable = [row for row in usable if row.snr_db in (None, SNR_DB)] if survey.kind == "speech" else survey(usable)
     chosen: list[Row] = []
     try:
-        for split, dealt in deal(usable, survey).items():
-            if not (kept := survey(in_order(dealt, survey.seed, split), survey.sizes.get(split))):
-                raise CorpusError(f"no usable recording for {split}")
-            chosen += with_noise([replace(row, split=split) for row in kept], split, survey)
+        for split, dealt in deal(usable, survey, survey.kind).items():
+            kept = taken(dealt, split, survey.sizes.get(split), survey)
+            add_noise(kept, split, survey)
+            for row in kept:
+                row.split, start, seconds = split, round(row.start, 3), round(row.seconds or 0.0, 3)
+                row.info = {**row.info, "file": row.file, "start": start, "seconds": seconds}
+                if row.snr_db is not None:
+                    row.info["snr_db"] = row.snr_db
+            chosen += kept
     except CorpusError as error:
-        known = [row.snr_db for row in found if row.snr_db is not None] + survey.passed
-        steps = sorted(Counter(round(snr_db / 2.5) * 2.5 for snr_db in known).items())
-        snrs = f" (wanted 0 dB, found {', '.join(f'{step:g} dB: {each}' for step, each in steps)})" * bool(steps)
-        raise CorpusError(f"{error}{snrs}; {len(survey.skipped)} skipped{_listed(survey.skipped)}") from error
+        snrs = sorted(row.snr_db for row in parts if row.snr_db is not None and row.mixture)
+        found = f" (wanted 0 dB, found {snrs[0]:g} to {snrs[-1]:g} dB)" if snrs and survey.kind == "speech" else ""
+        raise CorpusError(f"{error}{found}; {len(survey.skipped)} skipped{_listed(survey.skipped)}") from error
     return chosen
 
 
@@ -158,17 +151,16 @@ def cut(row: Row) -> list[Row]:
         return [row]
     try:
         seconds = float(soundfile.info(row.sound).duration)
+        row.problem = f"too short: {seconds:.2f} s, 1 s is needed" * (seconds < 1)
     except (soundfile.SoundFileError, OSError) as error:
-        return [replace(row, problem=f"cannot be read as sound ({error})")]
-    if seconds < 1:
-        return [replace(row, problem=f"too short: {seconds:.2f} s, 1 s is needed")]
-    count = int(np.ceil(seconds / 4))
-    files = [row.file] if count == 1 else [f"{row.file} part {place}" for place in range(count)]
+        row.problem, seconds = f"cannot be read as sound ({error})", 0.0
+    count = max(1, int(np.ceil(seconds / 4)))
+    names = [row.file] if count == 1 else [f"{row.file} part {place}" for place in range(count)]
     length = seconds / count
-    return [replace(row, file=file, start=place * length, seconds=length) for place, file in enumerate(files)]
+    return [replace(row, file=name, start=place * length, seconds=length) for place, name in enumerate(names)]
 
 
-def deal(rows: Sequence[Row], survey: Survey) -> dict[str, list[Row]]:
+def deal(rows: Sequence[Row], survey: Survey, kind: str) -> dict[str, list[Row]]:
     """`rows` by those splits that are wanted; those without one follow their group, other groups the seed deals out.
 
     Movable ones, too, where a wanted split would have no song with vocals; their silent ones train.
@@ -177,8 +169,9 @@ def deal(rows: Sequence[Row], survey: Survey) -> dict[str, list[Row]]:
     is_sung = {split: any(row.info.get("vocals") != "silent" for row in rows if row.split == split) for split in splits}
     if not all(is_sung.values()) and any(row.movable for row in rows):
         warnings.warn(f"too few songs with vocals to keep the list's split ({is_sung}): dealt out anew", stacklevel=4)
-        anew = [replace(row, split="train" if row.info["vocals"] == "silent" else None) for row in rows]
-        rows = [new if row.movable else row for row, new in zip(rows, anew, strict=True)]
+        for row in rows:
+            if row.movable:
+                row.split = "train" if row.info["vocals"] == "silent" else None
     given: dict[str, str] = {}
     for row in rows:
         if row.split and given.setdefault(row.group, row.split) != row.split:
@@ -186,50 +179,46 @@ def deal(rows: Sequence[Row], survey: Survey) -> dict[str, list[Row]]:
             raise CorpusError(f"{text}; give both one split in items.csv, or each a group of its own")
     rest = [row.group for row in rows if row.group not in given]
     if rest or not given:
-        what, fractions = DEALT[survey.kind]
+        what, fractions = DEALT[kind]
         given |= split_groups(rest, fractions, survey.seed, what)
     return {split: [row for row in rows if given[row.group] == split] for split in splits}
 
 
-def in_order(rows: Sequence[Row], seed: int, what: str) -> list[Row]:
-    """`rows` in an order drawn from the seed, groups in turn."""
-    drawn = [rows[int(place)] for place in random_generator(seed, "order", what).permutation(len(rows))]
+def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], seed: int, what: str) -> dict[str, str]:
+    """Deal `groups` out to train, validation and test in about `fractions`, at least one each, the order by `seed`."""
+    different = sorted(set(groups))
+    if len(different) < 3:
+        found = f"{what}: {len(different)} group(s) found ({', '.join(different) or 'none'})"
+        remedy = "add recordings of other pieces, speakers or sources"
+        raise CorpusError(f"{found}, at least 3 are needed to split; {remedy}")
+    order = [different[index] for index in random_generator(seed, "split", what).permutation(len(different))]
+    validation, test = (max(1, round(fraction * len(order))) for fraction in fractions[1:])
+    validation, test = (1, 1) if test + validation >= len(order) else (validation, test)
+    splits = ["test"] * test + ["validation"] * validation + ["train"] * (len(order) - test - validation)
+    return dict(zip(order, splits, strict=True))
+
+
+def taken(rows: Sequence[Row], what: str, limit: int | None, survey: Survey) -> list[Row]:
+    """Usable ones of `rows` in an order drawn from the seed, groups in turn, beginnings first, silent vocals last."""
+    drawn = [rows[int(place)] for place in random_generator(survey.seed, "order", what).permutation(len(rows))]
     drawn.sort(key=lambda row: (row.info.get("vocals") == "silent", row.start if row.noise else 0.0))
-    turns: dict[str, Iterator[int]] = defaultdict(itertools.count)
-    return sorted(drawn, key=lambda row: next(turns[row.group]))
+    turns = defaultdict[str, Iterator[int]](itertools.count)
+    if not (kept := survey(sorted(drawn, key=lambda row: next(turns[row.group])), limit)):
+        raise CorpusError(f"no usable recording for {what}")
+    return kept
 
 
-def with_noise(rows: list[Row], split: str, survey: Survey) -> list[Row]:
-    """Rows that name a folder of noise, each with one of the split's recordings from there; the sources take turns."""
+def add_noise(rows: list[Row], split: str, survey: Survey) -> None:
+    """Give rows that name a folder of noise one of the split's recordings from there each; the sources take turns."""
     if (pool := rows[0].noise) is None:
-        return rows
-    files = {path.relative_to(pool).as_posix(): path for path in sound_files(pool)}
-    sources = split_groups([source_of(file) for file in files], SPEECH_FRACTIONS, survey.seed, "noise sources")
-    found = [Row(pool, file, source_of(file), path) for file, path in files.items()]
-    own = [row for row in found if sources[row.group] == split]
-    if not (heard := survey(in_order(own, survey.seed, "noise"), len(rows))):
-        raise CorpusError(f"{pool}: no usable recording for {split}")
-    mixed = []
+        return
+    found = [Row(pool, file := path.relative_to(pool).as_posix(), source_of(file), path) for path in sound_files(pool)]
+    heard = taken(deal(found, survey, "noise")[split], "noise", len(rows), survey)
     for row, noise in zip(rows, itertools.cycle(heard), strict=False):
-        info, digest = {**row.info, "noise_source": noise.group, "noise": noise.file}, row.digest + noise.digest
-        mixed.append(replace(row, noise=noise.sound, digest=digest, snr_db=SNR_DB, info=info))
-    return mixed
+        row.noise, row.digest, row.snr_db = noise.sound, row.digest + noise.digest, SNR_DB
+        row.info = {**row.info, "noise_source": noise.group, "noise": noise.file}
 
 
 def source_of(file: str) -> str:
     """A noise recording's source: its path less suffix and the number at its end, if a letter stands before that."""
     return re.sub(r"(?<=[^\W\d_])[-_ ]*\d+$", "", file.rsplit(".", 1)[0])
-
-
-def noise_segment(samples: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:
-    """`length` samples of a recording [shape=(n,)], tiled if it is shorter, from a place that is not near-silent.
-
-    Drawn among the places, an eighth of `length` apart, that are at most 10 dB below the whole recording.
-    """
-    if len(samples) <= length:
-        return np.resize(samples, length)
-    starts = np.append(np.arange(0, len(samples) - length, max(1, length // 8)), len(samples) - length)
-    energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
-    heard = energy[starts + length] - energy[starts]
-    loud = starts[heard >= min(0.1 * energy[-1] * length / len(samples), heard.max())]
-    return samples[(start := int(loud[random.integers(len(loud))])) : start + length]

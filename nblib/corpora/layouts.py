@@ -6,9 +6,8 @@ It gives None where its folders are not below the root; of a kind the first layo
 import difflib
 import re
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from itertools import cycle
@@ -17,9 +16,9 @@ from typing import Any
 
 import pandas as pd
 
-from nblib.corpora.items import SPLITS
 from nblib.errors import CorpusError, check_choice
 
+SPLITS = ("train", "validation", "test")
 LOSSLESS = (".wav", ".flac", ".aif", ".aiff")
 LOSSY = (".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".mpc", ".mp2", ".ac3", ".webm")
 STEM_FILE = ".stem.mp4"
@@ -27,8 +26,18 @@ SUFFIXES = "|".join(map(re.escape, (STEM_FILE, *LOSSLESS, *LOSSY)))
 
 
 @dataclass(frozen=True)
+class Item:
+    """One recording or mixture. `name` is unique in its corpus and safe as a file name."""
+
+    name: str
+    group: str
+    split: str
+    info: Mapping[str, str | float | int] = field(default_factory=dict)
+
+
+@dataclass
 class Row:
-    """One recording, pair, or part of a recording; ``items.csv`` completes it, its digest is found by reading it."""
+    """One recording, pair, or part of a recording; ``items.csv`` completes it, a `Survey` what reading it tells."""
 
     folder: Path  # the layout's: items.csv, LICENCE.txt and CITATION.bib may lie in it
     file: str  # the path below it that messages and info["file"] show
@@ -39,12 +48,12 @@ class Row:
     split: str | None = None
     movable: bool = False  # whether `split` gives way where it would leave one without vocals
     snr_db: float | None = None
-    info: Mapping[str, str | float | int] = field(default_factory=dict)
+    info: dict[str, str | float | int] = field(default_factory=dict)
     start: float = 0.0  # in s, of the part in use
     seconds: float | None = None
     problem: str = ""  # why it cannot be used
     note: str = ""  # what to know, though it is used
-    digest: str = ""
+    digest: str = ""  # of the samples in use
 
     @property
     def key(self) -> str:
@@ -91,8 +100,8 @@ def read_table(folder: Path) -> dict[str, dict[str, Any]]:
     return known
 
 
-def joined(rows: Sequence[Row], skipped: dict[str, str]) -> Iterator[Row]:
-    """`rows` with what the table in their folder says; its lines that name no recording go to `skipped`."""
+def complete(rows: Sequence[Row], skipped: dict[str, str]) -> None:
+    """Enter what the table in their folder says of `rows`; its lines that name no recording go to `skipped`."""
     table = read_table(rows[0].folder) if rows else {}
     keys = {row.key for row in rows}
     for place, key in enumerate(key for key in table if key not in keys):
@@ -100,8 +109,10 @@ def joined(rows: Sequence[Row], skipped: dict[str, str]) -> Iterator[Row]:
         skipped[f"items.csv, {key}"] = "no such recording" + (f"; did you mean {near[0]!r}?" if near else "")
     for row in rows:
         line = dict(table.get(row.key, {}))
-        own: dict[str, Any] = {column: line.pop(column) for column in ("split", "group", "snr_db") if column in line}
-        yield replace(row, **own, movable=row.movable and "split" not in own, info={**row.info, **line})
+        row.movable &= "split" not in line
+        for column in line.keys() & {"split", "group", "snr_db"}:
+            setattr(row, column, line.pop(column))
+        row.info |= line
 
 
 @layout("music", "lossless_music/, WAV or FLAC files in the folder itself, musdb18hq/ (its mixtures)")
@@ -121,7 +132,8 @@ def music_folder(root: Path) -> list[Row] | None:
     if len(pieces := {row.group for row in rows}) < 3 <= len(rows):
         found = f"pieces by name ({', '.join(sorted(pieces))}) are too few to split"
         warnings.warn(f"{folder}: {found}; each file is taken for one", stacklevel=3)
-        rows = [replace(row, group=row.file) for row in rows]
+        for row in rows:
+            row.group = row.file
     return rows
 
 
@@ -147,8 +159,8 @@ def voicebank_demand(root: Path) -> list[Row] | None:
         sets.append("testset")
     if not sets:
         raise CorpusError(f"{folder} has no training set (clean_trainset_56spk_wav): unpack doi 10.7488/ds/2117")
-    log: dict[str, tuple[str, float]] = {}  # noise and SNR in dB by name; logs may lie in a folder of their own
-    for path in sorted(path for each in sets for path in folder.rglob(f"log_{each}*.txt")):
+    log: dict[str, tuple[str, float]] = {}  # noise and SNR in dB by name
+    for path in sorted(path for each in sets for path in folder.rglob(f"log_{each}*.txt")):  # maybe in a folder below
         for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
             try:
                 name, kind, label = line.split()
@@ -160,10 +172,11 @@ def voicebank_demand(root: Path) -> list[Row] | None:
         folders = f"clean_{each}_wav", f"noisy_{each}_wav"
         clean, noisy = ({path.stem: path for path in sound_files(folder / side)} for side in folders)
         for name in sorted(clean.keys() | noisy.keys()):
-            noise, snr_db = log.get(name, ("unknown", None))
-            row = Row(folder, name, name.split("_")[0], clean.get(name, folder), noisy.get(name), snr_db=snr_db)
-            problem = "" if name in clean and name in noisy else f"no {name} in {folders[name in clean]}"
-            rows.append(replace(row, info={"speaker": row.group, "noise_kind": noise}, problem=problem))
+            (noise, snr_db), speaker = log.get(name, ("unknown", None)), name.split("_")[0]
+            row = Row(folder, name, speaker, clean.get(name, folder), noisy.get(name), snr_db=snr_db)
+            row.info = {"speaker": speaker, "noise_kind": noise}
+            row.problem = "" if name in clean and name in noisy else f"no {name} in {folders[name in clean]}"
+            rows.append(row)
     return rows
 
 
@@ -176,13 +189,13 @@ def speech_and_noise(root: Path) -> list[Row] | None:
     rows = []
     for path in sound_files(folder):
         file, speaker = path.relative_to(folder).as_posix(), path.relative_to(folder).parts[0]
-        problem = "lies in no speaker's folder" if file == speaker else ""
-        rows.append(Row(folder, file, speaker, path, noise=noise, info={"speaker": speaker}, problem=problem))
+        rows.append(Row(folder, file, speaker, path, noise=noise, info={"speaker": speaker}))
+        rows[-1].problem = "lies in no speaker's folder" if file == speaker else ""
     return rows
 
 
 @cache
-def split_list() -> Mapping[str, Mapping[str, str]]:
+def split_list() -> dict[str, dict[str, Any]]:
     """MUSDB18's 150 tracks by their names' letters and digits: ``track``, MUSDB18's own ``set``, our ``split``.
 
     IJCNN'20 Section IV does not publish which are its 100, 25 and 25. Here MUSDB18's training tracks are train; its
@@ -211,25 +224,19 @@ def musdb18(root: Path) -> list[Row] | None:
         raise CorpusError(f"{folder}: no track in train/ or test/; unpack MUSDB18 (doi 10.5281/zenodo.1117372) into it")
     rows, first, turns = list[Row](), dict[str, str](), cycle(("validation", "test"))
     for path in sorted(paths, key=lambda path: (path.is_file(), path.name.casefold(), path.parent.name != "train")):
-        row = _song(folder, path)
-        if (twin := first.setdefault(_spelt(row.group), row.file)) != row.file:
-            row = replace(row, problem=f"the same track as {twin}")
-        rows.append(row if row.split or row.problem else replace(row, split=next(turns)))
-    missing = [line for spelt, line in split_list().items() if spelt not in first]
+        stems = {each.stem: each for each in sound_files(path)} if path.is_dir() else {"mixture": path, "vocals": path}
+        file, name = path.relative_to(folder).as_posix(), path.name if path.is_dir() else path.name[: -len(STEM_FILE)]
+        absent = [stem for stem in ("mixture", "vocals") if stem not in stems]
+        problem = f"neither {absent[0]}.wav nor {absent[0]}.flac is there; unpack the track again" if absent else ""
+        if (twin := first.setdefault(_spelt(name), file)) != file:
+            problem = f"the same track as {twin}"
+        line = split_list().get(_spelt(name), {"track": name, "split": "train" if path.parent.name == "train" else ""})
+        row = Row(folder, file, line["track"], stems.get("vocals", path), stems.get("mixture"), problem=problem)
+        row.split = line["split"] or (None if problem else next(turns))
+        row.movable, row.info = True, {"title": row.group}
+        rows.append(row)
+    missing = [line["track"] for spelt, line in split_list().items() if spelt not in first]
     if rows and missing and not any("split" in line for line in read_table(folder).values()):
-        counts = ", ".join(f"{split} {count}" for split, count in Counter(line["split"] for line in missing).items())
-        names = "; ".join(line["track"] for line in missing[:10]) + " ..." * (len(missing) > 10)
-        text = f"{len(missing)} of MUSDB18's {len(split_list())} tracks are not there ({counts}): {names}"
-        warnings.warn(f"{folder}: {text}", stacklevel=3)
+        names = "; ".join(missing[:10]) + " ..." * (len(missing) > 10)
+        warnings.warn(f"{folder}: {len(missing)} of MUSDB18's 150 tracks are not there: {names}", stacklevel=3)
     return rows or None
-
-
-def _song(folder: Path, path: Path) -> Row:
-    stems = {each.stem: each for each in sound_files(path)} if path.is_dir() else {"mixture": path, "vocals": path}
-    absent = [stem for stem in ("mixture", "vocals") if stem not in stems]
-    problem = f"neither {absent[0]}.wav nor {absent[0]}.flac is there; unpack the track again" if absent else ""
-    name = path.name if path.is_dir() else path.name[: -len(STEM_FILE)]
-    line = split_list().get(_spelt(name), {"track": name, "split": "train" if path.parent.name == "train" else ""})
-    file, title, split = path.relative_to(folder).as_posix(), line["track"], line["split"] or None
-    row = Row(folder, file, title, stems.get("vocals", path), stems.get("mixture"), problem=problem)
-    return replace(row, split=split, movable=True, info={"title": title})

@@ -1,23 +1,23 @@
-"""Reading recordings, and whether and how they can be used: checks, digests, levels, filter edges, loudest vocals."""
+"""Reading recordings, whether and how they can be used (checks, digests, levels, filter edges), and mixing them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from itertools import islice
 
 import numpy as np
 import soundfile
 from scipy.signal import lfilter, welch
 
 from nblib.audio import SILENCE, check_signal, loudest, read
-from nblib.corpora.items import measured_snr_db
 from nblib.corpora.layouts import LOSSY, STEM_FILE, Row
-from nblib.errors import AudioError
+from nblib.errors import AudioError, ParameterError
 from nblib.parallel import cores
 
 SNR_DB = 0.0  # of speech in noise: IJCNN'20 Section IV
 STREAMS = ("mixture", "drums", "bass", "other", "vocals")
+PEAK = 0.99  # of mixtures
 SNR_LIMIT_DB = 120.0  # a silent song keeps a finite SNR in CSV and JSON; 16-bit sound spans 96 dB
 
 
@@ -31,77 +31,75 @@ class Survey:
     sizes: Mapping[str, int]
     seconds: float | None
     skipped: dict[str, str] = field(default_factory=dict)  # reasons by file
-    passed: list[float] = field(default_factory=list)  # SNRs of pairs that are not at 0 dB
     seen: dict[str, str] = field(default_factory=dict)  # files by digest
 
-    def __call__(self, rows: Sequence[Row], limit: int | None = None) -> list[Row]:
-        """The first `limit` that can be used, with what was found of them; read no further than needed."""
-        kept: list[Row] = []
-        rest = list(rows)
-        while batch := rest[: None if limit is None else limit - len(kept)]:
-            rest = rest[len(batch) :]
+    def __call__(self, rows: Iterable[Row], limit: int | None = None) -> list[Row]:
+        """The first `limit` that can be used; read no further than needed."""
+        kept, rest = list[Row](), iter(rows)
+        while batch := list(islice(rest, None if limit is None else limit - len(kept))):
             with ThreadPoolExecutor(cores()) as pool:
-                for row in pool.map(self.look, batch):
-                    twin = self.seen.setdefault(row.digest or row.file, row.file)
-                    if row.problem or twin != row.file:
-                        self.skipped[row.file] = row.problem or f"the same sound as {twin}"
-                    elif row.digest:
-                        kept.append(row)
+                list(pool.map(self.look, batch))
+            for row in batch:
+                twin = self.seen.setdefault(row.digest or row.file, row.file)
+                if row.problem or twin != row.file:
+                    self.skipped[row.file] = row.problem or f"the same sound as {twin}"
+                elif row.digest:
+                    kept.append(row)
         return kept
 
-    def look(self, row: Row) -> Row:
-        """`row` with its part in use, digest and SNR; or its problem; or no digest, where its SNR is not 0 dB."""
+    def look(self, row: Row) -> None:
+        """Enter the part in use, digest and SNR, or the problem; of a pair that is not at 0 dB no digest."""
         if row.problem or row.digest:
-            return row
+            return
         try:
-            row = replace(row, seconds=row.seconds or self.seconds) if self.kind == "music" else row
+            if self.kind == "music":
+                row.seconds = row.seconds or self.seconds
             parts, rate = sounds(row)
             check_signal(parts[-1], row.file, minimum_samples=rate if self.kind != "speech" else 1)
+            row.seconds, digest = len(parts[0]) / rate, sha256(str(rate).encode())
+            for samples in parts:
+                digest.update(samples.tobytes())
+            row.digest = digest.hexdigest()[:24]
             examine = self._song if self.kind == "vocals" else self._pair if row.mixture else self._recording
-            found = examine(row, parts, rate)
+            examine(row, rate, *parts)
         except (AudioError, soundfile.SoundFileError) as error:
-            return replace(row, problem=str(error).removeprefix(f"{row.sound}: "))
-        digest = sha256(str(rate).encode())
-        for samples in parts:
-            digest.update(np.ascontiguousarray(samples).tobytes())
-        return replace(row, **{"seconds": len(parts[0]) / rate, "digest": digest.hexdigest()[:24], **found})
+            row.problem = str(error).removeprefix(f"{row.sound}: ")
 
-    def _recording(self, row: Row, parts: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
+    def _recording(self, row: Row, rate: int, samples: np.ndarray) -> None:
         if self.kind == "speech":
-            level = 10 * float(np.log10(np.mean(np.square(parts[0], dtype=np.float64))))
-            return {"problem": f"near-silent: {level:.1f} dB of full scale" if level < -60 else ""}
+            level = 10 * float(np.log10(np.mean(np.square(samples, dtype=np.float64))))
+            row.problem = f"near-silent: {level:.1f} dB of full scale" * (level < -60)
+            return
         coding = row.sound.suffix.lower()
         coding = coding if coding in LOSSY else soundfile.info(row.sound).subtype
         if not coding.startswith(("PCM", "FLOAT", "DOUBLE")):
-            return {"problem": f"coded lossily ({coding}): networks would learn what that left; take the original"}
-        edge = filter_edge(parts[0], rate)
-        is_limited = edge < (0.95 if edge == rate / 2 else 1.05) * self.sample_rate / 2
-        note = f"nothing above {edge / 1000:.1f} kHz: resampled, or from a lossy codec; a lower sample rate would do"
-        return {"note": note if is_limited else ""}
+            row.problem = f"coded lossily ({coding}): networks would learn what that left; take the original"
+        edge = filter_edge(samples, rate)
+        if edge < (0.95 if edge == rate / 2 else 1.05) * self.sample_rate / 2:
+            row.note = f"nothing above {edge / 1000:.1f} kHz: resampled, or from a lossy codec; a lower rate would do"
 
-    def _pair(self, row: Row, parts: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
-        clean, noisy = parts
+    def _pair(self, row: Row, rate: int, clean: np.ndarray, noisy: np.ndarray) -> None:
         check_signal(clean, row.sound)
         if np.array_equal(clean, noisy):
-            return {"problem": "noisy and clean are the same"}
+            row.problem = "noisy and clean are the same"
+            return
         snr_db = labelled_snr_db(clean, noisy - clean, rate) if row.snr_db is None else row.snr_db
+        row.snr_db = round(snr_db, 2)
         if abs(snr_db - SNR_DB) > 1.25:  # half the least step between VoiceBank-DEMAND's SNRs
-            self.passed.append(snr_db)
-            return {"digest": ""}
-        return {"snr_db": round(snr_db, 2)}
+            row.digest = ""
 
-    def _song(self, row: Row, parts: Sequence[np.ndarray], rate: int) -> dict[str, Any]:
-        vocals, rest = parts[0], parts[1] - parts[0]
-        if not rest.any():
-            return {"problem": "mixture and vocals are the same: there is nothing to separate"}
+    def _song(self, row: Row, rate: int, vocals: np.ndarray, mixture: np.ndarray) -> None:
+        if not (rest := mixture - vocals).any():
+            row.problem = "mixture and vocals are the same: there is nothing to separate"
+            return
         is_silent, is_quiet = np.abs(vocals).max() < SILENCE, measured_snr_db(vocals, rest) < -15
         kind = "silent" if is_silent else "very quiet" if is_quiet else "present"
-        length = len(vocals) if self.seconds is None else round(self.seconds * rate)
-        part = loudest(rest if is_silent else vocals, length)
-        snr_db = np.clip(round(measured_snr_db(vocals[part], rest[part]), 2), -SNR_LIMIT_DB, SNR_LIMIT_DB)
-        found = {"start": row.start + part.start / rate, "seconds": (part.stop - part.start) / rate}
-        found["snr_db"] = float(snr_db) if row.snr_db is None else row.snr_db
-        return {**found, "info": {**row.info, "vocals": kind}, "note": f"{kind} vocals" * (kind != "present")}
+        part = loudest(rest if is_silent else vocals, round(self.seconds * rate) if self.seconds else len(vocals))
+        if row.snr_db is None:
+            snr_db = round(measured_snr_db(vocals[part], rest[part]), 2)
+            row.snr_db = min(max(snr_db, -SNR_LIMIT_DB), SNR_LIMIT_DB)
+        row.start, row.seconds = row.start + part.start / rate, (part.stop - part.start) / rate
+        row.info["vocals"], row.note = kind, f"{kind} vocals" * (kind != "present")
 
 
 def sounds(row: Row) -> tuple[list[np.ndarray], int]:
@@ -124,17 +122,16 @@ def sounds(row: Row) -> tuple[list[np.ndarray], int]:
 def filter_edge(samples: np.ndarray, sample_rate: int) -> float:
     """Where the spectrum of samples [shape=(n,)] falls by 20 dB within 1 kHz and stays down, Hz; or half the rate.
 
-    That is a filter (resampling, a lossy codec), no instrument. Medians over 250 Hz, so that no tone counts as an
-    edge; the top tenth of the band belongs to the file's own anti-aliasing filter.
+    That is a filter, no instrument. Medians over 250 Hz, so that no tone counts; the top tenth of the band belongs to
+    the file's own anti-aliasing filter.
     """
-    window = 4096
-    power = welch(samples, nperseg=window, noverlap=0, detrend=False)[1]
-    width = max(1, round(250 * window / sample_rate))
+    power = welch(samples, nperseg=4096, noverlap=0, detrend=False)[1]
+    width = max(1, round(250 * 4096 / sample_rate))
     bands = len(power) // width
     level = 10 * np.log10(np.median(power[: bands * width].reshape(bands, width), axis=1) + 1e-20)
     for band in range(8, round(0.9 * bands)):
         if level[band - 3 : band - 1].mean() - level[band + 1 :].max() > 20:
-            return band * width * sample_rate / window
+            return band * width * sample_rate / 4096
     return sample_rate / 2
 
 
@@ -145,8 +142,7 @@ def labelled_snr_db(clean: np.ndarray, noise: np.ndarray, sample_rate: int) -> f
     no more than 15.9 dB below that very mean power, pauses up to 0.2 s included. On 20 published pairs this came within
     0.15 dB of the label, the plain ratio (`measured_snr_db`) 0.4 to 2.3 dB below.
     """
-    decay = np.exp(-1 / (0.03 * sample_rate))
-    envelope = np.abs(clean, dtype=np.float64)
+    decay, envelope = np.exp(-1 / (0.03 * sample_rate)), np.abs(clean, dtype=np.float64)
     for _ in range(2):
         envelope = lfilter([1 - decay], [1, -decay], envelope)
     energy, place = np.sum(np.square(clean, dtype=np.float64)), np.arange(len(clean))
@@ -160,3 +156,48 @@ def labelled_snr_db(clean: np.ndarray, noise: np.ndarray, sample_rate: int) -> f
     reached = int(np.argmax(margins <= 15.9))
     around = slice(max(0, reached - 1), reached + 1)
     return float(np.interp(15.9, margins[around][::-1], levels[around][::-1]) - noise_db)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Target plus noise, equal lengths [shape=(n,)], float32, full scale 1; mixture = target + noise."""
+
+    target: np.ndarray
+    noise: np.ndarray
+    mixture: np.ndarray
+
+
+def measured_snr_db(target: np.ndarray, noise: np.ndarray) -> float:
+    """Energy of `target` over energy of `noise`, both [shape=(n,)], in dB: the one definition of SNR in the project."""
+    signal, rest = (float(np.sum(np.square(part, dtype=np.float64))) for part in (target, noise))
+    return 10 * float(np.log10(signal / rest)) if signal > 0 and rest > 0 else float("inf" if rest == 0 else "-inf")
+
+
+def mix(target: np.ndarray, noise: np.ndarray, snr_db: float) -> Mixture:
+    """`target` plus `noise` [shape=(n,)] scaled to `snr_db`, `limited`; `ParameterError` where one is silent."""
+    measured = measured_snr_db(target, noise)
+    if not np.isfinite(measured):
+        raise ParameterError(f"snr_db={snr_db}, now {measured}: target and noise must be finite and not silent")
+    return limited(target.astype(np.float64), noise.astype(np.float64) * 10 ** ((measured - snr_db) / 20))
+
+
+def limited(target: np.ndarray, noise: np.ndarray) -> Mixture:
+    """`target` and `noise` [shape=(n,)] with their float32 sum, all quieter alike where one would pass 0.99."""
+    loudest = max(float(np.max(np.abs(part))) for part in (target, noise, target + noise))
+    gain = min(1.0, PEAK / loudest)
+    clean, added = (target * gain).astype(np.float32), (noise * gain).astype(np.float32)
+    return Mixture(clean, added, clean + added)
+
+
+def noise_segment(samples: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:
+    """`length` samples of a recording [shape=(n,)], tiled if it is shorter, from a place that is not near-silent.
+
+    Drawn among the places, an eighth of `length` apart, that are at most 10 dB below the whole recording.
+    """
+    if len(samples) <= length:
+        return np.resize(samples, length)
+    starts = np.append(np.arange(0, len(samples) - length, max(1, length // 8)), len(samples) - length)
+    energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    heard = energy[starts + length] - energy[starts]
+    loud = starts[heard >= min(0.1 * energy[-1] * length / len(samples), heard.max())]
+    return samples[(start := int(loud[random.integers(len(loud))])) : start + length]

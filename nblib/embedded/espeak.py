@@ -16,16 +16,10 @@ from typing import Any, NamedTuple
 import espeakng_loader
 import numpy as np
 
-from nblib.corpora.items import split_groups
-from nblib.embedded.layouts import table
+from nblib.corpora import SPEECH_FRACTIONS, split_groups
+from nblib.embedded.layouts import SAMPLE_RATE, table
 from nblib.errors import CorpusError
 from nblib.provenance import random_generator
-
-SAMPLE_RATE = 22_050
-"""The rate espeak-ng speaks at, in Hz."""
-
-SPLIT_FRACTIONS = (4000 / 5800, 1200 / 5800, 600 / 5800)
-"""Train, validation and test in the proportions of IJCNN'20 Section IV."""
 
 _AUDIBLE = 1e-3
 _RATE, _PITCH, _RANGE, _WORD_GAP = 1, 3, 4, 7  # espeak_PARAMETER of speak_lib.h
@@ -62,7 +56,7 @@ def voices(seed: int) -> tuple[Voice, ...]:
     for kind, spoken in table("voices")["speakers"].items():
         parts = [each.split("+") for each in spoken]
         names = {f"{variant}-{language}".lower(): (language, variant) for language, variant in parts}
-        dealt = split_groups(list(names), SPLIT_FRACTIONS, seed, f"{kind} voices")
+        dealt = split_groups(list(names), SPEECH_FRACTIONS, seed, f"{kind} voices")
         for name, (language, variant) in names.items():
             random = random_generator(seed, "voice", variant)
             pitch, rate = int(random.integers(35, 66)), int(random.integers(155, 196))
@@ -154,17 +148,13 @@ def _fresh_library(options: int) -> Iterator[ctypes.CDLL]:
     unload.argtypes = [ctypes.c_void_p]
     with suppress(OSError):  # which says that nobody has loaded it
         unload(ctypes.CDLL(path, mode=os.RTLD_NOLOAD)._handle)  # our own hold on it, taken by asking
-        raise CorpusError(
-            f"{path} is held by other code in this process, so that what it said would change our samples: "
-            "make the corpus in a process of its own"
-        )
+        remedy = "what it said would change our samples: make the corpus in a process of its own"
+        raise CorpusError(f"{path} is held by other code in this process, and {remedy}")
     library = ctypes.CDLL(path)
     try:
         if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DO_NOT_EXIT | options) != SAMPLE_RATE:
-            raise CorpusError(
-                f"espeak-ng could not open its data in {data}: reinstall espeakng-loader, or make the "
-                "environment in a folder with a shorter path (espeak-ng holds 160 characters)"
-            )
+            remedy = "reinstall espeakng-loader, or make the environment in a folder of fewer than 160 characters"
+            raise CorpusError(f"espeak-ng could not open its data in {data}: {remedy}")
         yield library
         library.espeak_Terminate()
     finally:

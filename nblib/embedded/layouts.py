@@ -17,13 +17,14 @@ import scipy.fft
 from scipy.signal import oaconvolve
 
 from nblib.audio import write
-from nblib.corpora.items import Mixture
-from nblib.errors import CorpusError, ParameterError, check_whole
+from nblib.corpora import Mixture
+from nblib.errors import CorpusError
 from nblib.parallel import parallel_map
 from nblib.paths import whole
 from nblib.provenance import random_generator
 
 ITEMS = "items.csv"
+SAMPLE_RATE = 22_050  # Hz, at which espeak-ng speaks and everything is made
 
 
 def table(name: str) -> dict[str, Any]:
@@ -31,8 +32,7 @@ def table(name: str) -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
 
 
-LICENCES = table("licences")
-"""Layout: its `licence` and its `citation` (BibTeX)."""
+LICENCES = table("licences")  # of each layout: `licence` and `citation` (BibTeX)
 
 
 class Recording(NamedTuple):
@@ -44,37 +44,32 @@ class Recording(NamedTuple):
     info: Mapping[str, Any]
     sounds: tuple[str, ...]
     plan: Any
+    log: tuple[str, str] = ("", "")  # the file of a log, and the line for it
 
 
 Make = Callable[[Recording], Sequence[np.ndarray]]
 
 
-def fill(
-    folder: str | Path,
-    layout: str,
-    recordings: Sequence[Recording],
-    make: Make,
-    sample_rate: int,
-    logs: Mapping[str, str] | None = None,
-) -> None:
-    """Make `recordings` in `folder` on all cores, then its texts, and last items.csv.
+def fill(folder: Path, texts: Mapping[str, str], recordings: Sequence[Recording], make: Make) -> None:
+    """Make `recordings` in `folder` on all cores, then its logs, licence and citation, and last items.csv.
 
     `make` is picklable and gives samples [shape=(n,)] in [-1, 1] for each of a recording's sounds, in their order.
     """
-    folder = Path(folder)
     missing = [each for each in recordings if not all((folder / sound).is_file() for sound in each.sounds)]
-    deque(parallel_map(partial(_write_sounds, folder, make, sample_rate), missing), maxlen=0)
-    texts = {"LICENCE.txt": LICENCES[layout]["licence"] + "\n", "CITATION.bib": LICENCES[layout]["citation"]}
+    deque(parallel_map(partial(_write_sounds, folder, make), missing), maxlen=0)
+    files = {"LICENCE.txt": texts["licence"] + "\n", "CITATION.bib": texts["citation"]}
+    for file, line in (each.log for each in recordings if each.log[0]):
+        files[file] = files.get(file, "") + f"{line}\n"
     rows = [{"file": each.file, "split": each.split, "group": each.group, **each.info} for each in recordings]
-    items = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
-    for name, text in {**texts, **(logs or {}), ITEMS: items}.items():
+    files[ITEMS] = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+    for name, text in files.items():
         with whole(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
 
-def _write_sounds(folder: Path, make: Make, sample_rate: int, recording: Recording) -> None:
+def _write_sounds(folder: Path, make: Make, recording: Recording) -> None:
     for sound, samples in zip(recording.sounds, make(recording), strict=True):
-        write(folder / sound, samples, sample_rate)
+        write(folder / sound, samples, SAMPLE_RATE)
 
 
 def quantised(parts: Mixture) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -98,32 +93,15 @@ def package_path(package: str, name: str) -> Path:
     return path
 
 
-def check_settings(sample_rate: int, seconds: float, least: float, **sizes: int) -> None:
-    """Refuse what cannot be made: `ParameterError` naming the setting.
-
-    `sample_rate` is 8,000 to 48,000 Hz; `seconds` at least `least` and finite; sizes whole numbers, not all 0.
-    """
-    check_whole("sample_rate", sample_rate)
-    if not 8_000 <= sample_rate <= 48_000:
-        raise ParameterError(f"sample_rate={sample_rate!r}: give 8000 to 48000 Hz")
-    if not least <= seconds < float("inf"):
-        raise ParameterError(f"seconds={seconds!r}: give the length of a recording, at least {least:g}")
-    for name, size in sizes.items():
-        check_whole(name, size)
-    if not any(sizes.values()):
-        raise ParameterError(f"{', '.join(f'{name}=0' for name in sizes)}: there is nothing to make")
-
-
-def shaped(white: np.ndarray, sample_rate: int, gain: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def shaped(white: np.ndarray, gain: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """`white` [shape=(n,)] with its spectrum multiplied by `gain` of the frequencies in Hz [shape=(bins,)]."""
     size = scipy.fft.next_fast_len(len(white), real=True)
-    frequency = scipy.fft.rfftfreq(size, 1 / sample_rate)
+    frequency = scipy.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     return scipy.fft.irfft(scipy.fft.rfft(white, size) * gain(frequency), size)[: len(white)]
 
 
 def reverberated(
     dry: np.ndarray,
-    sample_rate: int,
     random: np.random.Generator,
     seconds: tuple[float, float],
     direct_db: tuple[float, float],
@@ -134,18 +112,18 @@ def reverberated(
     `direct_db` is the energy of the direct sound over that of the room's; what rings on after `n` samples is cut.
     """
     decay = random.uniform(*seconds)
-    length = round(decay * sample_rate)
+    length = round(decay * SAMPLE_RATE)
     tail = random.standard_normal(length) * 10 ** (-3 * np.arange(length) / length)
     corner, ratio = random.uniform(*corner_hz), 10 ** (random.uniform(*direct_db) / 10)
-    tail = shaped(tail, sample_rate, lambda f: 1 / np.sqrt(1 + (f / corner) ** 2))
-    gap = np.zeros(int(0.002 * sample_rate))  # between the direct sound and the room's
+    tail = shaped(tail, lambda f: 1 / np.sqrt(1 + (f / corner) ** 2))
+    gap = np.zeros(int(0.002 * SAMPLE_RATE))  # between the direct sound and the room's
     room = np.concatenate([[1.0], gap, tail / np.sqrt(np.sum(tail**2) * ratio)])
     return oaconvolve(dry, room)[: len(dry)]
 
 
-def fade_ends(samples: np.ndarray, sample_rate: int, seconds: float = 0.01) -> None:
+def fade_ends(samples: np.ndarray, seconds: float = 0.01) -> None:
     """Fade both ends of `samples` [shape=(n,)] in place."""
-    length = min(len(samples) // 2, round(seconds * sample_rate))
+    length = min(len(samples) // 2, round(seconds * SAMPLE_RATE))
     ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(1, length))
     samples[:length] *= ramp
     samples[len(samples) - length :] *= ramp[::-1]

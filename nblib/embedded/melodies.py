@@ -23,8 +23,7 @@ RANGES = tuple(Range(name, *pitches) for name, pitches in table("voices")["singe
 LEGATO_SECONDS = 0.12  # shorter gaps between notes are sung through
 SHORTEST_NOTE = 0.05
 SHORTEST_SYLLABLE = 0.22  # seconds; quicker notes share one: nobody sings more than some four syllables a second
-PHRASE_SECONDS = ((2.5, 0.6), (5.0, 0.3), (7.0, 0.0))
-"""A phrase that has lasted so long ends with the first note of at least such a length (both in seconds)."""
+PHRASE_SECONDS = ((2.5, 0.6), (5.0, 0.3), (7.0, 0.0))  # lasting so long it ends with the first note of such a length
 
 
 def leader(voices: Sequence[np.ndarray]) -> int:

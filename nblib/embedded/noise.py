@@ -12,9 +12,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import scipy.fft
 
-from nblib.corpora.items import split_groups
-from nblib.embedded.espeak import SAMPLE_RATE, SPLIT_FRACTIONS
-from nblib.embedded.layouts import reverberated, shaped
+from nblib.corpora import SPEECH_FRACTIONS, split_groups
+from nblib.embedded.layouts import SAMPLE_RATE, reverberated, shaped
 from nblib.provenance import random_generator
 
 SOURCES_PER_KIND = 16
@@ -44,7 +43,7 @@ def sources(kind: str, seed: int) -> tuple[NoiseSource, ...]:
     """The 16 sources of `kind`: the main parameter is drawn inside 16 equal strata (of its logarithm, if above 0)."""
     _, low, high = MAKERS[kind]
     names = [f"{kind}-{number:02d}" for number in range(SOURCES_PER_KIND)]
-    dealt = split_groups(names, SPLIT_FRACTIONS, seed, f"{kind} noise")
+    dealt = split_groups(names, SPEECH_FRACTIONS, seed, f"{kind} noise")
     found = []
     for number, jitter in enumerate(random_generator(seed, "sources", kind).uniform(0.1, 0.9, SOURCES_PER_KIND)):
         place = (number + jitter) / SOURCES_PER_KIND
@@ -74,7 +73,7 @@ def _bump(frequency: np.ndarray, centre: float, octaves: float) -> np.ndarray:
 
 
 def _band(white: np.ndarray, centre: float, octaves: float, exponent: float) -> np.ndarray:
-    return shaped(white, SAMPLE_RATE, lambda frequency: _bump(frequency, centre, octaves) * _tilt(frequency, exponent))
+    return shaped(white, lambda frequency: _bump(frequency, centre, octaves) * _tilt(frequency, exponent))
 
 
 def _slow(random: Random, samples: int, rate: float, depth_db: float) -> np.ndarray:
@@ -98,7 +97,7 @@ def _coloured(main: float, samples: int, own: Random, random: Random, _: Talkers
         bumps = sum(b * _bump(frequency, c, w) for b, c, w in zip(boosts, centres, widths, strict=True))
         return _tilt(frequency, main) * (1 + bumps)
 
-    return shaped(random.standard_normal(samples), SAMPLE_RATE, gain) * _slow(random, samples, 0.7, 1.5)
+    return shaped(random.standard_normal(samples), gain) * _slow(random, samples, 0.7, 1.5)
 
 
 def _band_modulated(main: float, samples: int, own: Random, random: Random, _: Talkers = ()) -> np.ndarray:
@@ -121,7 +120,7 @@ def _hum(main: float, samples: int, own: Random, random: Random, _: Talkers = ()
     phase = np.cumsum(main * _slow(random, samples, 0.5, 0.05)) / SAMPLE_RATE % 1.0 * size
     tone = np.interp(phase, np.arange(size), scipy.fft.irfft(cycle), period=size)
     tone *= _slow(random, samples, 4.0, rough)
-    hiss = shaped(random.standard_normal(samples), SAMPLE_RATE, lambda f: _tilt(f, 1.0))
+    hiss = shaped(random.standard_normal(samples), lambda f: _tilt(f, 1.0))
     return _unit(tone) + air * _unit(hiss)
 
 
@@ -135,7 +134,7 @@ def _impulsive(main: float, samples: int, own: Random, random: Random, _: Talker
         envelope = np.exp(-np.arange(length) / (decay * random.uniform(0.5, 1.5) * SAMPLE_RATE))
         ring = random.standard_normal(length) * envelope * 10 ** (random.normal(0, 3) / 20)
         noise[start : start + length] += _band(ring, random.choice(modes), width, 0.0)
-    rest = shaped(random.standard_normal(samples), SAMPLE_RATE, lambda f: _tilt(f, 1.2))
+    rest = shaped(random.standard_normal(samples), lambda f: _tilt(f, 1.2))
     return _unit(noise) + floor * _unit(rest)
 
 
@@ -149,7 +148,7 @@ def _babble(main: float, samples: int, own: Random, random: Random, talkers: Tal
     noise = np.zeros(samples)
     for talker in talkers:
         noise += _looped(talker, samples, int(random.integers(len(talker)))) * 10 ** (random.normal(0, 2) / 20)
-    return reverberated(noise, SAMPLE_RATE, own, (0.2, 0.5), (0.0, 8.0))
+    return reverberated(noise, own, (0.2, 0.5), (0.0, 8.0))
 
 
 def _crowd(main: float, samples: int, own: Random, random: Random, talkers: Talkers = ()) -> np.ndarray:
@@ -161,10 +160,10 @@ def _crowd(main: float, samples: int, own: Random, random: Random, talkers: Talk
         voice = np.interp(place, np.arange(len(talker)), talker)
         noise += _looped(voice, samples, int(random.integers(len(voice)))) * 10 ** (random.normal(0, 4) / 20)
     clatter = _impulsive(1.5, samples, deepcopy(own), random)
-    return reverberated(_unit(noise) + 0.3 * clatter, SAMPLE_RATE, own, (main, main), (-6.0, 0.0))
+    return reverberated(_unit(noise) + 0.3 * clatter, own, (main, main), (-6.0, 0.0))
 
 
-MAKERS: dict[str, tuple[Maker, float, float]] = {
+MAKERS: dict[str, tuple[Maker, float, float]] = {  # how a kind is made, and the range of its main parameter
     "coloured": (_coloured, 0.0, 2.4),  # exponent a of a power spectrum 1 / f^a: white, pink (1), brown (2)
     "band_modulated": (_band_modulated, 0.7, 24.0),  # rate of the bands' envelopes in Hz
     "hum": (_hum, 38.0, 260.0),  # fundamental in Hz
@@ -172,4 +171,3 @@ MAKERS: dict[str, tuple[Maker, float, float]] = {
     "impulsive": (_impulsive, 2.5, 30.0),  # impulses a second
     "crowd": (_crowd, 0.25, 1.4),  # reverberation time RT60 in seconds
 }
-"""Kind: how it is made, and the range of its main parameter."""

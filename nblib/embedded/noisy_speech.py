@@ -6,21 +6,19 @@ Kinds and voices take turns, so a split of six items hears every kind; an item d
 are.
 """
 
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from nblib.audio import resample
-from nblib.corpora.items import mix
+from nblib.corpora import mix
 from nblib.embedded.espeak import SAMPLE_RATE, Voice, speak, voices
-from nblib.embedded.layouts import ITEMS, Recording, check_settings, fill, quantised, reverberated, turn
+from nblib.embedded.layouts import Recording, quantised, reverberated, turn
 from nblib.embedded.noise import MAKERS, NoiseSource, render, sources
 from nblib.embedded.words import sentence
-from nblib.errors import ParameterError
 from nblib.provenance import derive_seed, random_generator
 
+SNR_DB = 0.0  # speech over noise, in the whole utterance: IJCNN'20 Section IV
 SETS = {"train": "trainset_56spk", "validation": "trainset_56spk", "test": "testset"}
 
 
@@ -34,33 +32,11 @@ class Plan(NamedTuple):
     seed: int
 
 
-def write_speech(
-    folder: str | Path, *, train: int, validation: int, test: int, sample_rate: int, seed: int, snr_db: float = 0.0
-) -> None:
-    """Fill ``voicebank_demand`` with clean and noisy 16-bit WAV files, logs and items.csv.
+def plan_speech(sizes: Mapping[str, int], seconds: float, seed: int) -> list[Recording]:
+    """The utterances of each split, validation in the training set's folders; nothing is spoken yet.
 
-    Validation lies in the training set's folders; items.csv says which it is, and gives snr_db, voice, text,
-    noise_kind and noise_source. Where items.csv is there already, nothing is done.
-
-    `train`, `validation` and `test` are mixtures in each split. `sample_rate` is 8,000 to 48,000 Hz; sounds are made at
-    22,050 and resampled. `snr_db` is the energy of speech over that of noise in the whole utterance (IJCNN'20 Section
-    IV: 0 dB). Raises `ParameterError` for a setting out of range.
+    ``p007_00012`` is number 12 of its split, by voice 7. Utterances last as long as they do.
     """
-    sizes = {"train": train, "validation": validation, "test": test}
-    check_settings(sample_rate, 3, 0, **sizes)
-    if not abs(snr_db) <= 60:  # beyond it the fainter part drowns in the steps of 16 bits
-        raise ParameterError(f"snr_db={snr_db!r}: give -60 to 60 dB")
-    if (Path(folder) / ITEMS).exists():
-        return
-    recordings = plan_speech(sizes, seed, snr_db)
-    logs = {f"log_{each}.txt": "" for each in SETS.values()}
-    for each in recordings:
-        logs[f"log_{SETS[each.split]}.txt"] += f"{each.file} {each.plan.source.name} {snr_db:g}\n"
-    fill(folder, "voicebank_demand", recordings, partial(_mixed, sample_rate, snr_db), sample_rate, logs)
-
-
-def plan_speech(sizes: dict[str, int], seed: int, snr_db: float) -> list[Recording]:
-    """The utterances of each split; nothing is spoken yet. ``p007_00012`` is number 12 of its split, by voice 7."""
     recordings = []
     for split, index in ((split, index) for split, size in sizes.items() for index in range(size)):
         voice = _speakers(split, seed)[index % len(_speakers(split, seed))]
@@ -70,7 +46,7 @@ def plan_speech(sizes: dict[str, int], seed: int, snr_db: float) -> list[Recordi
         text, own = sentence(split, seed, split, index), derive_seed(seed, "mixture", split, index)
         info = {
             "title": f"{voice.name} and {source.name}",
-            "snr_db": snr_db,
+            "snr_db": SNR_DB,
             "voice": voice.name,
             "noise_kind": kind,
             "noise_source": source.name,
@@ -78,8 +54,11 @@ def plan_speech(sizes: dict[str, int], seed: int, snr_db: float) -> list[Recordi
         }
         name = f"p{voices(seed).index(voice) + 1:03d}_{index + 1:05d}"
         sounds = (f"clean_{SETS[split]}_wav/{name}.wav", f"noisy_{SETS[split]}_wav/{name}.wav")
-        plan = Plan(index, voice, source, text, own)
-        recordings.append(Recording(name, split, voice.name, info, sounds, plan))
+        plan, log = (
+            Plan(index, voice, source, text, own),
+            (f"log_{SETS[split]}.txt", f"{name} {source.name} {SNR_DB:g}"),
+        )
+        recordings.append(Recording(name, split, voice.name, info, sounds, plan, log))
     return recordings
 
 
@@ -89,7 +68,8 @@ def _speakers(split: str, seed: int) -> list[Voice]:
     return [voice for voice in (voices(seed)[place] for place in order) if voice.split == split]
 
 
-def _mixed(sample_rate: int, snr_db: float, recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+def mixed(seconds: float, recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+    """Clean and noisy speech."""
     plan: Plan = recording.plan
     target = _utterance(plan)
     # Utterances of other voices of the same split, saying other sentences of that split.
@@ -99,8 +79,7 @@ def _mixed(sample_rate: int, snr_db: float, recording: Recording) -> tuple[np.nd
     texts = [sentence(split, seed, "talker", plan.seed, place) for place in range(count)]
     talkers = [speak(others[chosen[place]], text, plan.seed + place) for place, text in enumerate(texts)]
     noise = render(plan.source, len(target), plan.number, talkers)
-    target, noise = (resample(part, SAMPLE_RATE, sample_rate) for part in (target, noise))
-    clean, _, noisy = quantised(mix(target, noise, snr_db))
+    clean, _, noisy = quantised(mix(target.astype(np.float32), noise.astype(np.float32), SNR_DB))
     return clean, noisy
 
 
@@ -116,6 +95,6 @@ def _utterance(plan: Plan) -> np.ndarray:
         said = speak(plan.voice, plan.text, plan.seed, pace=seconds / wanted)
     random = random_generator(plan.seed, "utterance")
     before, after = (int(random.uniform(0.08, 0.25) * SAMPLE_RATE) for _ in range(2))
-    heard = reverberated(np.pad(said, (before, after)), SAMPLE_RATE, random, (0.12, 0.3), (10.0, 20.0))
+    heard = reverberated(np.pad(said, (before, after)), random, (0.12, 0.3), (10.0, 20.0))
     level = 10 ** (random.uniform(-30, -18) / 20)
     return heard * level / np.sqrt(np.mean(heard**2))

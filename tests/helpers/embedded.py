@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nblib.audio import read
-from nblib.corpora.items import SPLITS
+from nblib.corpora import SPLITS
 from nblib.embedded.layouts import Recording
 
 RATE = 22_050
