@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from nblib.errors import ParameterError, check_whole
+from nblib.errors import ParameterError
 from nblib.listening import LABEL
 from nblib.listening.votes import presented
 from nblib.provenance import random_generator
@@ -49,17 +49,11 @@ class ModelListener:
     zone_scale: float = 1.0
     bias_scale: float = 1.0
 
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise ParameterError(f"{name}={value!r}: a positive number is needed")
-
     def choose(self, pairs: pd.DataFrame, participants: int, seed: int) -> pd.DataFrame:
-        """The votes of so many participants (at least 1, named from "1") who judge every pair once, as presented.
+        """The votes of so many participants (named from "1") who judge every pair once, as presented.
 
         `pairs` has finite scores ``score_a``, ``score_b``, higher is better; further columns are kept.
         """
-        check_whole("participants", participants, 1)
         if not np.isfinite(pairs[["score_a", "score_b"]].to_numpy(float)).all():
             raise ParameterError("pairs: some have a score that is not finite; leave their items out")
         deviation = self.noticeable_difference / norm.ppf(CORRECT_AT_JND)

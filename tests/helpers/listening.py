@@ -19,7 +19,9 @@ import pandas as pd
 import scipy.signal
 from hypothesis import strategies as st
 
-from nblib.listening.server import build_test, manifest, serve
+from nblib.listening.server import manifest
+from nblib.listening.server.app import serve
+from nblib.listening.server.build import build_test
 from nblib.listening.server.levels import flac
 from nblib.listening.server.manifest import HeadphoneTrial, ListeningTest
 from nblib.listening.votes import COLUMNS

@@ -13,8 +13,8 @@ from helpers.listening import RATE
 
 from nblib.errors import AudioError, ParameterError
 from nblib.listening import SPOILT
-from nblib.listening.server import build_test, levels, manifest, read_systems
-from nblib.listening.server.build import spoil
+from nblib.listening.server import levels, manifest
+from nblib.listening.server.build import build_test, read_systems, spoil
 from nblib.listening.server.levels import tone_trials
 from nblib.provenance import random_generator
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers.listening import CHROMIUM, CHROMIUM_ARGUMENTS, TONES_HZ, served
 
-from nblib.listening.server import stored_participants, stored_votes
+from nblib.listening.server.store import stored_participants, stored_votes
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 Browser, Locator, Page = sync_api.Browser, sync_api.Locator, sync_api.Page

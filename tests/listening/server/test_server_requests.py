@@ -10,7 +10,8 @@ import soundfile
 from flask import Flask
 from flask.testing import FlaskClient
 
-from nblib.listening.server import create_app, manifest, store
+from nblib.listening.server import manifest, store
+from nblib.listening.server.app import create_app
 
 GOOD = {"choice": "a", "seconds": 1.0}
 

@@ -20,8 +20,9 @@ from helpers.listening import Person, free_port, served, start_server
 
 from nblib.errors import ParameterError
 from nblib.listening import presented, read_votes, write_table
-from nblib.listening.server import create_app, manifest, serve, stored_participants, stored_votes
-from nblib.listening.server.store import participants
+from nblib.listening.server import manifest
+from nblib.listening.server.app import create_app, serve
+from nblib.listening.server.store import participants, stored_participants, stored_votes
 
 Answer = Callable[[FlaskClient, str], dict]
 ROUND = ["a", "dont_know", "b"]
