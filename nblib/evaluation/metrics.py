@@ -1,7 +1,7 @@
-"""Measures of an estimate against its reference, the variant and the unit in each name.
+"""Measures of an estimate against its reference, mono [shape=(n,), full scale 1], variant and unit in each name.
 
-Signals are mono [shape=(n,), full scale 1] unless said. A measure that cannot be taken of a pair (too little speech, a
-package that is not installed) is NaN, so that a table keeps its row; a pair that is wrong in itself is an `AudioError`.
+One that cannot be taken of a pair (too little speech, a package that is not installed) is NaN, so that a table keeps its
+row; a pair that is wrong in itself (lengths, silence in the reference, NaN) is an `AudioError`.
 """
 
 import math
@@ -41,10 +41,7 @@ def check_pair(reference: np.ndarray, estimate: np.ndarray, allow_silence: bool 
 
 
 def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019, equation 2), means removed.
-
-    Minus infinity for a silent estimate, over 300 dB (rounding) or infinity for a perfect one.
-    """
+    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019, equation 2), means removed."""
     check_pair(reference, estimate)
     target = reference.astype(np.float64) - reference.mean(dtype=np.float64)
     check_signal(target, "reference without its mean")
@@ -57,14 +54,12 @@ def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signal-to-distortion, -interference and -artefacts ratios of BSS-eval version 3 by fast_bss_eval.
+    """Signal-to-distortion, -interference and -artefacts ratios in dB [shape=(sources,)] by fast_bss_eval.
 
-    The variant is ``bss_eval_sources`` (Vincent, Gribonval and Fevotte 2006; Scheibler 2022): an estimate is projected
-    on its own reference, and on all references, each let through any filter of 512 taps, so that a gain, a short delay
-    or an equaliser costs nothing (museval's default, *images*, allows none). No permutation is searched.
-
-    Of signals [shape=(sources, n)]; each ratio [shape=(sources,), float64, dB] is limited to -100 and 100, and NaN for
-    a silent estimate, or where n is under 512 times the number of sources: the filters could then fit anything.
+    Of signals [shape=(sources, n)], by BSS-eval version 3, ``bss_eval_sources`` (Vincent, Gribonval and Fevotte 2006;
+    Scheibler 2022): an estimate is projected on its own reference, and on all references, each let through any filter
+    of 512 taps, so that a gain, a short delay or an equaliser costs nothing (museval's default, *images*, allows none).
+    Limited to -100 and 100; NaN for a silent estimate, or under 512 samples a source, where filters could fit anything.
     """
     if references.ndim != 2 or references.shape != estimates.shape:
         shapes = f"references {references.shape} and estimates {estimates.shape}"
@@ -90,11 +85,9 @@ def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = 6
 
     The paper gives no formula, and 45.6 to 62.7 dB are much for a network whose bottleneck halves the numbers. So
     beside ``snr_db`` stand other readings: ``snr_20log_db``, as if the ratio of energies were one of amplitudes;
-    ``psnr_db``, as if the signal were full scale; ``snr_10ln``, with the natural logarithm.
-
-    Each is the mean over frames (by default of the patch of Models A to C): infinite with a frame without any error,
-    NaN without any frame. What is left over at the end of a track is dropped; one shorter than a frame is one frame.
-    ``frames`` are averaged; ``frames_left_out`` are digital silence in the original, which has no ratio.
+    ``psnr_db``, as if the signal were full scale; ``snr_10ln``, with the natural logarithm. Infinite with a frame
+    without any error. The rest of a track behind its last frame is dropped, a shorter track is one frame; ``frames``
+    are averaged, ``frames_left_out`` are digital silence in the original, which has no ratio.
     """
     check_pair(original, estimate, allow_silence=True)
     size = min(frame_samples, len(original))
@@ -111,13 +104,10 @@ def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = 6
 
 
 def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """Extended short-time objective intelligibility (Jensen and Taal 2016) by pystoi, about 0 to 1.
-
-    NaN where less than 384 ms of the reference are speech.
-    """
+    """Extended short-time objective intelligibility (Jensen and Taal 2016) by pystoi, about 0 to 1."""
     check_pair(reference, estimate)
     if len(reference) < 0.384 * sample_rate:
-        return math.nan
+        return math.nan  # as where less than that is speech
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Not enough STFT frames", category=RuntimeWarning)
         state = np.random.get_state()
@@ -131,10 +121,7 @@ def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> floa
 
 
 def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """Wide-band PESQ (ITU-T P.862.2) at 16 kHz by the pesq package, 1.0 to 4.64.
-
-    NaN where the package is missing or finds no utterance, for a silent estimate, or for too short a pair.
-    """
+    """Wide-band PESQ (ITU-T P.862.2) at 16 kHz by the pesq package, 1.0 to 4.64."""
     pair = _resampled(reference, estimate, sample_rate, 16_000, least=0.25)
     if pair is None or pesq_package is None:
         return math.nan
@@ -147,8 +134,7 @@ def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> fl
 def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """ViSQOL 3 in audio mode (Chinen et al. 2020) at 48 kHz by visqol-python, as MOS-LQO from 1 to 4.73.
 
-    It brings both to one level and in line first: neither gain nor delay cost anything. NaN where the package is
-    missing (``pip install visqol-python==3.8.0`` needs a C++ compiler), or as for `pesq_wb`.
+    It brings both to one level and in line first: neither gain nor delay cost anything.
     """
     pair = _resampled(reference, estimate, sample_rate, 48_000, least=0.96)
     if pair is None or _visqol() is None:
@@ -196,10 +182,8 @@ def score(
 ) -> dict[str, float]:
     """The `MEASURES` asked for, by name and in the order asked; by default those of speech.
 
-    ``estoi``, ``pesq_wb``, ``visqol_audio`` and ``si_sdr_db`` are the functions of that name; ``sdr_db``, ``sir_db``
-    and ``sar_db`` are `bss_eval`'s; ``two_f`` (0 to 100), ``odg`` (-3.98 to 0.22) and ``nmr_db`` (lower is better) are
-    `peaq_basic`'s. `interference` [shape=(n,) or (others, n)], the noise or the accompaniment, is the other true
-    sources of the mixture, which ``sir_db`` and ``sar_db`` need (`ParameterError` without).
+    `interference` [shape=(n,) or (others, n)], the noise or the accompaniment, is the other true sources of the
+    mixture, which ``sir_db`` and ``sar_db`` need. ``nmr_db`` is `peaq_basic`'s TotalNMRB: lower is better.
     """
     for name in measures:
         check_choice("measure", name, MEASURES)

@@ -189,10 +189,10 @@ def peaq_basic(
 ) -> dict[str, Any]:
     """PEAQ's basic version and the 2f-model of one pair or of a batch of pairs.
 
-    Of mono signals [shape=(n,) or (batch, n), full scale 1] at `sample_rate` (Hz; all but 48 kHz is resampled), in
-    float64 on `device`. An estimate that holds the reference over 1 dB too loud or too soft is first brought to its
-    level. Less is left alone, as by the programs whose values are published: LAME turns everything down by 0.45 dB, and
-    to undo that moves the 2f-model by up to 10 points.
+    Of mono signals [shape=(n,) or (batch, n), full scale 1] at `sample_rate` (Hz; all but 48 kHz is resampled). An
+    estimate that holds the reference over 1 dB too loud or too soft is first brought to its level. Less is left alone,
+    as by the programs whose values are published: LAME turns everything down by 0.45 dB, and to undo that moves the
+    2f-model by up to 10 points.
 
     Gives the eleven model output variables by the standard's names (`VARIABLES`; TotalNMRB in dB), ``di``, ``odg`` (the
     grade that people would give, 0.22, imperceptible, to -3.98, very annoying) and ``two_f`` (0 to 100), each a float,

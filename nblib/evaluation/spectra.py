@@ -2,13 +2,11 @@
 
 *Aliasing.* A network that decimates and interpolates by P in all is time-invariant only for shifts by P. The tone of
 bin j of N comes out at the bins n j + m N / P (modulo N), n the harmonic and m the image, 0 <= m < P. A time-invariant
-system has m = 0 alone, however non-linear it is; m > 0 is aliasing, or images left by a filter. Which n a bin belongs
-to is known only modulo D = N / P. With D even and j odd, the harmonics -D / 2 < n < D / 2 fall into different residues
-modulo D. Those from D / 2 on count as aliasing: of a rectified sine 56 dB under it at D = 64.
+system has m = 0 alone, however non-linear it is; m > 0 is aliasing. With D = N / P even and j odd, the harmonics
+-D / 2 < n < D / 2 can be told; those from D / 2 on count as aliasing: of a rectified sine 56 dB under it at D = 64.
 
-*Clicks.* Models B and C fill the spectrum "by generating a series of broadband pulses that manifest in the
-reconstructed signal as noisy 'clicks'": here, what stands out at three of four frequencies at once from what lies a few
-milliseconds before and after. A note's attack is as wide but not as short.
+*Clicks.* Models B and C fill the spectrum "by generating a series of broadband pulses": here, what stands out at three
+of four frequencies from what lies a few milliseconds before and after. A note's attack is as wide but not as short.
 """
 
 import math
@@ -104,8 +102,8 @@ def click_times(samples: np.ndarray, sample_rate: int, limit_hz: float) -> np.nd
 def clicks_per_second(samples: np.ndarray, sample_rate: int, limit_hz: float) -> float:
     """How many clicks a second there are, at most 200; parameters as for `click_times`.
 
-    Ordinary music in a band of 5 kHz has a median of 0, one piece in ten over 0.2, noise none; percussion has a few, so
-    has music in a band of 3 kHz. A tone under some 150 Hz with harmonics in phase is a train of pulses and counts so.
+    Ordinary music in a band of 5 kHz has a median of 0, one piece in ten over 0.2, noise none; percussion has a few. A
+    tone under some 150 Hz with harmonics in phase is a train of pulses and counts so.
     """
     return len(click_times(samples, sample_rate, limit_hz)) * sample_rate / len(samples)
 
@@ -163,11 +161,10 @@ def recovered_bandwidth(
 def residual(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> dict[str, np.ndarray]:
     """The error of `estimate` against `reference` [shape=(n,), at least 43 ms], split by what `reference` masks.
 
-    Energies per band of one Bark around ``centre_hz`` (that begins under half the sample rate), over the reference's in
-    all bands: ``target``, the reference's own; and of the error, ``added_`` where the estimate is the stronger one,
-    ``missing_`` where it is the weaker one, ``above`` the masking threshold or ``below`` it. The error of a band in a
-    frame is that of PEAQ's noise-to-mask ratio, the squared difference of the magnitudes as they are heard; above the
-    reference's excitation less the masking offset it can be heard (ITU-R BS.1387-1, Annex 2, Section 4.5).
+    Energies per band of one Bark around ``centre_hz``, over the reference's in all bands: ``target``, the reference's
+    own; and of the error as PEAQ's noise-to-mask ratio has it (ITU-R BS.1387-1, Annex 2, Section 4.5), ``added_`` where
+    the estimate is the stronger one, ``missing_`` where it is the weaker one, ``above`` the masking threshold or
+    ``below`` it.
     """
     check_pair(reference, estimate)
     pair = resample(np.stack([reference, estimate]), sample_rate, ear_model.SAMPLE_RATE)

@@ -24,7 +24,7 @@ from nblib.provenance import random_generator
 
 
 def outcomes(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
-    """The votes of kind "test", told apart from the side that each system stood on; `ParameterError` if there are none.
+    """The votes of kind "test", whichever side each system stood on.
 
     One row per vote: `by`, ``participant``, ``system_1``, ``system_2`` (in the order of the alphabet), ``outcome`` (1:
     the first was chosen, -1: the second, 0: don't know).
@@ -48,10 +48,8 @@ def preference_rates(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0)
     """How often each system was preferred, and how often nobody could tell, per group (MM'19 Table 4).
 
     A participant's rate is the share of a system's presentations in which it was chosen; a tie counts against both
-    sides. A row per group and system, sorted: `by`, ``system``; ``preferred_rate``, ``preferred_std`` (over
-    participants), ``preferred_low``, ``preferred_high`` (95 % bootstrap over them by `seed`, missing for one);
-    ``dont_know_`` likewise; ``participants``, ``comparisons`` (per participant), ``votes``; ``pooled_rate``,
-    ``wilson_low``, ``wilson_high`` (of all presentations).
+    sides. ``_low`` and ``_high`` are the 95 % bootstrap over participants, NaN for one; ``comparisons`` are of one
+    participant; ``pooled_rate`` and ``wilson_`` are of all presentations.
     """
     table = outcomes(votes, by)
     sides = {"system_1": 1, "system_2": -1}
@@ -114,10 +112,8 @@ def sign_flip_test(nets: Sequence[int] | np.ndarray) -> float:
 def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """Each pair of systems against chance, by people's votes alone (`ParameterError` where one is a model listener's).
 
-    One row per group and pair that met, sorted: `by`, ``system_1``, ``system_2``; ``wins_1``, ``wins_2``, ``ties``
-    (votes); ``participants``; ``sign_p`` (two-sided, of the decided votes; finds too much where participants differ);
-    ``flip_p`` (`sign_flip_test` of their net preferences: believe this one); both with ``_holm`` adjusted for all rows
-    by Holm (1979).
+    ``sign_p`` is two-sided, of the decided votes, and finds too much where participants differ; ``flip_p`` is
+    `sign_flip_test` of their net preferences: believe this one. ``_holm`` is adjusted for all rows by Holm (1979).
     """
     if _simulated(votes):
         raise ParameterError(

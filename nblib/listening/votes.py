@@ -27,10 +27,7 @@ CAUGHT = 0.75
 
 
 def all_pairs(systems: Sequence[str], items: Sequence[str], baseline: str | None = None) -> pd.DataFrame:
-    """Every system against every other (MM'19), or against `baseline`, B, only (IJCNN'20), on every item.
-
-    Columns ``item``, ``system_a``, ``system_b``.
-    """
+    """Every system against every other (MM'19), or against `baseline`, B, only (IJCNN'20), on every item."""
     if baseline is not None:
         check_choice("baseline", baseline, systems)
         systems = [*(system for system in systems if system != baseline), baseline]
@@ -67,10 +64,7 @@ def read_table(path: Path, columns: Sequence[str], origin: str, **options: Any) 
 
 
 def read_votes(path: Path) -> pd.DataFrame:
-    """Votes from a CSV file, names as text, ``kind`` "test" where there is no such column.
-
-    `ParameterError`, with file and row (from 1), for a file that is missing, no CSV or empty, or a vote that cannot be.
-    """
+    """Votes from a CSV file; a vote that cannot be is a `ParameterError` with file and row (from 1)."""
     origin = "make it by python -m nblib listen export"
     votes = read_table(path, COLUMNS[:-1], origin, dtype=dict.fromkeys(COLUMNS, str), na_values=[""])
     votes = votes.assign(kind=votes.get("kind", "test"))
@@ -102,10 +96,9 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def passed_catch(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The votes of participants who told the spoilt sound in `CAUGHT` of their catch pairs; don't know is a miss.
+    """The votes of participants who told the spoilt sound in `CAUGHT` of their catch pairs, or had none.
 
-    Beside the votes, of every kind, comes a row per participant, sorted: ``participant``, ``catch`` (pairs; who had
-    none is kept), ``caught``, ``guesser_passes`` (the chance of a random chooser of sides), ``kept``, ``reason``.
+    Beside them comes a row per participant; ``guesser_passes`` is the chance of a random chooser of sides.
     """
     catch = votes["kind"] == "catch"
     right = catch & (votes["choice"] == np.where(votes["system_a"] == SPOILT, "b", "a"))
