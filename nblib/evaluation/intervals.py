@@ -19,7 +19,7 @@ def t_factor(seeds: int) -> float:
 
 
 def seed_interval(means: Sequence[float] | np.ndarray) -> dict[str, float]:
-    """``mean``, ``low`` and ``high`` of the 95 % t interval, NaN under two, and ``seeds``; a value per training seed."""
+    """``mean``, ``low`` and ``high`` of the 95 % t interval, NaN under two, and ``seeds``; one value per seed."""
     finite = np.asarray(means, float)
     finite = finite[np.isfinite(finite)]
     mean = finite.mean() if len(finite) else np.nan

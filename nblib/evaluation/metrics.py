@@ -1,7 +1,7 @@
 """Measures of an estimate against its reference, mono [shape=(n,), full scale 1], variant and unit in each name.
 
-One that cannot be taken of a pair (too little speech, a package that is not installed) is NaN, so that a table keeps its
-row; a pair that is wrong in itself (lengths, silence in the reference, NaN) is an `AudioError`.
+One that cannot be taken of a pair (too little speech, a package that is not installed) is NaN, so that a table keeps
+its row; a pair that is wrong in itself (lengths, silence in the reference, NaN) is an `AudioError`.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Faults of spectra: aliasing (MM'19 Section 8.2), clicks and recovered width (8.1), a codec's holes (4.3), the residual.
+"""Faults of spectra: aliasing (MM'19 Section 8.2), clicks and recovered width (8.1), holes of a codec (4.3), residual.
 
 *Aliasing.* A network that decimates and interpolates by P in all is time-invariant only for shifts by P. The tone of
 bin j of N comes out at the bins n j + m N / P (modulo N), n the harmonic and m the image, 0 <= m < P. A time-invariant

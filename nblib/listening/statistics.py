@@ -174,8 +174,8 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
     # Votes per participant, pair and outcome [participants, pairs, outcomes], the prior's last.
     cells = pd.MultiIndex.from_product([range(len(pairs)), (1, -1, 0)])
     met = pairs.get_indexer(pd.MultiIndex.from_frame(table[["system_1", "system_2"]]))
-    counts = pd.crosstab(table["participant"], [met, table["outcome"]]).reindex(columns=cells, fill_value=0)
-    counts = counts.to_numpy(float).reshape(-1, len(pairs), 3)
+    counted = pd.crosstab(table["participant"], [met, table["outcome"]]).reindex(columns=cells, fill_value=0)
+    counts = counted.to_numpy(float).reshape(-1, len(pairs), 3)
     if prior:
         counts = np.concatenate([counts, np.full((1, len(pairs), 3), prior / 3)])
     # Parameters are log-strengths and log nu.

@@ -21,9 +21,7 @@ from nblib.provenance import random_generator
 COLUMNS = ("participant", "item", "system_a", "system_b", "choice", "kind")
 CHOICES, KINDS = ("a", "b", "dont_know"), ("test", "catch", "training")
 ORIGINAL, SPOILT = "original", "spoilt"  # the systems of a catch pair
-# Of catch pairs must be told: at 4 an attentive listener who slips once in twenty passes with 0.99; asking for all would
-# lose 19 in 100.
-CAUGHT = 0.75
+CAUGHT = 0.75  # of catch pairs: of 4, asking for all would lose 19 in 100 attentive listeners, who slip once in twenty
 
 
 def all_pairs(systems: Sequence[str], items: Sequence[str], baseline: str | None = None) -> pd.DataFrame:
@@ -48,7 +46,7 @@ def presented(pairs: pd.DataFrame, *seed: str | int) -> pd.DataFrame:
 
 
 def read_table(path: Path, columns: Sequence[str], origin: str, **options: Any) -> pd.DataFrame:
-    """A CSV file that has `columns` and a row at least; `ParameterError`, naming `origin`, where it is no such table."""
+    """A CSV file that has `columns` and a row at least; otherwise `ParameterError`, naming `origin`."""
     try:
         table = pd.read_csv(path, keep_default_na=False, encoding="utf-8-sig", **options)
     except FileNotFoundError:

@@ -37,8 +37,7 @@ def network() -> Callable[[np.ndarray], np.ndarray]:
     [
         (np.copy, 256, 0.0, -math.inf),
         (lambda samples: 0.5 * np.roll(samples, 300), 256, -6.0206, -math.inf),
-        (zero_stuffed, 2, -6.0206, -6.0206),  # the image is as strong as the tone
-        (zero_stuffed, 256, -6.0206, -6.0206),
+        (zero_stuffed, 256, -6.0206, -6.0206),  # the image is as strong as the tone
         (np.zeros_like, 256, -math.inf, -math.inf),
     ],
 )
@@ -50,10 +49,9 @@ def test_linear_processes(process, period, gain_db, aliasing_db):
         assert row["gain_db"] == pytest.approx(gain_db, abs=1e-4)
         assert row["distortion_db"] < -130  # the tone's rounding to float32
         assert row["aliasing_db"] == pytest.approx(aliasing_db, abs=1e-4) or row["aliasing_db"] < -130 > aliasing_db
-        if gain_db == -math.inf:
-            assert math.isnan(row["aliasing_over_output_db"])
-        elif aliasing_db == gain_db:
-            assert row["aliasing_over_output_db"] == pytest.approx(-3.0103, abs=1e-4)
+        if aliasing_db == gain_db:
+            half = math.nan if gain_db == -math.inf else -3.0103
+            assert row["aliasing_over_output_db"] == pytest.approx(half, abs=1e-4, nan_ok=True)
 
 
 def test_distortion_of_a_waveshaper_and_no_aliasing():
