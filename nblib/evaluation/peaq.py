@@ -236,19 +236,15 @@ def _measure(pairs: list[Tensor], first: int) -> np.ndarray:
         (samples * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1)
         for samples in (reference, estimate * gain[:, None])
     )
-    valid = _frames_with_sound(reference)
-    usable = estimate.any(-1) & (valid.sum(0) > SHORTEST_FRAMES)
-    if usable.any():
-        variables = model_output_variables(reference[usable], estimate[usable], valid[:, usable])
-        measured[usable.cpu().numpy()] = variables.cpu().numpy()
-    return measured
-
-
-def _frames_with_sound(reference: Tensor) -> Tensor:
     # Between the first and the last five successive samples that come to 200 steps (Annex 2, 5.2.4.4).
     sound = reference.abs().unfold(-1, 5, 1).sum(-1) > 200
     positions = torch.arange(sound.shape[-1], device=reference.device)
     begin = torch.where(sound, positions, len(positions)).amin(-1) // HOP
     end = (torch.where(sound, positions + 4, -1).amax(-1) - HOP) // HOP
     frame = torch.arange((reference.shape[-1] - WINDOW) // HOP + 1, device=reference.device)[:, None]
-    return (frame >= begin) & (frame <= end)
+    valid = (frame >= begin) & (frame <= end)
+    usable = estimate.any(-1) & (valid.sum(0) > SHORTEST_FRAMES)
+    if usable.any():
+        variables = model_output_variables(reference[usable], estimate[usable], valid[:, usable])
+        measured[usable.cpu().numpy()] = variables.cpu().numpy()
+    return measured

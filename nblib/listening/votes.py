@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom
 
 from nblib import paths
 from nblib.errors import ParameterError, check_choice
@@ -85,26 +84,21 @@ def refuse_rows(path: Path, table: pd.DataFrame, wrong: pd.Series, column: str, 
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, whole; text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    """Write a table as CSV, whole; text that a spreadsheet would run as a formula (OWASP) gets an apostrophe before it."""
     texts = table.select_dtypes(exclude="number").astype(str).where(table.notna())
-    starts = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheet programs take for a formula (OWASP)
-    hostile = texts.apply(lambda column: column.str.startswith(starts, na=False))
+    texts = texts.replace(r"^(?=[=+\-@\t\r\n])", "'", regex=True)
     with paths.whole(path) as temporary:
-        table.assign(**texts.mask(hostile, "'" + texts)).to_csv(temporary, index=False, lineterminator="\n")
+        table.assign(**texts).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def passed_catch(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The votes of participants who told the spoilt sound in `CAUGHT` of their catch pairs, or had none.
-
-    Beside them comes a row per participant; ``guesser_passes`` is the chance of a random chooser of sides.
-    """
+    """The votes of participants who told the spoilt sound in `CAUGHT` of their catch pairs, or had none; and who did."""
     catch = votes["kind"] == "catch"
     right = catch & (votes["choice"] == np.where(votes["system_a"] == SPOILT, "b", "a"))
     people = pd.DataFrame({"catch": catch, "caught": right}).groupby(votes["participant"]).sum().reset_index()
-    needed = np.ceil(CAUGHT * people["catch"])
-    kept = people["caught"] >= needed
+    kept = people["caught"] >= CAUGHT * people["catch"]
     reason = np.select([people["catch"] == 0, kept], ["no catch pairs", "passed"], "missed catch pairs")
-    people = people.assign(guesser_passes=binom.sf(needed - 1, people["catch"], 0.5), kept=kept, reason=reason)
+    people = people.assign(kept=kept, reason=reason)
     return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True), people
 
 

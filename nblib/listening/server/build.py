@@ -37,25 +37,13 @@ def build_test(
 
     Every sound is cut to its item's shortest, faded over 10 ms at both ends, brought to the reference's loudness and
     written as 16-bit FLAC named by its digest. All follows from the arguments, bit for bit (`seed`: spoilt sounds'
-    noise, orders and sides); the same test built again changes nothing.
+    noise, orders and sides); the same test built again changes nothing, another is never overwritten.
 
-    Parameters
-    ----------
-    sounds, sample_rate : mapping, int
-        ``sounds[item][system]``: samples [shape=(n,) or (n, 2)], floating point, full scale 1, at least 0.5 s, in line
-        with the reference to 5 ms, in Hz of `nblib.audio.SAMPLE_RATES`; the same systems per item.
-    name, question : str
-        Title that participants see; a key of `nblib.listening.server.manifest.QUESTIONS`.
-    reference, compare_reference : str, bool
-        The system that is at hand beside A and B; whether it stands behind them as well (MM'19 yes, IJCNN'20 no).
-    baseline, catch_pairs : str, int, optional
-        Pair each system with this one only, by default every pair meets; how many pairs of the reference and a spoilt
-        one, on items in turn, by default one for 10 pairs, at least 2.
-
-    Raises
-    ------
-    ParameterError, AudioError
-        An argument or a sound cannot be used; or the folder holds another test or votes.
+    ``sounds[item][system]`` are samples [shape=(n,) or (n, 2)], floating point, full scale 1, at least 0.5 s, in line
+    with the reference to 5 ms; the same systems per item. Participants see `name`; `question` is a key of `QUESTIONS`;
+    `reference` is at hand beside A and B, and with `compare_reference` behind them as well (MM'19 yes, IJCNN'20 no);
+    each system meets every other, or `baseline` only. `catch_pairs` of the reference and a spoilt one, on items in turn,
+    are by default one for 10 pairs, at least 2.
     """
     check_whole("seed", seed)
     check_choice("sample_rate", str(sample_rate), map(str, SAMPLE_RATES))

@@ -201,11 +201,7 @@ def _now() -> str:
 
 
 def stored_votes(folder: Path, database_url: str | None = None) -> pd.DataFrame:
-    """All answers to pairs so far, a row each, as in `nblib.listening.votes`.
-
-    Further columns: ``question``, ``judge`` ("people"), ``position`` (from 1, among the pairs as they were met),
-    ``seconds`` (from when the pair was shown), ``answered_at`` (ISO 8601, UTC), ``headphones`` ("passed", ...).
-    """
+    """All answers to pairs so far, a row each; ``position`` is from 1, ``seconds`` from when the pair was shown."""
     test, rows, people = _everything(folder, database_url)
     votes = rows[rows["choice"].notna() & (rows["kind"] != HEADPHONES)].reset_index(drop=True)
     checks = votes["participant"].map(people.set_index("participant")["headphones"])

@@ -84,7 +84,7 @@ def configuration(test: ListeningTest) -> dict[str, Any]:
 
 
 def _trial(test: ListeningTest, index: int) -> tuple[str, str]:
-    """What a pair and its second sound are called in the configuration and in results."""
+    """What a pair and its second sound are called."""
     item, _, system_b, _ = test.pairs[index]
     return f"pair-{index + 1}", test.sounds[item][system_b].removesuffix(".flac")
 
@@ -108,11 +108,10 @@ _Dumper.add_representer(str, _represent)
 
 
 def read_results(csv_path: Path, test: ListeningTest) -> pd.DataFrame:
-    """Votes from webMUSHRA's ``results/<test id>/paired_comparison.csv``.
+    """Votes from webMUSHRA's ``results/<test id>/paired_comparison.csv``, A and B in the order of the test's pairs.
 
-    As `nblib.listening.votes`, A and B in the order of the test's pairs. A new participant starts where the answers to
-    the questionnaire or the session's id change, or a pair comes again. Pages without a choice are left out.
-    `ParameterError`, with row (from 1) and value, for a file that is no such table or of another test.
+    A new participant starts where the answers to the questionnaire or the session's id change, or a pair comes again.
+    Pages without a choice are left out.
     """
     rows = read_table(csv_path, _COLUMNS, "webMUSHRA writes paired_comparison.csv to results/<test id>/", dtype=str)
     trials = {trial: (index, stimulus) for index in range(len(test.pairs)) for trial, stimulus in [_trial(test, index)]}
