@@ -55,7 +55,7 @@ def tensor(values: np.ndarray | float, like: Tensor) -> Tensor:
 
 
 class Patterns(NamedTuple):
-    """What the ear model gives of a signal."""
+    """What the ear model gives of signals."""
 
     frames: Tensor
     bin_power: Tensor  # [shape=(frames, batch, 1025)]

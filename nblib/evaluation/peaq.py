@@ -194,11 +194,10 @@ def peaq_basic(
     as by the programs whose values are published: LAME turns everything down by 0.45 dB, and to undo that moves the
     2f-model by up to 10 points.
 
-    Gives the eleven model output variables by the standard's names (`VARIABLES`; TotalNMRB in dB), ``di``, ``odg`` (the
-    grade that people would give, 0.22, imperceptible, to -3.98, very annoying) and ``two_f`` (0 to 100), each a float,
-    or an array [shape=(batch,)]. NaN for a pair that cannot be measured: under 0.65 s between the reference's first and
-    last sound, or a silent estimate. `AudioError` where shapes differ, a signal is not finite, the reference is silent,
-    or they are out of line by over half a millisecond.
+    Gives `VARIABLES` (TotalNMRB in dB), ``di``, ``odg`` (the grade that people would give, 0.22, imperceptible, to
+    -3.98, very annoying) and ``two_f`` (0 to 100), each a float, or an array [shape=(batch,)]; NaN with under 0.65 s
+    between the reference's first and last sound, or a silent estimate. `AudioError` for a pair that is wrong in itself,
+    or out of line by over half a millisecond.
     """
     check_signal(reference, "reference", allow_silence=True)
     check_signal(estimate, "estimate", allow_silence=True)

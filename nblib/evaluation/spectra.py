@@ -41,11 +41,9 @@ def aliasing(
     """What becomes of sines of -20 dBFS: a row per tone, in dB, each power over that of the tone going in.
 
     `process` maps samples [shape=(n,), float32, full scale 1] to samples, commutes with shifts by `period`
-    (a power of 2 up to 2048: harmonics up to the third have room) and reaches no further than 4096 samples.
-
-    ``frequency_hz`` is as played, moved to the middle between two even bins. ``gain_db`` is of the tone,
-    ``distortion_db`` of harmonics and the mean, ``aliasing_db`` of everything else; ``aliasing_over_output_db`` is over
-    all that comes out, NaN of silence.
+    (a power of 2 up to 2048: harmonics up to the third have room) and reaches no further than 4096 samples. Frequencies
+    are moved to the middle between two even bins. ``gain_db`` is of the tone, ``distortion_db`` of harmonics and the
+    mean, ``aliasing_db`` of everything else; ``aliasing_over_output_db`` is over all that comes out, NaN of silence.
     """
     length, amplitude = 16_384, 0.1
     residues = length // period
@@ -73,10 +71,9 @@ def aliasing(
 
 
 def click_times(samples: np.ndarray, sample_rate: int, limit_hz: float) -> np.ndarray:
-    """When there are clicks: their middles in seconds from the start, ascending, within about 1 ms.
+    """When there are clicks in `samples` [shape=(n,), at least 14 ms]: their middles in seconds, within about 1 ms.
 
-    In `samples` [shape=(n,)] of at least 14 ms, whose gain does not matter. `limit_hz` is the limit of the signal's
-    band, 3000 Hz to half the sample rate: a pulse is looked for from 1.5 kHz to it.
+    `limit_hz` is the limit of the signal's band: a pulse is looked for from 1.5 kHz to it.
     """
     if not 3000 <= limit_hz <= sample_rate / 2:  # a band from 1.5 kHz to less is too narrow to tell wide from narrow
         raise ParameterError(f"limit_hz={limit_hz!r}: 3000 Hz to half the sample rate is needed")
@@ -135,10 +132,9 @@ def recovered_bandwidth(
 ) -> dict[str, float]:
     """Total width of the bands of 250 Hz in which `estimate` has what `original` has (MM'19 Section 8.1), in Hz.
 
-    Signals are [shape=(n,)] at the geometry's rate, n >= its window; only bands under `limit_hz` count, a multiple of
-    250 to half the sample rate. Models B and C fill what A leaves out with the right magnitude and the wrong phase, so
-    that it is measured twice. ``level_bandwidth_hz``: the long-term power is within 6 dB of the original's.
-    ``waveform_bandwidth_hz``: besides, the power of the error, of complex spectra, is under the original's.
+    Of signals [shape=(n,)], by bands under `limit_hz`. Models B and C fill what A leaves out with the right magnitude
+    and the wrong phase, so that it is measured twice. ``level_bandwidth_hz``: the long-term power is within 6 dB of the
+    original's. ``waveform_bandwidth_hz``: besides, the power of the error, of complex spectra, is under the original's.
     ``offered_bandwidth_hz``: the original has anything, within 80 dB of its strongest band; no other bands count.
     """
     check_pair(original, estimate, allow_silence=True)

@@ -1,8 +1,7 @@
 """The papers' statistics of A/B choices with "I don't know", exact tests of people's, and strengths of systems.
 
-Votes are as in `nblib.listening.votes`; `by` are columns that make groups, each counted by itself. As the papers count,
-a rate is taken per participant and then averaged. Its spread is the population standard deviation over participants:
-the means and spreads that MM'19 Table 5 prints ("0.12, 0.24") come out so and not by the sample's.
+`by` are columns that make groups. As the papers count, a rate is taken per participant and then averaged. Its spread is
+the population standard deviation over participants: what MM'19 Table 5 prints ("0.12, 0.24") comes out so.
 """
 
 import warnings
@@ -154,14 +153,12 @@ def _against_chance(table: pd.DataFrame) -> dict:
 def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
     """Strengths by Davidson's extension of the Bradley-Terry model (1970, JASA 65), of participants as a pool.
 
-    i is chosen : j is chosen : don't know = pi_i : pi_j : nu sqrt(pi_i pi_j), with strengths pi and readiness nu for
-    ties, is fitted in its log-linear form (Fienberg 1979). The votes of a person depend on one another: errors are the
-    sandwich of Huber (1967) with participants as clusters, times n / (n - 1), intervals Student's, n - 1 degrees of
-    freedom. `prior` >= 0 is a number of pseudo-votes that every pair gets, a third to each outcome, to the sandwich one
-    participant more: 1 keeps strengths finite where systems never met, one always won, or all are ties;
-    `ParameterError` where they are not, or one participant alone voted.
-
-    By ``system``: ``log_strength`` (they sum to 0), ``standard_error``, ``low``, ``high`` (95 %).
+    i is chosen : j is chosen : don't know = pi_i : pi_j : nu sqrt(pi_i pi_j), with strengths pi (their logarithms sum
+    to 0) and readiness nu for ties, is fitted in its log-linear form (Fienberg 1979). The votes of a person depend on
+    one another: errors are the sandwich of Huber (1967) with participants as clusters, times n / (n - 1), 95 %
+    intervals Student's, n - 1 degrees of freedom. `prior` is a number of pseudo-votes that every pair gets, a third to
+    each outcome, to the sandwich one participant more: 1 keeps strengths finite where systems never met, one always
+    won, or all are ties.
     """
     if not 0 <= prior < np.inf:
         raise ParameterError(f"prior={prior!r}: a number of pseudo-votes per pair is needed, 0 or more")

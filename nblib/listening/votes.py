@@ -84,7 +84,7 @@ def refuse_rows(path: Path, table: pd.DataFrame, wrong: pd.Series, column: str, 
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, whole; text that a spreadsheet would run as a formula (OWASP) gets an apostrophe before it."""
+    """Write a table as CSV, whole; an apostrophe comes before text that spreadsheets run as a formula (OWASP)."""
     texts = table.select_dtypes(exclude="number").astype(str).where(table.notna())
     texts = texts.replace(r"^(?=[=+\-@\t\r\n])", "'", regex=True)
     with paths.whole(path) as temporary:
@@ -92,7 +92,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def passed_catch(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The votes of participants who told the spoilt sound in `CAUGHT` of their catch pairs, or had none; and who did."""
+    """The votes of participants who told the spoilt sound in `CAUGHT` of their catch pairs or had none; and who did."""
     catch = votes["kind"] == "catch"
     right = catch & (votes["choice"] == np.where(votes["system_a"] == SPOILT, "b", "a"))
     people = pd.DataFrame({"catch": catch, "caught": right}).groupby(votes["participant"]).sum().reset_index()

@@ -14,8 +14,7 @@ from scipy.stats import binomtest
 
 from nblib.errors import ParameterError
 from nblib.listening import LABEL, davidson, dont_know_matrix, dont_know_triangle, exact_tests, outcomes
-from nblib.listening import preference_rates, side_bias, wilson_interval
-from nblib.listening.statistics import sign_flip_test
+from nblib.listening.statistics import preference_rates, side_bias, sign_flip_test, wilson_interval
 from nblib.listening.votes import COLUMNS
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_statistics.json").read_text())

@@ -42,8 +42,8 @@ def build_test(
     ``sounds[item][system]`` are samples [shape=(n,) or (n, 2)], floating point, full scale 1, at least 0.5 s, in line
     with the reference to 5 ms; the same systems per item. Participants see `name`; `question` is a key of `QUESTIONS`;
     `reference` is at hand beside A and B, and with `compare_reference` behind them as well (MM'19 yes, IJCNN'20 no);
-    each system meets every other, or `baseline` only. `catch_pairs` of the reference and a spoilt one, on items in turn,
-    are by default one for 10 pairs, at least 2.
+    each system meets every other, or `baseline` only. `catch_pairs` of the reference and a spoilt one are by
+    default one for 10 pairs, at least 2, on items in turn.
     """
     check_whole("seed", seed)
     check_choice("sample_rate", str(sample_rate), map(str, SAMPLE_RATES))
