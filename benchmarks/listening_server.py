@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from helpers.listening import make_test, served
 
-from nblib.listening.server import stored_participants, stored_votes
+from nblib.listening.server.store import stored_participants, stored_votes
 
 
 class Client:

@@ -5,16 +5,11 @@ Numbers of equations are those of P. Kabal, "An Examination and Interpretation o
 of a band's power is its level in dB SPL. DFTs are float32, all from the critical bands on is float64.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from nblib.audio import resample
-from nblib.errors import AudioError
-from nblib.evaluation.waveform import check_pair
 
 SAMPLE_RATE = 48_000  # Hz; the standard has no other
 WINDOW, HOP = 2048, 1024
@@ -60,7 +55,7 @@ def tensor(values: np.ndarray | float, like: Tensor) -> Tensor:
 
 
 class Patterns(NamedTuple):
-    """What the ear model gives of a signal."""
+    """What the ear model gives of signals."""
 
     frames: Tensor
     bin_power: Tensor  # [shape=(frames, batch, 1025)]
@@ -117,42 +112,3 @@ def smoothed(values: Tensor, coefficient: np.ndarray, gain: float | None = None)
     for frame in range(1, len(result)):
         result[frame].addcmul_(kept, result[frame - 1])
     return result
-
-
-@dataclass(frozen=True)
-class Residual:
-    """Energies per band of one Bark (that begins under half the sample rate), over the reference's in all bands.
-
-    Error is *added* where the estimate is the stronger one, *missing* where it is the weaker one, above the masking
-    threshold or below it. Each field [shape=(bands,)].
-    """
-
-    centre_hz: np.ndarray
-    target: np.ndarray  # the reference's own, which sums to 1
-    added_above: np.ndarray
-    added_below: np.ndarray
-    missing_above: np.ndarray
-    missing_below: np.ndarray
-
-
-def residual(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> Residual:
-    """The error of `estimate` against `reference` [shape=(n,), at least 43 ms], split by what `reference` masks.
-
-    The error of a band in a frame is that of PEAQ's noise-to-mask ratio, the squared difference of the magnitudes as
-    they are heard; above the reference's excitation less the masking offset it can be heard (Annex 2, Section 4.5).
-    """
-    check_pair(reference, estimate)
-    pair = resample(np.stack([reference, estimate]), sample_rate, SAMPLE_RATE)
-    if pair.shape[-1] < WINDOW:
-        raise AudioError(f"{len(reference)} samples: at least {WINDOW} at 48 kHz are needed")
-    heard = patterns(torch.as_tensor(pair * FULL_SCALE))
-    powers = heard.heard.double()
-    difference = powers[:, 1].sqrt() - powers[:, 0].sqrt()
-    added, missing = (grouped(part.square()) for part in (difference.clamp(min=0), difference.clamp(max=0)))
-    above = added + missing > heard.excitation[:, 0] * torch.from_numpy(MASKING_OFFSET)
-    target = grouped(powers[:, 0]).sum(0)
-    energies = [target, *((part * chosen).sum(0) for part in (added, missing) for chosen in (above, ~above))]
-    count = int((sample_rate / 2 > LOWER_HZ).sum())
-    starts = np.arange(0, count, round(1 / BAND_WIDTH))  # one Bark each
-    centre = np.add.reduceat(CENTRE_HZ[:count], starts) / np.diff([*starts, count])
-    return Residual(centre, *(np.add.reduceat((energy / target.sum()).numpy()[:count], starts) for energy in energies))

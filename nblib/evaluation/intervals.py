@@ -19,10 +19,7 @@ def t_factor(seeds: int) -> float:
 
 
 def seed_interval(means: Sequence[float] | np.ndarray) -> dict[str, float]:
-    """``mean``, ``low`` and ``high`` of the 95 % t interval, and ``seeds``; one value per training seed, NaN left out.
-
-    Of a single seed nothing can be said: its ``low`` and ``high`` are NaN, and of none the mean, too.
-    """
+    """``mean``, ``low`` and ``high`` of the 95 % t interval, NaN under two, and ``seeds``; one value per seed."""
     finite = np.asarray(means, float)
     finite = finite[np.isfinite(finite)]
     mean = finite.mean() if len(finite) else np.nan
@@ -48,10 +45,8 @@ def contrast(
 ) -> pd.DataFrame:
     """`one` minus `other` in `measure`, paired by seed and item, with its 95 % interval over seeds, per group of `by`.
 
-    `rows` has columns `label`, whose values `one` and `other` are, `by`, seed, item, status and `measure`; a third's
-    rows change nothing. Where `other` needs no training (the unprocessed input), or is the same for all groups, it
-    stands against every seed or group. Columns of the outcome are `by`, one, other, measure, mean, low, high, seeds,
-    items; there is no row where nothing can be paired.
+    `one` and `other` are values of the column `label`. Where `other` needs no training (the unprocessed input), or is
+    the same for all groups, it stands against every seed or group. There is no row where nothing can be paired.
     """
     usable = rows[rows["status"].isin(USABLE)].dropna(subset=[measure])
     first, second = (usable[usable[label] == name] for name in (one, other))

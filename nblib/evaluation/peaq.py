@@ -189,17 +189,15 @@ def peaq_basic(
 ) -> dict[str, Any]:
     """PEAQ's basic version and the 2f-model of one pair or of a batch of pairs.
 
-    Of mono signals [shape=(n,) or (batch, n), full scale 1] at `sample_rate` (Hz; all but 48 kHz is resampled), in
-    float64 on `device`. An estimate that holds the reference over 1 dB too loud or too soft is first brought to its
-    level. Less is left alone, as by the programs whose values are published: LAME turns everything down by 0.45 dB, and
-    to undo that moves the 2f-model by up to 10 points.
+    Of mono signals [shape=(n,) or (batch, n), full scale 1] at `sample_rate` (Hz; all but 48 kHz is resampled). An
+    estimate that holds the reference over 1 dB too loud or too soft is first brought to its level. Less is left alone,
+    as by the programs whose values are published: LAME turns everything down by 0.45 dB, and to undo that moves the
+    2f-model by up to 10 points.
 
-    Gives the eleven model output variables by the standard's names (`VARIABLES`; TotalNMRB in dB), ``di``, ``odg`` (the
-    grade that people would give, 0.22, imperceptible, to -3.98, very annoying), ``two_f`` (0 to 100), and ``gain_db``,
-    what was applied to the estimate: each a float, or an array [shape=(batch,)]. NaN for a pair that cannot be
-    measured: under 0.65 s between the reference's first and last sound, or a silent estimate; ``reason`` says which,
-    and is empty otherwise (a list for a batch). `AudioError` where shapes differ, a signal is not finite, the reference
-    is silent, or they are out of line by over half a millisecond.
+    Gives `VARIABLES` (TotalNMRB in dB), ``di``, ``odg`` (the grade that people would give, 0.22, imperceptible, to
+    -3.98, very annoying) and ``two_f`` (0 to 100), each a float, or an array [shape=(batch,)]; NaN with under 0.65 s
+    between the reference's first and last sound, or a silent estimate. `AudioError` for a pair that is wrong in itself,
+    or out of line by over half a millisecond.
     """
     check_signal(reference, "reference", allow_silence=True)
     check_signal(estimate, "estimate", allow_silence=True)
@@ -207,25 +205,24 @@ def peaq_basic(
         shapes = f"reference {reference.shape} and estimate {estimate.shape}"
         raise AudioError(f"{shapes}: mono signals of equal shape are needed")
     pairs = [np.atleast_2d(resample(samples, sample_rate, ear_model.SAMPLE_RATE)) for samples in (reference, estimate)]
-    measured = [
+    parts = [
         _measure([torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs], first)
         for first in range(0, len(pairs[0]), PAIRS_AT_ONCE)
     ]
-    table, reasons = np.concatenate([values for values, _ in measured]), [why for _, each in measured for why in each]
-    columns = dict(zip((*VARIABLES, "gain_db"), table.T, strict=True)) | grades(table[:, :-1])
-    if reference.ndim == 1:
-        return {name: float(column[0]) for name, column in columns.items()} | {"reason": reasons[0]}
-    return columns | {"reason": reasons}
+    table = np.concatenate(parts)
+    columns = dict(zip(VARIABLES, table.T, strict=True)) | grades(table)
+    return {name: float(column[0]) for name, column in columns.items()} if reference.ndim == 1 else columns
 
 
-def _measure(pairs: list[Tensor], first: int) -> tuple[np.ndarray, list[str]]:
-    """Variables and gain in dB [shape=(batch, 12)] of pairs at 48 kHz, numbered from `first`, and why one has none."""
+def _measure(pairs: list[Tensor], first: int) -> np.ndarray:
+    """The variables [shape=(batch, 11)] of pairs at 48 kHz, numbered from `first`."""
     reference, estimate = pairs
     energy, other = reference.square().sum(-1), estimate.square().sum(-1)
     if (energy == 0).any():
         raise AudioError(f"reference {first + int((energy == 0).int().argmax())}: silent; leave this pair out")
+    measured = np.full((len(reference), len(VARIABLES)), np.nan)
     if reference.shape[-1] < WINDOW + SHORTEST_FRAMES * HOP:
-        return np.array([[np.nan] * len(VARIABLES) + [0.0]] * len(reference)), ["too short"] * len(reference)
+        return measured
     product = (reference * estimate).sum(-1)
     correlation = product / (energy * other).sqrt().clamp(min=1e-30)
     # From 0.9 on no lag need be looked for; under 0.5 a gain means nothing; 1 dB can just be noticed.
@@ -238,23 +235,15 @@ def _measure(pairs: list[Tensor], first: int) -> tuple[np.ndarray, list[str]]:
         (samples * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1)
         for samples in (reference, estimate * gain[:, None])
     )
-    valid = _frames_with_sound(reference)
-    reasons = [
-        "estimate is silent" if not heard else "too short" if count <= SHORTEST_FRAMES else ""
-        for heard, count in zip(estimate.any(-1).tolist(), valid.sum(0).tolist(), strict=True)
-    ]
-    usable = [not reason for reason in reasons]
-    measured = np.full((len(reasons), len(VARIABLES)), np.nan)
-    if any(usable):
-        measured[usable] = model_output_variables(reference[usable], estimate[usable], valid[:, usable]).cpu().numpy()
-    return np.column_stack([measured, 20 * gain.log10().cpu().numpy()]), reasons
-
-
-def _frames_with_sound(reference: Tensor) -> Tensor:
     # Between the first and the last five successive samples that come to 200 steps (Annex 2, 5.2.4.4).
     sound = reference.abs().unfold(-1, 5, 1).sum(-1) > 200
     positions = torch.arange(sound.shape[-1], device=reference.device)
     begin = torch.where(sound, positions, len(positions)).amin(-1) // HOP
     end = (torch.where(sound, positions + 4, -1).amax(-1) - HOP) // HOP
     frame = torch.arange((reference.shape[-1] - WINDOW) // HOP + 1, device=reference.device)[:, None]
-    return (frame >= begin) & (frame <= end)
+    valid = (frame >= begin) & (frame <= end)
+    usable = estimate.any(-1) & (valid.sum(0) > SHORTEST_FRAMES)
+    if usable.any():
+        variables = model_output_variables(reference[usable], estimate[usable], valid[:, usable])
+        measured[usable.cpu().numpy()] = variables.cpu().numpy()
+    return measured

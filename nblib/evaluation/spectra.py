@@ -1,14 +1,12 @@
-"""Faults of spectra: aliasing (MM'19 Section 8.2), clicks and recovered width (8.1, Figure 5), a codec's holes (4.3).
+"""Faults of spectra: aliasing (MM'19 Section 8.2), clicks and recovered width (8.1), holes of a codec (4.3), residual.
 
 *Aliasing.* A network that decimates and interpolates by P in all is time-invariant only for shifts by P. The tone of
 bin j of N comes out at the bins n j + m N / P (modulo N), n the harmonic and m the image, 0 <= m < P. A time-invariant
-system has m = 0 alone, however non-linear it is; m > 0 is aliasing, or images left by a filter. Which n a bin belongs
-to is known only modulo D = N / P. With D even and j odd, the harmonics -D / 2 < n < D / 2 fall into different residues
-modulo D. Those from D / 2 on count as aliasing: of a rectified sine 56 dB under it at D = 64.
+system has m = 0 alone, however non-linear it is; m > 0 is aliasing. With D = N / P even and j odd, the harmonics
+-D / 2 < n < D / 2 can be told; those from D / 2 on count as aliasing: of a rectified sine 56 dB under it at D = 64.
 
-*Clicks.* Models B and C fill the spectrum "by generating a series of broadband pulses that manifest in the
-reconstructed signal as noisy 'clicks'": here, what stands out at three of four frequencies at once from what lies a few
-milliseconds before and after. A note's attack is as wide but not as short.
+*Clicks.* Models B and C fill the spectrum "by generating a series of broadband pulses": here, what stands out at three
+of four frequencies from what lies a few milliseconds before and after. A note's attack is as wide but not as short.
 """
 
 import math
@@ -20,9 +18,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import find_peaks
 from scipy.signal.windows import hann
 
-from nblib.audio import Geometry, check_signal, stft
-from nblib.errors import ParameterError
-from nblib.evaluation.waveform import check_pair
+from nblib.audio import Geometry, check_signal, resample, stft
+from nblib.errors import AudioError, ParameterError
+from nblib.evaluation import ear_model
+from nblib.evaluation.metrics import check_pair
 
 SETTLING_SAMPLES = 4096  # twice the reach, to either side, of eight levels of kernel 9: 4 * 2 * (1 + 2 + ... + 128)
 BAND_HZ = 250  # sixteen bins of MM'19's spectrogram, which average the peaks and gaps of a tone's harmonics
@@ -31,7 +30,7 @@ WINDOW_SECONDS = 0.002  # longer ones bury pulses in music; its main lobe, 2 kHz
 HOP_SECONDS = 0.0005
 LEAST_HZ = 1500.0  # under it tones drown pulses; with bands from 300 Hz most pulses between 2 and 5 kHz went uncounted
 FREQUENCIES, BURIED = 4, 1  # so many frequencies are looked at, and at so many a pulse may drown
-NEAR_SECONDS, FAR_SECONDS = 0.0025, 0.006  # what a pulse stands out from: past its own window, short of the next pulse
+NEAR, FAR = 5, 12  # hops away, 2.5 to 6 ms, is what a pulse stands out from: past its own window, short of the next one
 RISE_DB = 12.0  # over the louder side: finds 84 % of pulses of 8 times the local rms; 10 would count far more attacks
 FLOOR_DB = -50.0  # of a tone as strong as the whole signal: added to every power, so that nothing rises out of silence
 
@@ -39,28 +38,24 @@ FLOOR_DB = -50.0  # of a tone as strong as the whole signal: added to every powe
 def aliasing(
     process: Callable[[np.ndarray], np.ndarray], frequencies_hz: Sequence[float], sample_rate: int, period: int
 ) -> list[dict[str, float]]:
-    """What becomes of sines: gain, distortion and aliasing, a row per tone (MM'19 Section 8.2).
+    """What becomes of sines of -20 dBFS: a row per tone, in dB, each power over that of the tone going in.
 
     `process` maps samples [shape=(n,), float32, full scale 1] to samples, commutes with shifts by `period`
-    (a power of 2 up to 2048: harmonics up to the third have room) and reaches no further than 4096 samples.
-    `frequencies_hz`, from 0 to half the sample rate, are moved to the middle between two even bins; -20 dBFS.
-
-    ``frequency_hz`` is as played, ``gain_db`` of the tone going out over that going in. ``distortion_db`` is the power
-    of harmonics and of the mean, ``aliasing_db`` that of everything else; both over the tone going in, since that going
-    out may be 0. ``aliasing_over_output_db``, over all that comes out, is at most 0; NaN of silence.
+    (a power of 2 up to 2048: harmonics up to the third have room) and reaches no further than 4096 samples. Frequencies
+    are moved to the middle between two even bins. ``gain_db`` is of the tone, ``distortion_db`` of harmonics and the
+    mean, ``aliasing_db`` of everything else; ``aliasing_over_output_db`` is over all that comes out, NaN of silence.
     """
     length, amplitude = 16_384, 0.1
     residues = length // period
     if length % period or residues < 8:
         raise ParameterError(f"period={period}: a power of two up to {length // 8} is needed")
-    for frequency in frequencies_hz:
-        if not 0 < frequency < sample_rate / 2:
-            raise ParameterError(f"frequency {frequency!r} Hz: between 0 and {sample_rate / 2:g} is needed")
     # From a table, so that the rounding to float32 repeats, too, and falls on the tone's own harmonics.
     table = (amplitude * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
     pad = period * math.ceil(SETTLING_SAMPLES / period)
     rows = []
     for frequency in frequencies_hz:
+        if not 0 < frequency < sample_rate / 2:
+            raise ParameterError(f"frequency {frequency!r} Hz: between 0 and {sample_rate / 2:g} is needed")
         tone = 2 * math.floor(frequency * length / sample_rate / 2) + 1
         response = np.asarray(process(table[tone * np.arange(-pad, length + pad) % length]))
         powers = np.square(np.abs(np.fft.fft(response[pad : pad + length].astype(np.float64)) / length))
@@ -76,16 +71,14 @@ def aliasing(
 
 
 def click_times(samples: np.ndarray, sample_rate: int, limit_hz: float) -> np.ndarray:
-    """When there are clicks (MM'19 Section 8.1): their middles in seconds from the start, ascending, within about 1 ms.
+    """When there are clicks in `samples` [shape=(n,), at least 14 ms]: their middles in seconds, within about 1 ms.
 
-    In `samples` [shape=(n,)] of at least 14 ms, whose gain does not matter. `limit_hz` is the limit of the signal's
-    band, 3000 Hz to half the sample rate: a pulse is looked for from 1.5 kHz to it.
+    `limit_hz` is the limit of the signal's band: a pulse is looked for from 1.5 kHz to it.
     """
     if not 3000 <= limit_hz <= sample_rate / 2:  # a band from 1.5 kHz to less is too narrow to tell wide from narrow
         raise ParameterError(f"limit_hz={limit_hz!r}: 3000 Hz to half the sample rate is needed")
     hop, window = round(HOP_SECONDS * sample_rate), hann(round(WINDOW_SECONDS * sample_rate), sym=False)
-    near, far = round(NEAR_SECONDS / HOP_SECONDS), round(FAR_SECONDS / HOP_SECONDS)
-    check_signal(samples, "samples", minimum_samples=len(window) + 2 * far * hop, allow_silence=True)
+    check_signal(samples, "samples", minimum_samples=len(window) + 2 * FAR * hop, allow_silence=True)
     if not samples.any():
         return np.empty(0)
     frequencies = LEAST_HZ + (limit_hz - LEAST_HZ) / FREQUENCIES * (np.arange(FREQUENCIES) + 0.5)
@@ -95,19 +88,19 @@ def click_times(samples: np.ndarray, sample_rate: int, limit_hz: float) -> np.nd
     power = sum(np.square(frames @ (window[:, np.newaxis] * wave(angles))) for wave in (np.cos, np.sin))
     power = power + 10 ** (FLOOR_DB / 10) * np.square(samples).mean() * window.sum() ** 2 / 2
     level_db = 10 * np.log10(power)
-    aside_db = 10 * np.log10(sliding_window_view(power, far - near + 1, axis=0).mean(-1))
-    count = len(power) - 2 * far
+    aside_db = 10 * np.log10(sliding_window_view(power, FAR - NEAR + 1, axis=0).mean(-1))
+    count = len(power) - 2 * FAR
     louder_side_db = np.maximum(aside_db[:count], aside_db[-count:])
-    rise_db = np.partition(level_db[far : far + count] - louder_side_db, BURIED, axis=1)[:, BURIED]
+    rise_db = np.partition(level_db[FAR : FAR + count] - louder_side_db, BURIED, axis=1)[:, BURIED]
     found, _ = find_peaks(rise_db, height=RISE_DB, distance=round(0.005 / HOP_SECONDS))  # of closer ones the stronger
-    return ((found + far) * hop + len(window) / 2) / sample_rate
+    return ((found + FAR) * hop + len(window) / 2) / sample_rate
 
 
 def clicks_per_second(samples: np.ndarray, sample_rate: int, limit_hz: float) -> float:
-    """How many clicks a second there are (MM'19 Section 8.1), at most 200; parameters as for `click_times`.
+    """How many clicks a second there are, at most 200; parameters as for `click_times`.
 
-    Ordinary music in a band of 5 kHz has a median of 0, one piece in ten over 0.2, noise none; percussion has a few, so
-    has music in a band of 3 kHz. A tone under some 150 Hz with harmonics in phase is a train of pulses and counts so.
+    Ordinary music in a band of 5 kHz has a median of 0, one piece in ten over 0.2, noise none; percussion has a few. A
+    tone under some 150 Hz with harmonics in phase is a train of pulses and counts so.
     """
     return len(click_times(samples, sample_rate, limit_hz)) * sample_rate / len(samples)
 
@@ -123,11 +116,10 @@ def holes(lossless: np.ndarray, coded: np.ndarray) -> np.ndarray:
 
 
 def hole_scores(lossless: np.ndarray, coded: np.ndarray, emulated: np.ndarray, below_bin: int) -> dict[str, float]:
-    """Precision and recall of the emulation's holes against the codec's, under the cut-off.
+    """Precision and recall of the emulation's holes against the codec's, in [0, 1]; NaN where no hole is predicted.
 
-    Of linear magnitudes over that of a full-scale sine [shape=(..., bins, frames)]; only bins below `below_bin` count,
-    so that the low-pass alone earns nothing. ``hole_share`` of the codec among audible points, ``hole_precision`` and
-    ``hole_recall`` of the emulation lie in [0, 1]; a precision without any hole predicted is NaN.
+    Of linear magnitudes over that of a full-scale sine [shape=(..., bins, frames)]; only bins below `below_bin`, the
+    cut-off, count, so that the low-pass alone earns nothing. ``hole_share`` is the codec's among audible points.
     """
     lossless, coded, emulated = (each[..., :below_bin, :] for each in (lossless, coded, emulated))
     truth, found = holes(lossless, coded), holes(lossless, emulated)
@@ -138,12 +130,11 @@ def hole_scores(lossless: np.ndarray, coded: np.ndarray, emulated: np.ndarray, b
 def recovered_bandwidth(
     original: np.ndarray, estimate: np.ndarray, geometry: Geometry, limit_hz: int
 ) -> dict[str, float]:
-    """Total width of the bands of 250 Hz in which `estimate` has what `original` has (MM'19 Section 8.1).
+    """Total width of the bands of 250 Hz in which `estimate` has what `original` has (MM'19 Section 8.1), in Hz.
 
-    Signals are [shape=(n,)] at the geometry's rate, n >= its window; only bands under `limit_hz` count, a multiple of
-    250 to half the sample rate. Models B and C fill what A leaves out with the right magnitude and the wrong phase, so
-    that it is measured twice, in Hz. ``level_bandwidth_hz``: the long-term power is within 6 dB of the original's.
-    ``waveform_bandwidth_hz``: besides, the power of the error, of complex spectra, is under the original's.
+    Of signals [shape=(n,)], by bands under `limit_hz`. Models B and C fill what A leaves out with the right magnitude
+    and the wrong phase, so that it is measured twice. ``level_bandwidth_hz``: the long-term power is within 6 dB of the
+    original's. ``waveform_bandwidth_hz``: besides, the power of the error, of complex spectra, is under the original's.
     ``offered_bandwidth_hz``: the original has anything, within 80 dB of its strongest band; no other bands count.
     """
     check_pair(original, estimate, allow_silence=True)
@@ -161,3 +152,32 @@ def recovered_bandwidth(
     waveform = level & (error < wanted)  # without the level a trace of the original would do: it lessens the error, too
     widths = {"level": level, "waveform": waveform, "offered": offered}
     return {f"{name}_bandwidth_hz": float(BAND_HZ * bands.sum()) for name, bands in widths.items()}
+
+
+def residual(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> dict[str, np.ndarray]:
+    """The error of `estimate` against `reference` [shape=(n,), at least 43 ms], split by what `reference` masks.
+
+    Energies per band of one Bark around ``centre_hz``, over the reference's in all bands: ``target``, the reference's
+    own; and of the error as PEAQ's noise-to-mask ratio has it (ITU-R BS.1387-1, Annex 2, Section 4.5), ``added_`` where
+    the estimate is the stronger one, ``missing_`` where it is the weaker one, ``above`` the masking threshold or
+    ``below`` it.
+    """
+    check_pair(reference, estimate)
+    pair = resample(np.stack([reference, estimate]), sample_rate, ear_model.SAMPLE_RATE)
+    if pair.shape[-1] < ear_model.WINDOW:
+        raise AudioError(f"{len(reference)} samples: at least {ear_model.WINDOW} at 48 kHz are needed")
+    heard = ear_model.patterns(torch.as_tensor(pair * ear_model.FULL_SCALE))
+    powers = heard.heard.double()
+    difference = powers[:, 1].sqrt() - powers[:, 0].sqrt()
+    error = {"added": difference.clamp(min=0), "missing": difference.clamp(max=0)}
+    error = {name: ear_model.grouped(part.square()) for name, part in error.items()}
+    above = error["added"] + error["missing"] > heard.excitation[:, 0] * torch.from_numpy(ear_model.MASKING_OFFSET)
+    target = ear_model.grouped(powers[:, 0]).sum(0)
+    energies = {"target": target}
+    for name, part in error.items():
+        energies |= {f"{name}_above": (part * above).sum(0), f"{name}_below": (part * ~above).sum(0)}
+    count = int((sample_rate / 2 > ear_model.LOWER_HZ).sum())
+    starts = np.arange(0, count, round(1 / ear_model.BAND_WIDTH))
+    centre = np.add.reduceat(ear_model.CENTRE_HZ[:count], starts) / np.diff([*starts, count])
+    shares = {name: (energy / target.sum()).numpy()[:count] for name, energy in energies.items()}
+    return {"centre_hz": centre} | {name: np.add.reduceat(share, starts) for name, share in shares.items()}

@@ -4,7 +4,6 @@ The paper looks at spectrograms: with the codec loss "the noise appears in diffe
 "more strongly influence our audition". If so, less of the residual should lie above the target's masking threshold.
 """
 
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -32,7 +31,7 @@ def _score(setup: Settings, trained: list[Trained], piece: separation.Piece) -> 
     for each in (each for each in trained if each.usable and each.labels["task"] == task):
         systems.append((each.row, separation.separate(setup, each.run.network(), mixture.mixture)))
     for row, sound in systems:
-        found = asdict(residual(mixture.target, sound, setup.geometry.sample_rate))
+        found = residual(mixture.target, sound, setup.geometry.sample_rate)
         bands = zip(*(values.tolist() for values in found.values()), strict=True)
         rows += [row | {"item": item.name} | dict(zip(found, band, strict=True)) for band in bands]
     return rows

@@ -2,7 +2,6 @@ import typing
 
 from .model_listener import ModelListener as ModelListener
 from .model_listener import noticeable_difference as noticeable_difference
-from .statistics import Davidson as Davidson
 from .statistics import davidson as davidson
 from .statistics import dont_know_matrix as dont_know_matrix
 from .statistics import dont_know_triangle as dont_know_triangle

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from nblib.errors import ParameterError, check_whole
+from nblib.errors import ParameterError
 from nblib.listening import LABEL
 from nblib.listening.votes import presented
 from nblib.provenance import random_generator
@@ -27,10 +27,7 @@ SIGNAL_TO_NOISE_JND_DB = 3.0
 
 
 def noticeable_difference(snr_db: np.ndarray, score: np.ndarray) -> float:
-    """The published JND of signal-to-noise ratio, carried over to a quality score by its slope against that ratio.
-
-    `snr_db`, `score` [shape=(n,)]: the same material in noise at several levels.
-    """
+    """The published JND of SNR in the unit of a `score`, by its slope over `snr_db` (the same material in noise)."""
     slope = float(np.polyfit(snr_db, score, 1)[0])
     if not slope > 0:
         raise ParameterError(f"the score changes by {slope:.4f} per dB of SNR: it must rise; check sounds and measure")
@@ -41,7 +38,7 @@ def noticeable_difference(snr_db: np.ndarray, score: np.ndarray) -> float:
 class ModelListener:
     """Simulated participants of an A/B test with "I don't know".
 
-    `noticeable_difference` > 0 is the JND in the score's unit; the others > 0 are factors, to show how a result moves.
+    `noticeable_difference` is the JND in the score's unit; the others are factors, to show how a result moves.
     """
 
     noticeable_difference: float
@@ -49,17 +46,8 @@ class ModelListener:
     zone_scale: float = 1.0
     bias_scale: float = 1.0
 
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise ParameterError(f"{name}={value!r}: a positive number is needed")
-
     def choose(self, pairs: pd.DataFrame, participants: int, seed: int) -> pd.DataFrame:
-        """The votes of so many participants (at least 1, named from "1") who judge every pair once, as presented.
-
-        `pairs` has finite scores ``score_a``, ``score_b``, higher is better; further columns are kept.
-        """
-        check_whole("participants", participants, 1)
+        """The votes of participants "1", "2", ... on every pair once; ``score_a`` and ``score_b``: higher is better."""
         if not np.isfinite(pairs[["score_a", "score_b"]].to_numpy(float)).all():
             raise ParameterError("pairs: some have a score that is not finite; leave their items out")
         deviation = self.noticeable_difference / norm.ppf(CORRECT_AT_JND)

@@ -8,10 +8,10 @@ a spoilt original, `SPOILT`, that must lose); "training" (never counted). Furthe
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom
 
 from nblib import paths
 from nblib.errors import ParameterError, check_choice
@@ -20,13 +20,11 @@ from nblib.provenance import random_generator
 COLUMNS = ("participant", "item", "system_a", "system_b", "choice", "kind")
 CHOICES, KINDS = ("a", "b", "dont_know"), ("test", "catch", "training")
 ORIGINAL, SPOILT = "original", "spoilt"  # the systems of a catch pair
+CAUGHT = 0.75  # of catch pairs: of 4, asking for all would lose 19 in 100 attentive listeners, who slip once in twenty
 
 
 def all_pairs(systems: Sequence[str], items: Sequence[str], baseline: str | None = None) -> pd.DataFrame:
-    """Every system against every other (MM'19), or against `baseline`, B, only (IJCNN'20), on every item.
-
-    Columns ``item``, ``system_a``, ``system_b``.
-    """
+    """Every system against every other (MM'19), or against `baseline`, B, only (IJCNN'20), on every item."""
     if baseline is not None:
         check_choice("baseline", baseline, systems)
         systems = [*(system for system in systems if system != baseline), baseline]
@@ -46,21 +44,27 @@ def presented(pairs: pd.DataFrame, *seed: str | int) -> pd.DataFrame:
     return shown.assign(**of_a, **{f"{name}b": shown[f"{name}b"].mask(swapped, shown[f"{name}a"]) for name in sides})
 
 
-def read_votes(path: Path) -> pd.DataFrame:
-    """Votes from a CSV file, names as text, ``kind`` "test" where there is no such column.
-
-    `ParameterError`, with file and row (from 1), for a file that is missing, no CSV or empty, or a vote that cannot be.
-    """
+def read_table(path: Path, columns: Sequence[str], origin: str, **options: Any) -> pd.DataFrame:
+    """A CSV file that has `columns` and a row at least; otherwise `ParameterError`, naming `origin`."""
     try:
-        votes = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False, na_values=[""])
+        table = pd.read_csv(path, keep_default_na=False, encoding="utf-8-sig", **options)
     except FileNotFoundError:
-        raise ParameterError(f"{path}: not there; make it by python -m nblib listen export") from None
+        raise ParameterError(f"{path}: not there; {origin}") from None
     except (OSError, ValueError) as error:
-        raise ParameterError(f"{path}: no CSV table of votes ({error})") from error
+        raise ParameterError(f"{path}: no CSV table of votes ({error}); {origin}") from error
+    for name in columns:
+        if name not in table:
+            raise ParameterError(f"{path}: column {name!r} is missing; {origin}")
+    if table.empty:
+        raise ParameterError(f"{path}: there are no votes in it; {origin}")
+    return table
+
+
+def read_votes(path: Path) -> pd.DataFrame:
+    """Votes from a CSV file; a vote that cannot be is a `ParameterError` with file and row (from 1)."""
+    origin = "make it by python -m nblib listen export"
+    votes = read_table(path, COLUMNS[:-1], origin, dtype=dict.fromkeys(COLUMNS, str), na_values=[""])
     votes = votes.assign(kind=votes.get("kind", "test"))
-    missing = [f"column {name!r} is missing" for name in COLUMNS if name not in votes]
-    if missing or votes.empty:
-        raise ParameterError(f"{path}: {[*missing, 'there are no votes'][0]}; needed are {', '.join(COLUMNS)}")
     for name in COLUMNS:
         refuse_rows(path, votes, votes[name].isna(), name, "is missing")
     for name, known in (("choice", CHOICES), ("kind", KINDS), ("headphones", ("passed", "failed", "skipped", ""))):
@@ -80,38 +84,26 @@ def refuse_rows(path: Path, table: pd.DataFrame, wrong: pd.Series, column: str, 
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, whole; text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    """Write a table as CSV, whole; an apostrophe comes before text that spreadsheets run as a formula (OWASP)."""
     texts = table.select_dtypes(exclude="number").astype(str).where(table.notna())
-    starts = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheet programs take for a formula (OWASP)
-    hostile = texts.apply(lambda column: column.str.startswith(starts, na=False))
+    texts = texts.replace(r"^(?=[=+\-@\t\r\n])", "'", regex=True)
     with paths.whole(path) as temporary:
-        table.assign(**texts.mask(hostile, "'" + texts)).to_csv(temporary, index=False, lineterminator="\n")
+        table.assign(**texts).to_csv(temporary, index=False, lineterminator="\n")
 
 
-def passed_catch(votes: pd.DataFrame, least_share: float = 0.75) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The votes of participants who told the spoilt sound in `least_share` (over 0, up to 1) of their catch pairs.
-
-    Don't know is a miss: the fault is meant to be heard. An attentive listener who slips once in twenty passes with
-    0.99 at 4 catch pairs, where asking for all would lose 19 in 100: hence 0.75. Beside the votes, of every kind, comes
-    a row per participant, sorted: ``participant``, ``catch`` (pairs; who had none is kept), ``caught``,
-    ``guesser_passes`` (the chance of a random chooser of sides), ``kept``, ``reason``.
-    """
-    if not 0 < least_share <= 1:
-        raise ParameterError(f"least_share={least_share!r}: a share over 0 and up to 1 is needed")
+def passed_catch(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The votes of participants who told the spoilt sound in `CAUGHT` of their catch pairs or had none; and who did."""
     catch = votes["kind"] == "catch"
     right = catch & (votes["choice"] == np.where(votes["system_a"] == SPOILT, "b", "a"))
     people = pd.DataFrame({"catch": catch, "caught": right}).groupby(votes["participant"]).sum().reset_index()
-    needed = np.ceil(least_share * people["catch"] - 1e-9)  # 0.7 * 10 is more than 7 to a computer
-    kept = people["caught"] >= needed
+    kept = people["caught"] >= CAUGHT * people["catch"]
     reason = np.select([people["catch"] == 0, kept], ["no catch pairs", "passed"], "missed catch pairs")
-    people = people.assign(guesser_passes=binom.sf(needed - 1, people["catch"], 0.5), kept=kept, reason=reason)
+    people = people.assign(kept=kept, reason=reason)
     return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True), people
 
 
 def passed_headphones(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The votes of those whose ``headphones`` check did not fail; and each ``participant``'s, ``kept`` or not."""
-    if "headphones" not in votes:
-        raise ParameterError("votes: column 'headphones' is missing, so that nobody can be judged by it")
     people = votes["headphones"].astype(object).fillna("").groupby(votes["participant"]).first().reset_index()
     people["kept"] = people["headphones"] != "failed"
     return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True), people

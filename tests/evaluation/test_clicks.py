@@ -22,7 +22,7 @@ def harmonics(pitch_hz: float, phases: np.ndarray) -> np.ndarray:
     return (np.sin(2 * np.pi * pitch_hz * numbers * TIME + phases[: len(numbers), np.newaxis]) / numbers).sum(0)
 
 
-def notes(attack_seconds: float = 0.01) -> np.ndarray:
+def notes(attack_seconds: float) -> np.ndarray:
     """Four harmonic notes a second, each over the last one's decay."""
     music, generator = np.zeros(len(TIME)), np.random.default_rng(8)
     for number in range(4 * SECONDS - 1):
@@ -32,7 +32,7 @@ def notes(attack_seconds: float = 0.01) -> np.ndarray:
     return band_limit(0.1 * music.astype(np.float32), RATE, LIMIT_HZ)
 
 
-MUSIC = notes()
+MUSIC = notes(0.01)
 # Irregular ones, ten a second, at least half the mean distance apart.
 PLACES = np.arange(1000, len(TIME) - 3200, 1600)
 PLACES = PLACES + np.random.default_rng(10).integers(0, 800, len(PLACES))
@@ -46,15 +46,11 @@ def pulses(where: np.ndarray, music: np.ndarray = MUSIC, times: float = 8) -> np
     return band_limit(impulses, RATE, LIMIT_HZ)
 
 
-@pytest.mark.parametrize("attack_seconds", [0.002, 0.01, 0.05])
-def test_notes_are_no_clicks(attack_seconds):
-    assert rate(notes(attack_seconds)) < 0.2
-
-
-def test_noise_is_no_clicks():
+def test_notes_and_noise_are_no_clicks():
     tones = sum(0.05 * np.sin(2 * np.pi * hz * TIME) for hz in (220, 554, 1320, 2640, 3520))
-    for noise in (NOISE, NOISE + tones, np.cumsum(NOISE) - np.cumsum(NOISE).mean()):
-        assert rate(noise) < 0.2
+    brown = np.cumsum(NOISE) - np.cumsum(NOISE).mean()
+    for sound in (NOISE, NOISE + tones, brown, MUSIC, notes(0.002), notes(0.05)):
+        assert rate(sound) < 0.2
 
 
 def test_pulses_in_music_are_found_where_they_are_whatever_the_gain():

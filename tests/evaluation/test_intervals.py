@@ -52,19 +52,6 @@ def test_an_interval_over_seeds_is_students_as_scipy_has_it(means):
     assert t_factor(len(means)) == pytest.approx(scipy.stats.t.ppf(0.975, len(means) - 1))
 
 
-@pytest.mark.parametrize("seeds", [2, 5])
-def test_it_covers_the_truth_in_95_of_100_studies_where_seeds_move_all_items_together(seeds):
-    """Seeds and items both vary; the items are the same for all seeds, and the effect on those is what is estimated."""
-    generator = np.random.default_rng(1)
-    items = generator.normal(0, 1, 6)
-    covered = []
-    for _ in range(2000):
-        values = 0.3 + items + generator.normal(0, 1, (seeds, 1)) + generator.normal(0, 0.5, (seeds, 6))
-        found = seed_interval(values.mean(axis=1))
-        covered.append(found["low"] <= 0.3 + items.mean() <= found["high"])
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.015)
-
-
 def test_a_summary_is_the_mean_over_seeds_and_of_what_has_no_seed_a_mean_alone():
     rows = made_rows(codec1="collapsed", third0="diverged", third1="diverged", third2="diverged")
     table = summary(rows, "estoi", ("capacity", "contender")).set_index("contender")

@@ -51,8 +51,6 @@ def test_every_golden_pair_is_met_far_closer_than_the_programs_agree():
     names = [(f"{clip}__ref", f"{clip}__{condition}") for clip, condition in GOLDEN[["clip", "condition"]].values]
     sounds = [[soundfile.read(CLIPS / f"{name}.flac", dtype="float32")[0] for name in pair] for pair in names]
     found = peaq_basic(*np.stack(sounds, axis=1), RATE)
-    assert found["reason"] == [""] * len(GOLDEN)
-    np.testing.assert_array_equal(found["gain_db"], 0)
     np.testing.assert_allclose(found["odg"], GOLDEN["odg_basic"], atol=0.003)
     np.testing.assert_allclose(found["odg"], GOLDEN["gstpeaq_odg"], atol=0.04)
     np.testing.assert_allclose(found["two_f"], GOLDEN["two_f_model"], atol=1.0)
@@ -86,7 +84,6 @@ def test_a_batch_gives_what_each_pair_alone_does():
         alone = peaq_basic(reference[pair], estimate[pair], RATE)
         for name in (*peaq.VARIABLES, *GRADES):
             assert together[name][pair] == pytest.approx(alone[name], rel=1e-3, abs=1e-3), name
-    assert [pair for pair, reason in enumerate(together["reason"]) if reason] == [1]
     assert np.isnan(together["odg"][1]) and np.isfinite(np.delete(together["odg"], 1)).all()
 
 
@@ -97,9 +94,8 @@ def test_a_gpu_gives_the_same():
 
 
 def test_a_gain_is_taken_out_before_measuring():
-    plain, softer = (peaq_basic(TONES, gain * noisy(TONES, 25), RATE) for gain in (1, 0.5))
-    assert (plain["gain_db"], softer["gain_db"]) == (0, pytest.approx(6.02, abs=0.05))
-    assert softer["odg"] == pytest.approx(plain["odg"], abs=0.02)
+    plain, near, softer = (peaq_basic(TONES, gain * noisy(TONES, 25), RATE)["odg"] for gain in (1, 0.95, 0.5))
+    assert softer == pytest.approx(plain, abs=0.02) != near  # under 1 dB it is left alone
 
 
 @pytest.mark.parametrize(("sample_rate", "lag_ms"), [(16_000, -69.0), (48_000, 1.0), (48_000, 23.0)])
@@ -111,13 +107,9 @@ def test_a_pair_out_of_line_is_an_error_that_names_the_lag(lag_ms, sample_rate):
         peaq_basic(np.stack([reference, reference]), np.stack([reference, estimate]), sample_rate)
 
 
-@pytest.mark.parametrize(
-    ("end", "gain", "reason"), [(RATE // 2, 1, "too short"), (500, 1, "too short"), (None, 0, "silent")]
-)
-def test_what_cannot_be_measured_is_nan_with_a_reason(end, gain, reason):
-    found = peaq_basic(TONES[:end], gain * TONES[:end], RATE)
-    assert found.pop("gain_db") == 0 and reason in found.pop("reason")
-    assert np.isnan(list(found.values())).all()
+@pytest.mark.parametrize(("end", "gain"), [(RATE // 2, 1), (500, 1), (None, 0)])
+def test_what_is_too_short_or_silent_is_nan(end, gain):
+    assert np.isnan(list(peaq_basic(TONES[:end], gain * TONES[:end], RATE).values())).all()
 
 
 def test_silence_around_or_inside_changes_little():

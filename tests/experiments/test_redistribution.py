@@ -24,7 +24,7 @@ def test_a_row_is_its_run_on_its_item_worked_out_anew(tiny_ijcnn, task):
     sound = separation.separate(tiny_ijcnn, load(first["run"].iloc[0]).network(), mixture.mixture)
     found = residual(mixture.target, sound, 22_050)
     for part in ("target", *redistribution.PARTS):
-        np.testing.assert_allclose(first[part], getattr(found, part), rtol=1e-2, atol=1e-8)
+        np.testing.assert_allclose(first[part], found[part], rtol=1e-2, atol=1e-8)
 
 
 def made_rows() -> pd.DataFrame:

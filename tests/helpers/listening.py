@@ -1,4 +1,4 @@
-"""Votes written by hand, simulated and drawn; sounds; a small test, its server, and people who talk to it over HTTP."""
+"""Votes written by hand; sounds; a small test, its server, and people who talk to it over HTTP."""
 
 import hashlib
 import http.client
@@ -17,16 +17,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import scipy.signal
-from hypothesis import strategies as st
 
-from nblib.listening.server import build_test, manifest, serve
+from nblib.listening.server import manifest
+from nblib.listening.server.app import serve
+from nblib.listening.server.build import build_test
 from nblib.listening.server.levels import flac
 from nblib.listening.server.manifest import HeadphoneTrial, ListeningTest
-from nblib.listening.votes import COLUMNS
 from nblib.provenance import random_generator
 
 WORDS = {"a": "a", "b": "b", "-": "dont_know"}
-OPPOSITE = {"a": "b", "b": "a", "dont_know": "dont_know"}
 
 
 def votes(choices: dict[str, str], a: str = "codec", b: str = "l1", **columns: object) -> pd.DataFrame:
@@ -40,33 +39,8 @@ def swapped(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
     return table.assign(
         system_a=table["system_b"].where(rows, table["system_a"]),
         system_b=table["system_a"].where(rows, table["system_b"]),
-        choice=table["choice"].map(OPPOSITE).where(rows, table["choice"]),
+        choice=table["choice"].replace({"a": "b", "b": "a"}).where(rows, table["choice"]),
     )
-
-
-def simulated(seed: list[int], strengths: list[float], differ: float = 0.0) -> pd.DataFrame:
-    """Votes of 14 people on 5 items drawn from Davidson's model, whose own log-strengths scatter by `differ`."""
-    generator, nu, participants, items = np.random.default_rng(seed), 0.5, 14, 5
-    pairs = np.array(list(combinations(range(len(strengths)), 2)))
-    own = np.array(strengths) + differ * generator.standard_normal((participants, len(strengths)))
-    one, other = own[:, pairs[:, 0]], own[:, pairs[:, 1]]
-    weights = np.exp(np.stack([one, other, np.log(nu) + (one + other) / 2]))
-    limits = np.cumsum(weights / weights.sum(axis=0), axis=0)[:2, ..., None]
-    answers = (generator.random((participants, len(pairs), items)) > limits).sum(axis=0)
-    who, pair, item = (index.ravel() for index in np.indices(answers.shape))
-    names = np.char.add("s", pairs[pair].astype(str))
-    choices = np.array(["a", "b", "dont_know"])[answers.ravel()]
-    columns = np.char.add("p", who.astype(str)), item.astype(str), names[:, 0], names[:, 1], choices
-    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=False)) | {"kind": "test"})
-
-
-@st.composite
-def drawn_votes(draw: st.DrawFn) -> pd.DataFrame:
-    """Up to 30 votes of up to four participants on up to three systems."""
-    names, systems = st.sampled_from(["ann", "bob", "cid", "dora"]), st.permutations(["codec", "l1", "original"])
-    vote = st.tuples(names, st.sampled_from(["x", "y"]), systems, st.sampled_from(list(OPPOSITE)))
-    rows = draw(st.lists(vote, min_size=1, max_size=30))
-    return pd.DataFrame([(who, item, *pair[:2], choice, "test") for who, item, pair, choice in rows], columns=COLUMNS)
 
 
 RATE = 16_000

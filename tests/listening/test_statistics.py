@@ -1,32 +1,24 @@
-"""Rates, intervals and exact tests: beside values of record, other programs, counting by hand, and properties."""
+"""Rates, exact tests and strengths: values of record, other programs, counting by hand, known strengths, properties."""
 
 import json
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.listening import drawn_votes, swapped, votes
+from helpers.listening import WORDS, swapped, votes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from nblib.errors import ParameterError
-from nblib.listening import (
-    LABEL,
-    dont_know_matrix,
-    dont_know_triangle,
-    exact_tests,
-    outcomes,
-    preference_rates,
-    side_bias,
-    wilson_interval,
-)
-from nblib.listening.statistics import sign_flip_test
+from nblib.listening import LABEL, davidson, dont_know_matrix, dont_know_triangle, exact_tests, outcomes
+from nblib.listening.statistics import preference_rates, side_bias, sign_flip_test, wilson_interval
+from nblib.listening.votes import COLUMNS
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_statistics.json").read_text())
-BY_HAND = votes({"ann": "aab-", "bob": "a---", "cid": "aaaa"}, capacity="P1")
+BY_HAND = votes({"ann": "aab-", "bob": "a---", "cid": "aaaa"})
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -38,6 +30,15 @@ def no_garbage_collection():
 
 
 BOOTSTRAP = ["preferred_low", "preferred_high", "dont_know_low", "dont_know_high"]
+
+
+@st.composite
+def drawn_votes(draw: st.DrawFn) -> pd.DataFrame:
+    """Up to 30 votes of up to four participants on up to three systems."""
+    names, systems = st.sampled_from(["ann", "bob", "cid", "dora"]), st.permutations(["codec", "l1", "original"])
+    vote = st.tuples(names, st.sampled_from(["x", "y"]), systems, st.sampled_from(list(WORDS.values())))
+    rows = draw(st.lists(vote, min_size=1, max_size=30))
+    return pd.DataFrame([(who, item, *pair[:2], choice, "test") for who, item, pair, choice in rows], columns=COLUMNS)
 
 
 def recorded() -> pd.DataFrame:
@@ -55,19 +56,24 @@ def recorded() -> pd.DataFrame:
         ("dont_know_matrix", dont_know_matrix),
         ("exact_tests", exact_tests),
         ("exact_tests by item", lambda table: exact_tests(table, ["item"])),
-        ("side_bias", lambda table: pd.DataFrame([side_bias(table)])),
     ],
 )
 def test_values_of_record(name, found):
     """As own code gave them before statsmodels did."""
-    table, expected = found(recorded()), GOLDEN[name]
-    if name == "side_bias":
-        expected = {"columns": list(expected), "data": [list(expected.values())]}
-    expected = pd.DataFrame(expected["data"], columns=expected["columns"])
+    table, expected = found(recorded()), pd.DataFrame(**GOLDEN[name])
     if "item" in expected:
         expected["item"] = "item" + expected["item"]
-    columns = expected.columns.tolist()
-    pd.testing.assert_frame_equal(table[columns], expected, rtol=0, atol=1e-12, check_dtype=False)
+    pd.testing.assert_frame_equal(table[expected.columns], expected, rtol=0, atol=1e-12, check_dtype=False)
+    assert side_bias(recorded()) == pytest.approx(GOLDEN["side_bias"], abs=1e-12)
+
+
+@pytest.mark.parametrize("name", GOLDEN["davidson"])
+def test_strengths_of_record(name):
+    """As an own maximisation of the likelihood gave them before statsmodels did."""
+    which, prior = name.split(", ")
+    table = recorded() if which == "ties" else recorded().query("choice != 'dont_know'")
+    expected = pd.DataFrame(**GOLDEN["davidson"][name]["strengths"])
+    pd.testing.assert_frame_equal(davidson(table, float(prior)), expected, rtol=0, atol=1e-10)
 
 
 def test_wilson_agrees_with_scipy():
@@ -103,8 +109,6 @@ def test_the_spreads_that_mm19_table_5_prints_are_population_standard_deviations
     assert {pair: printed.loc[pair] for pair in TABLE_5} == {pair: text for pair, (_, text) in TABLE_5.items()}
     assert printed.loc["model_c"].tolist() == ["", "", "", "0.00 ± 0.00"]
     assert dont_know_triangle(matrix[:1], ["model_a", "x", "model_b"]).loc["x"].tolist() == ["", "not compared"]
-    with pytest.raises(ParameterError, match="a pair stands there twice; pick the rows of one group"):
-        dont_know_triangle(pd.concat([matrix, matrix]), ["original", "model_a"])
 
 
 def test_only_test_pairs_count():
@@ -112,8 +116,6 @@ def test_only_test_pairs_count():
     pd.testing.assert_frame_equal(preference_rates(others), preference_rates(BY_HAND))
     with pytest.raises(ParameterError, match="none has kind='test'"):
         preference_rates(BY_HAND.assign(kind="training"))
-    with pytest.raises(ParameterError, match="by='capacitee' is not known: .*did you mean 'capacity'"):
-        dont_know_matrix(BY_HAND, ["capacitee"])
 
 
 def test_a_participant_with_more_votes_weighs_no_more_and_the_interval_is_that_of_the_mean_over_participants():
@@ -185,3 +187,66 @@ def test_every_vote_is_a_win_or_a_tie_and_names_do_not_matter(table: pd.DataFram
     names = table.assign(participant=table["participant"].map({"ann": "4", "bob": "2", "cid": "3", "dora": "1"}))
     renamed = preference_rates(names)  # the bootstrap draws others of them, in the order of their names
     pd.testing.assert_frame_equal(rates.drop(columns=BOOTSTRAP), renamed.drop(columns=BOOTSTRAP))
+
+
+def simulated(seed: list[int], strengths: list[float], differ: float) -> pd.DataFrame:
+    """Votes of 14 people on 5 items drawn from Davidson's model, whose own log-strengths scatter by `differ`."""
+    generator, tables = np.random.default_rng(seed), []
+    for person in range(14):
+        own = np.array(strengths) + differ * generator.standard_normal(len(strengths))
+        for one, other in combinations(range(len(strengths)), 2):
+            weights = np.exp([own[one], own[other], np.log(0.5) + (own[one] + own[other]) / 2])
+            letters = "".join(generator.choice(list(WORDS), 5, p=weights / weights.sum()))
+            tables.append((f"p{person}", f"s{one}", f"s{other}", letters))
+    rows = [(who, item, a, b, WORDS[letter], "test") for who, a, b, own in tables for item, letter in enumerate(own)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+@pytest.mark.parametrize(("strengths", "differ"), [([1.0, 0.3, 0.0, -0.5, -0.8], 0.0), ([0.0, 0.0, 0.0], 1.0)])
+def test_known_strengths_lie_within_the_intervals(strengths, differ):
+    """MM'19's design, independent votes; and equal systems, where people differ: the pool's truth is no difference."""
+    hits, true = [], np.array(strengths) - np.mean(strengths)
+    for draw in range(100):
+        found = davidson(simulated([7, draw], strengths, differ))
+        hits.append((found["low"] <= true) & (true <= found["high"]))
+    assert 0.92 <= np.mean(hits) <= 0.98
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [votes({"ann": "aaa", "bob": "aa"})],  # one always won
+        [votes({"ann": "--", "bob": "-"})],  # all are ties
+        [votes({"ann": "ab"}), votes({"bob": "ab"}, "x", "y")],  # some never met
+        # Everyone is joined to everyone by ties, and still the strengths drift apart together with nu.
+        [votes({"ann": "aa"}, "x", "z"), votes({"bob": "--"}, "x", "y"), votes({"bob": "--"}, "y", "z")],
+    ],
+)
+def test_where_no_finite_strengths_are_the_likeliest_a_prior_is_asked_for(parts: list[pd.DataFrame]):
+    table = pd.concat([*parts, votes({"cid": "aa"}, "codec", "spoilt", kind="catch")])
+    with pytest.raises(ParameterError, match="votes: no finite strengths are the likeliest .*or give prior=1"):
+        davidson(table)
+    assert np.isfinite(davidson(table, prior=1.0).drop(columns="system")).all(axis=None)
+
+
+def test_a_prior_fades_as_it_shrinks_and_is_refused_out_of_range():
+    bare, faint, strong = (davidson(recorded(), prior)["log_strength"] for prior in (0, 1e-6, 1e6))
+    assert faint.to_numpy() == pytest.approx(bare, abs=1e-6) and np.abs(strong).max() < 1e-3
+    with pytest.raises(ParameterError, match="prior=nan: a number of pseudo-votes per pair"):
+        davidson(BY_HAND, prior=float("nan"))
+    with pytest.raises(ParameterError, match="all are of one participant.*ask more people"):
+        davidson(votes({"ann": "ab-"}))
+
+
+@given(drawn_votes())
+@settings(max_examples=40, deadline=None)
+def test_any_votes_give_finite_strengths_or_a_reason(table: pd.DataFrame):
+    table = pd.concat([table, votes({"eve": "ab-", "fay": "ab-"})])
+    try:
+        found = davidson(table)
+    except ParameterError as error:
+        assert "or give prior=1" in str(error)
+        found = davidson(table, prior=1.0)
+    assert np.isfinite(found.drop(columns="system")).all(axis=None)
+    assert found["log_strength"].sum() == pytest.approx(0.0, abs=1e-9)
+    assert (found["standard_error"] < 1e3).all()

@@ -29,34 +29,24 @@ def test_votes_come_back_from_a_file_and_formulas_as_text(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("content", "words"),
     [
         ({"choice": "left"}, "row 1: choice='left' is not known: a, b, dont_know"),
         ({"item": None}, "row 1: item=nan is missing"),
         ({"system_b": ORIGINAL}, "row 1: system_b='original' stands on both sides"),
         ({"kind": "catch"}, "row 17: kind='catch' has no 'spoilt' side"),
-    ],
-)
-def test_a_wrong_vote_is_named_with_file_and_row(tmp_path, change, words):
-    BOTH.assign(**change).to_csv(tmp_path / "votes.csv", index=False)
-    with pytest.raises(ParameterError, match=f"votes.csv: {words}"):
-        read_votes(tmp_path / "votes.csv")
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
         (b"\xff\xfe\x00", "no CSV table of votes"),
         (b"participant,item\nx,y\n", "column 'system_a' is missing"),
         (b"participant,item,system_a,system_b,choice\n", "there are no votes"),
     ],
 )
-def test_a_file_that_is_no_table_of_votes_is_named(tmp_path, content, words):
+def test_a_wrong_vote_is_named_with_file_and_row_and_what_is_no_table_with_its_file(tmp_path, content, words):
+    path = tmp_path / "votes.csv"
     with pytest.raises(ParameterError, match="votes.csv: not there; make it by python -m nblib listen export"):
-        read_votes(tmp_path / "votes.csv")
-    (tmp_path / "votes.csv").write_bytes(content)
+        read_votes(path)
+    path.write_bytes(content if isinstance(content, bytes) else BOTH.assign(**content).to_csv(index=False).encode())
     with pytest.raises(ParameterError, match=f"votes.csv: {words}"):
-        read_votes(tmp_path / "votes.csv")
+        read_votes(path)
 
 
 def test_participants_who_miss_catch_pairs_are_dropped_with_all_their_votes():
@@ -66,20 +56,10 @@ def test_participants_who_miss_catch_pairs_are_dropped_with_all_their_votes():
     assert participants["caught"].tolist() == [4, 3, 2, 2, 0]
     assert participants["kept"].tolist() == [True, True, False, False, True]
     assert participants["reason"].tolist() == ["passed"] * 2 + ["missed catch pairs"] * 2 + ["no catch pairs"]
-    assert participants["guesser_passes"].tolist() == [5 / 16] * 4 + [1.0]
     assert sorted(kept["participant"].unique()) == ["ann", "bob", "eve"]
     assert kept["kind"].value_counts().to_dict() == {"catch": 8, "test": 3}
     sides = np.random.default_rng(0).random(len(BOTH)) < 0.5
     pd.testing.assert_frame_equal(passed_catch(swapped(BOTH, sides))[1], participants)
-
-
-def test_the_threshold_moves():
-    assert passed_catch(BOTH, 1.0)[1]["kept"].tolist() == [True, False, False, False, True]
-    assert passed_catch(BOTH, 0.5)[1]["kept"].all()
-    ten = votes({"ann": "aaaaaaabbb"}, ORIGINAL, SPOILT, kind="catch")
-    assert passed_catch(ten, 0.7)[1]["kept"].all() and passed_catch(ten, 1.0)[0].empty
-    with pytest.raises(ParameterError, match="least_share=nan: a share over 0 and up to 1"):
-        passed_catch(BOTH, float("nan"))
 
 
 def test_who_failed_the_headphone_check_is_dropped():
@@ -89,5 +69,3 @@ def test_who_failed_the_headphone_check_is_dropped():
     assert participants["headphones"].tolist() == ["passed", "failed", "skipped", "", ""]
     assert participants["kept"].tolist() == [True, False, True, True, True]
     assert set(kept["participant"]) == {"ann", "cid", "dora", "eve"} and len(kept) == len(BOTH) - 5
-    with pytest.raises(ParameterError, match="column 'headphones' is missing"):
-        passed_headphones(TEST)

@@ -12,10 +12,9 @@ from sqlalchemy import Row
 from waitress.server import create_server  # type: ignore[import-untyped]
 
 from nblib.errors import ParameterError
-from nblib.listening.server import guard, manifest, schedule
+from nblib.listening.server import guard, manifest
 from nblib.listening.server.guard import LOOPBACK_HOSTS, MAX_BODY_BYTES
-from nblib.listening.server.schedule import COUNTED, HEADPHONES, Trial
-from nblib.listening.server.store import Store
+from nblib.listening.server.store import COUNTED, HEADPHONES, Store, Trial
 
 COOKIE_SECONDS = 365 * 86_400
 # A browser keeps several connections open, and most systems let a process have 1024 files. Of what is too large so much
@@ -82,13 +81,13 @@ def _add_taking_part(app: Flask, store: Store) -> None:
             token = store.start(name)
         if token is None:
             abort(503, "This test takes no more participants. Please tell whoever invited you.")
-        response = _state(store, _participant(store, token))
+        response = _fresh(store.state(_participant(store, token)))
         response.set_cookie(store.cookie, token, COOKIE_SECONDS, httponly=True, samesite="Strict")
         return response
 
     @app.get("/api/state")
     def state() -> Response:
-        return _state(store, _participant(store))
+        return _fresh(store.state(_participant(store)))
 
     @app.post("/api/headphones/skip")
     def skip_headphones() -> Response:
@@ -97,7 +96,7 @@ def _add_taking_part(app: Flask, store: Store) -> None:
         checks = [trial for trial in store.left(person) if trial.kind == HEADPHONES]
         if checks:
             store.answer(person, checks, "skipped", 0.0)
-        return _state(store, person)
+        return _fresh(store.state(person))
 
     @app.post("/api/trials/<trial_id>/answer")
     def answer(trial_id: str) -> Response:
@@ -112,7 +111,8 @@ def _add_taking_part(app: Flask, store: Store) -> None:
             abort(409, "Another trial comes first.")
         if trial in open_trials:
             store.answer(person, [trial], content["choice"], seconds)
-        return _state(store, person, trial)
+        stored = {"trial": trial.id, "choice": store.choices(person)[trial.position]}
+        return _fresh(store.state(person) | {"stored": stored})
 
 
 def _participant(store: Store, token: str = "") -> Row:
@@ -127,12 +127,6 @@ def _own(store: Store, person: Row, trial_id: str) -> Trial:
         if trial.id == trial_id:
             return trial
     abort(404, "There is no such trial of yours.")
-
-
-def _state(store: Store, person: Row, answered: Trial | None = None) -> Response:
-    choices = store.choices(person)
-    stored = {"stored": {"trial": answered.id, "choice": choices[answered.position]}} if answered else {}
-    return _fresh(schedule.state(person.name, store.trials(person), choices) | stored)
 
 
 def _fresh(content: dict[str, object]) -> Response:

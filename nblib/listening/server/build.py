@@ -37,27 +37,17 @@ def build_test(
 
     Every sound is cut to its item's shortest, faded over 10 ms at both ends, brought to the reference's loudness and
     written as 16-bit FLAC named by its digest. All follows from the arguments, bit for bit (`seed`: spoilt sounds'
-    noise, orders and sides); the same test built again changes nothing.
+    noise, orders and sides); the same test built again changes nothing, another is never overwritten.
 
-    Parameters
-    ----------
-    sounds, sample_rate : mapping, int
-        ``sounds[item][system]``: samples [shape=(n,) or (n, 2)], floating point, full scale 1, at least 0.5 s, in line
-        with the reference to 5 ms, in Hz of `nblib.audio.SAMPLE_RATES`; the same systems per item.
-    name, question : str
-        Title that participants see; a key of `nblib.listening.server.manifest.QUESTIONS`.
-    reference, compare_reference : str, bool
-        The system that is at hand beside A and B; whether it stands behind them as well (MM'19 yes, IJCNN'20 no).
-    baseline, catch_pairs : str, int, optional
-        Pair each system with this one only, by default every pair meets; how many pairs of the reference and a spoilt
-        one, on items in turn, by default one for 10 pairs, at least 2.
-
-    Raises
-    ------
-    ParameterError, AudioError
-        An argument or a sound cannot be used; or the folder holds another test or votes.
+    ``sounds[item][system]`` are samples [shape=(n,) or (n, 2)], floating point, full scale 1, at least 0.5 s, in line
+    with the reference to 5 ms; the same systems per item. Participants see `name`; `question` is a key of `QUESTIONS`;
+    `reference` is at hand beside A and B, and with `compare_reference` behind them as well (MM'19 yes, IJCNN'20 no);
+    each system meets every other, or `baseline` only. `catch_pairs` of the reference and a spoilt one are by
+    default one for 10 pairs, at least 2, on items in turn.
     """
-    systems = _checked(name, sounds, sample_rate, seed)
+    check_whole("seed", seed)
+    check_choice("sample_rate", str(sample_rate), map(str, SAMPLE_RATES))
+    systems = _checked(name, sounds)
     check_choice("question", question, QUESTIONS)
     check_choice("reference", reference, systems)
     compared = [system for system in systems if compare_reference or system != reference]
@@ -102,18 +92,12 @@ def spoil(samples: np.ndarray, sample_rate: int, *seed: str | int) -> np.ndarray
     return np.stack(channels, -1).astype(np.float64).reshape(samples.shape)
 
 
-def _checked(name: str, sounds: Mapping[str, Mapping[str, np.ndarray]], sample_rate: int, seed: int) -> list[str]:
+def _checked(name: str, sounds: Mapping[str, Mapping[str, np.ndarray]]) -> list[str]:
     """The systems, in the first item's order."""
-    check_whole("seed", seed)
-    check_choice("sample_rate", str(sample_rate), map(str, SAMPLE_RATES))
-    if not sounds:
-        raise ParameterError("sounds={}: there is no item; at least one is needed")
     every = list(dict.fromkeys(system for of_item in sounds.values() for system in of_item))
     for kind, text in [("name", name), *(("item", item) for item in sounds), *(("system", one) for one in every)]:
         if not text.strip() or not text.isprintable():
             raise ParameterError(f"{kind} {text!r}: a name of printable characters is needed")
-        if kind != "name" and (set(text) & set("/\\") or text in (".", "..")):
-            raise ParameterError(f"{kind} {text!r}: a name without path separators is needed; rename it")
     if SPOILT in every:
         raise ParameterError(f"system {SPOILT!r}: the name is taken by the catch pairs; choose another")
     for item, system in ((item, system) for item in sounds for system in every if system not in sounds[item]):
@@ -141,9 +125,18 @@ def read_systems(folder: Path, log: Callable[[str], None] = print) -> tuple[dict
     """``sounds[item][system]`` from ``<folder>/<system>/<item>.wav`` (or FLAC, OGG, MP3, ...), and their rate in Hz.
 
     Samples are float32 [shape=(n,) or (n, 2)], resampled to the highest rate among them, so that nothing that a system
-    kept is lost; `log` is told. `ParameterError` where an item is not in all systems, or twice in one.
+    kept is lost; `log` is told. `ParameterError` where there is nothing, or an item twice in a system.
     """
-    found = {(path.stem, path.parent.name): read(path, mono=False) for path in _files(folder)}
+    files: dict[tuple[str, str], Path] = {}
+    for path in sorted(folder.glob("*/*")):
+        hidden = path.name.startswith(".") or path.parent.name.startswith(".")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
+            twin = files.setdefault((path.stem, path.parent.name), path)
+            if twin != path:
+                raise ParameterError(f"{path}: {twin.name} is the same item; keep one of the two")
+    if not files:
+        raise ParameterError(f"{folder}: no sound files; it should hold a folder of them per system")
+    found = {key: read(path, mono=False) for key, path in sorted(files.items())}
     rates = [rate for _, rate in found.values()]
     highest = max(rates)
     for rate in sorted(set(rates) - {highest}):
@@ -153,26 +146,3 @@ def read_systems(folder: Path, log: Callable[[str], None] = print) -> tuple[dict
         channels = resample(samples, rate, highest)
         sounds.setdefault(item, {})[system] = channels[0] if len(channels) == 1 else np.ascontiguousarray(channels.T)
     return sounds, highest
-
-
-def _files(folder: Path) -> list[Path]:
-    """Every item's file in every system, by item and system."""
-    if not folder.is_dir():
-        raise ParameterError(f"{folder}: no such folder; it should hold a folder per system")
-    systems = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    names = ", ".join(path.name for path in systems) or "none"
-    if len(systems) < 2:
-        raise ParameterError(f"{folder}: at least two systems are needed, a folder of sound files each; found: {names}")
-    files: dict[str, dict[str, Path]] = {}
-    for system in systems:
-        for path in sorted(system.iterdir()):
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
-                twin = files.setdefault(path.stem, {}).setdefault(system.name, path)
-                if twin != path:
-                    raise ParameterError(f"{path}: {twin.name} is the same item; keep one of the two")
-    if not files:
-        raise ParameterError(f"{folder}: no sound files in {names}")
-    for item, system in ((item, system) for item in sorted(files) for system in systems):
-        if system.name not in files[item]:
-            raise ParameterError(f"{system}: item {item!r} is missing, which system {min(files[item])!r} has; add it")
-    return [path for _, of_item in sorted(files.items()) for path in of_item.values()]

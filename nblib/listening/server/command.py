@@ -41,7 +41,7 @@ def add_listen(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from nblib.listening.server import build_test, read_systems
+    from nblib.listening.server.build import build_test, read_systems
 
     sounds, sample_rate = read_systems(options.systems)
     wanted = {name: getattr(options, name) for name in ("name", "question", "reference", "baseline", "seed")}
@@ -55,7 +55,7 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from nblib.listening.server import serve
+    from nblib.listening.server.app import serve
 
     serve(options.test, options.host, options.port, options.database)
     return 0
@@ -64,7 +64,8 @@ def _serve(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     """Files of its own names are replaced, each whole: the votes stay in the database."""
     from nblib.listening import write_table
-    from nblib.listening.server import manifest, stored_participants, stored_votes, webmushra
+    from nblib.listening.server import manifest, webmushra
+    from nblib.listening.server.store import stored_participants, stored_votes
 
     test, out = manifest.load(options.test), options.out
     votes = stored_votes(options.test, options.database)

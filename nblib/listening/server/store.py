@@ -1,4 +1,4 @@
-"""Participants and their answers in a database: SQLite in the test's folder, or whatever SQLAlchemy reaches.
+"""Participants, what they are asked, and their answers in a database: SQLite in the test's folder, or another's.
 
 An answer is kept with what was presented, so that it stands for itself; what is still to come is drawn from the test.
 """
@@ -10,19 +10,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from nblib.errors import ParameterError
-from nblib.listening.server import manifest, schedule
+from nblib.listening.server import manifest
 from nblib.listening.server.manifest import ListeningTest
-from nblib.listening.server.schedule import COUNTED, HEADPHONES, Trial
-from nblib.listening.votes import COLUMNS
+from nblib.listening.votes import CHOICES, COLUMNS, presented
 from nblib.provenance import config_hash
 
+HEADPHONES = "headphones"  # the kind of a trial that is no pair
+COUNTED = ("test", "catch")
 MAX_PARTICIPANTS = 10_000  # some 100 MB: a flood of new participants must not fill the disk
 _COLUMNS = (*COLUMNS, "question", "judge", "position", "seconds", "answered_at", "headphones")
 _LAYOUT = 2  # of the tables below
@@ -54,6 +55,39 @@ _CHOICES = sa.select(answers.c.position, answers.c.choice).where(answers.c.parti
 _ANSWER = answers.insert()
 
 
+class Trial(NamedTuple):
+    """One thing a participant is asked, as presented; a trial of kind `HEADPHONES` has the sound's file as item."""
+
+    id: str  # tells nothing of what is heard, and cannot be guessed
+    position: int  # from 1
+    kind: str
+    item: str
+    system_a: str
+    system_b: str
+
+    @property
+    def phase(self) -> str:
+        """What a participant may know of the kind: a catch pair must look like any other."""
+        return "pair" if self.kind in COUNTED else self.kind
+
+    @property
+    def choices(self) -> Sequence[str]:
+        """The answers that it takes."""
+        return ("1", "2", "3") if self.kind == HEADPHONES else CHOICES
+
+
+def draw(test: ListeningTest, number: int, secret: str) -> list[Trial]:
+    """The trials of participant `number` in order: headphone check, training, all other pairs shuffled together."""
+    parts = [[(trial.sound, "", "", HEADPHONES) for trial in test.headphone_trials]]
+    parts += [[pair for pair in test.pairs if pair[3] == "training"]]
+    parts += [[pair for kind in COUNTED for pair in test.pairs if pair[3] == kind]]
+    frames = [pd.DataFrame(part, columns=["item", "system_a", "system_b", "kind"]) for part in parts]
+    shown = pd.concat([presented(frame, test.seed, number) for frame in frames])
+    ids = [hashlib.sha256(f"{secret}/{position}".encode()).hexdigest()[:32] for position in range(1, len(shown) + 1)]
+    columns = ids, range(1, len(shown) + 1), shown["kind"], shown["item"], shown["system_a"], shown["system_b"]
+    return [Trial(*row) for row in zip(*columns, strict=True)]
+
+
 class Store:
     """The database of the test in `folder`; `ParameterError` where either cannot be used, or it is another test's."""
 
@@ -64,7 +98,7 @@ class Store:
         kept = {name: value for name, value in vars(self.test).items() if name not in _MAY_CHANGE}
         self.digest = config_hash(kept | {"layout": _LAYOUT})
         self.cookie = f"participant_{self.digest}"  # cookies do not tell the ports of tests side by side apart
-        self.trials = lru_cache(1000)(lambda person: schedule.draw(self.test, person.number, person.token_sha256))
+        self.trials = lru_cache(1000)(lambda person: draw(self.test, person.number, person.token_sha256))
         url = _address(folder, database_url)
         self.address = url.render_as_string()  # without the password
         try:
@@ -107,7 +141,20 @@ class Store:
 
     def left(self, person: sa.Row) -> list[Trial]:
         """What was not, the present trial first."""
-        return schedule.left(self.trials(person), self.choices(person))
+        answered = self.choices(person)
+        return [trial for trial in self.trials(person) if trial.position not in answered]
+
+    def state(self, person: sa.Row) -> dict[str, object]:
+        """Where a participant is, for the page: nothing here tells systems, kinds or files."""
+        trials, left, shown = self.trials(person), self.left(person), []
+        for trial in left[:2]:
+            alike = [other for other in trials if other.phase == trial.phase]
+            shown.append({"id": trial.id, "phase": trial.phase, "number": alike.index(trial) + 1, "of": len(alike)})
+        present, following = [*shown, None, None][:2]
+        pairs, open_pairs = ([trial.id for trial in own if trial.phase == "pair"] for own in (trials, left))
+        sample = next((trial.id for trial in trials if trial.kind != HEADPHONES), None)
+        numbers = {"answered": len(pairs) - len(open_pairs), "pairs": len(pairs)}
+        return {"name": person.name, "trial": present, "next": following, "sample": sample} | numbers
 
     def answer(self, person: sa.Row, asked: Sequence[Trial], choice: str, seconds: float) -> None:
         """Store one answer to each of the trials, unless one has been answered before; on return it is on the disk."""
@@ -154,11 +201,7 @@ def _now() -> str:
 
 
 def stored_votes(folder: Path, database_url: str | None = None) -> pd.DataFrame:
-    """All answers to pairs so far, a row each, as in `nblib.listening.votes`.
-
-    Further columns: ``question``, ``judge`` ("people"), ``position`` (from 1, among the pairs as they were met),
-    ``seconds`` (from when the pair was shown), ``answered_at`` (ISO 8601, UTC), ``headphones`` ("passed", ...).
-    """
+    """All answers to pairs so far, a row each; ``position`` is from 1, ``seconds`` from when the pair was shown."""
     test, rows, people = _everything(folder, database_url)
     votes = rows[rows["choice"].notna() & (rows["kind"] != HEADPHONES)].reset_index(drop=True)
     checks = votes["participant"].map(people.set_index("participant")["headphones"])

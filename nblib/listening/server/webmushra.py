@@ -28,7 +28,7 @@ from nblib.audio import read
 from nblib.errors import ParameterError
 from nblib.listening.server.levels import flac
 from nblib.listening.server.manifest import QUESTIONS, SOUNDS, ListeningTest
-from nblib.listening.votes import COLUMNS, refuse_rows
+from nblib.listening.votes import COLUMNS, read_table, refuse_rows
 from nblib.provenance import config_hash
 
 FILE = "nblib.yaml"
@@ -84,7 +84,7 @@ def configuration(test: ListeningTest) -> dict[str, Any]:
 
 
 def _trial(test: ListeningTest, index: int) -> tuple[str, str]:
-    """What a pair and its second sound are called in the configuration and in results."""
+    """What a pair and its second sound are called."""
     item, _, system_b, _ = test.pairs[index]
     return f"pair-{index + 1}", test.sounds[item][system_b].removesuffix(".flac")
 
@@ -108,21 +108,12 @@ _Dumper.add_representer(str, _represent)
 
 
 def read_results(csv_path: Path, test: ListeningTest) -> pd.DataFrame:
-    """Votes from webMUSHRA's ``results/<test id>/paired_comparison.csv``.
+    """Votes from webMUSHRA's ``results/<test id>/paired_comparison.csv``, A and B in the order of the test's pairs.
 
-    As `nblib.listening.votes`, A and B in the order of the test's pairs. A new participant starts where the answers to
-    the questionnaire or the session's id change, or a pair comes again. Pages without a choice are left out.
-    `ParameterError`, with row (from 1) and value, for a file that is no such table or of another test.
+    A new participant starts where the answers to the questionnaire or the session's id change, or a pair comes again.
+    Pages without a choice are left out.
     """
-    try:
-        rows = pd.read_csv(csv_path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ParameterError(f"{csv_path}: not there; webMUSHRA writes it to results/<test id>/") from None
-    except (OSError, ValueError) as error:
-        raise ParameterError(f"{csv_path}: no CSV table of webMUSHRA's ({error}); take out what is no row") from error
-    missing = [name for name in _COLUMNS if name not in rows]
-    if missing:
-        raise ParameterError(f"{csv_path}: column {missing[0]!r} is missing; is it webMUSHRA's paired_comparison.csv?")
+    rows = read_table(csv_path, _COLUMNS, "webMUSHRA writes paired_comparison.csv to results/<test id>/", dtype=str)
     trials = {trial: (index, stimulus) for index in range(len(test.pairs)) for trial, stimulus in [_trial(test, index)]}
     stimuli = rows["trial_id"].map(lambda trial: trials.get(trial, (0, None))[1])
     seconds = pd.to_numeric(rows["choice_time"], errors="coerce") / 1000

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from helpers.listening import make_test
 
-from nblib.listening.server import create_app
+from nblib.listening.server.app import create_app
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def test_pages_without_a_choice_are_left_out_and_what_people_type_does_no_harm(t
         (",5,", ",soon,", "row 1: choice_time='soon'"),
         ("STIMULUS", "0123456789abcdef", "row 2: choice_non_reference='0123456789abcdef'.*that pair's sound"),
         ("choice_answer", "answer", "column 'choice_answer' is missing"),
-        (",pair-2,", ",headphones,pair-2,", "no CSV table of webMUSHRA.s .*Expected 8 fields in line 3, saw 9"),
+        (",pair-2,", ",headphones,pair-2,", "no CSV table of votes .*Expected 8 fields in line 3, saw 9"),
     ],
 )
 def test_a_wrong_cell_is_named_with_file_and_row(tmp_path, made, old, new, words):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers.listening import CHROMIUM, CHROMIUM_ARGUMENTS, TONES_HZ, served
 
-from nblib.listening.server import stored_participants, stored_votes
+from nblib.listening.server.store import stored_participants, stored_votes
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 Browser, Locator, Page = sync_api.Browser, sync_api.Locator, sync_api.Page
@@ -92,11 +92,12 @@ def page(open_page: Callable[..., Page]) -> Page:
     return page
 
 
-def hear_both(page: Page) -> None:
+def hear_both(page: Page, touch: bool = False) -> None:
     for key, sound in (("1", "a"), ("2", "b")):
-        expect(page.locator(f'#sounds [data-sound="{sound}"]')).to_be_enabled()
-        page.keyboard.press(key)
-        expect(page.locator(f'#sounds [data-sound="{sound}"]')).to_have_class("sound heard")
+        button = page.locator(f'#sounds [data-sound="{sound}"]')
+        expect(button).to_be_enabled()
+        button.tap() if touch else page.keyboard.press(key)
+        expect(button).to_have_class("sound heard")
     expect(page.locator('#choices [data-choice="a"]')).to_be_enabled()
 
 
@@ -126,12 +127,10 @@ def heard_systems(page: Page) -> tuple[str, ...]:
 
 def test_a_whole_test_by_keyboard_alone(open_page: Callable[..., Page], folder: Path) -> None:
     page = open_page()
-    shown(page, "welcome")
-    for key in ("Tab", "A", "d", "a", "Enter"):
-        page.keyboard.press(key)
-    shown(page, "volume")
-    for key in ("Tab", "Enter"):
-        page.keyboard.press(key)
+    for view, keys in (("welcome", ("Tab", "A", "d", "a", "Enter")), ("volume", ("Tab", "Enter"))):
+        shown(page, view)
+        for key in keys:
+            page.keyboard.press(key)
     expect(page.locator("#sample-label")).to_have_text("Stop")
     for key in ("Tab", "Enter"):
         page.keyboard.press(key)
@@ -253,9 +252,7 @@ def test_on_a_phone_nothing_is_cut_off_or_too_small(open_page: Callable[..., Pag
         check(view)
     for _ in range(8):
         before = step(page)
-        for sound in ("a", "b"):
-            page.tap(f'#sounds [data-sound="{sound}"]')
-            expect(page.locator(f'#sounds [data-sound="{sound}"]')).to_have_class("sound heard")
+        hear_both(page, touch=True)
         check("pair")
         page.tap('#choices [data-choice="dont_know"]')
         expect(page.locator("#step")).not_to_have_text(before)
