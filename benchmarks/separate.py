@@ -26,10 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from nblib.entries import TASKS
 from nblib.errors import NblibError
 from nblib.experiments.separation import one_run
-from nblib.networks import MaskUNet
 from nblib.provenance import random_generator
 from nblib.separate import separated
-from nblib.settings import Settings, settings
+from nblib.settings import settings
 
 RATE = 44_100
 CAPACITY = "P3"
@@ -78,20 +77,15 @@ def timed(path: Path, task: str, profile: str, seconds: int) -> None:
     print(f"  processor time {usage.ru_utime + usage.ru_stime:.1f} s; peak memory {peak:.2f} GB")
 
 
-def joined(samples: np.ndarray, network: MaskUNet, setup: Settings, chunk: int) -> np.ndarray:
-    """The estimate for samples in memory [shape=(channels, n)]."""
-    return np.concatenate([found for _, found in separated(iter([samples]), RATE, network, setup, chunk)], axis=1)
-
-
 def seams(task: str, profile: str) -> None:
     """Print how far chunks are from one pass."""
     setup = settings(profile)
     network = one_run(setup, task, CAPACITY).network()
     samples = np.concatenate([second(index) for index in range(SEAM_SECONDS)], axis=1)
     frames = SEAM_SECONDS * setup.geometry.sample_rate // setup.geometry.hop + setup.geometry.overlap
-    one_pass = joined(samples, network, setup, frames)
+    one_pass = separated(samples, RATE, network, setup, frames)
     for chunk_frames in COMPARED_CHUNKS:
-        found = joined(samples, network, setup, chunk_frames)
+        found = separated(samples, RATE, network, setup, chunk_frames)
         error = np.square(found - one_pass, dtype=np.float64).sum()
         said = "bit for bit one pass's output"
         if error:

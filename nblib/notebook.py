@@ -1,16 +1,13 @@
 """What every notebook calls first, right after its parameters cell."""
 
-import ast
-import contextlib
 import os
 import platform
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nblib import __version__, paths
-from nblib.errors import ParameterError, check_choice
+from nblib.errors import ParameterError
 
 if TYPE_CHECKING:
     from nblib.settings import Settings
@@ -19,16 +16,17 @@ STANDARD = ("profile", "corpus", "data_root", "seed", "source", "changes")
 
 
 def start(profile: str, corpus: str, data_root: str, seed: int, source: str, changes: str) -> "Settings":
-    """Check a notebook's parameters, set the figure style, and say in one line what runs and from where.
+    """Check a notebook's parameters (`ParameterError`), set the figure style, and say in one line what runs from where.
 
-    It starts with ``Environment:``, so that nbval can sanitise it. Raises `ParameterError` as `checked`, and where
-    papermill injected a parameter that the notebook does not declare, or of another type; the near miss is named.
+    It starts with ``Environment:``, so that nbval can sanitise it.
     """
     import torch
 
     from nblib.figures import use_style
 
-    _refuse_undeclared()
+    for name, value in (("data_root", data_root), ("changes", changes)):  # those that `settings` takes as they are
+        if not isinstance(value, str):
+            raise ParameterError(f"parameter {name}={value!r} must be a text, not of type {type(value).__name__}")
     use_style()
     setup = checked(profile, corpus, data_root, seed, source, changes, choose_device())
     what = ", ".join(filter(None, (f"profile {profile}, corpus {corpus}, seed {seed}", changes)))
@@ -64,37 +62,3 @@ def choose_device() -> str:
     if wanted not in known:
         raise ParameterError(f"NBLIB_DEVICE={wanted!r}: this machine has {', '.join(known)}; choose one, or unset it")
     return wanted
-
-
-def check_type(name: str, default: object, value: object, where: str) -> None:
-    """Raise `ParameterError` unless `value` has the type of `default`, where an integer may stand for a float."""
-    if type(value) is not type(default) and not (type(default) is float and type(value) is int):
-        expected = f"of type {type(default).__name__}, like its default {default!r}"
-        raise ParameterError(f"parameter {name}={value!r} of {where} must be {expected}, not {type(value).__name__}")
-
-
-def _refuse_undeclared() -> None:
-    """Refuse what papermill injected and the notebook would never read, or reads as another type."""
-    module, cells = sys.modules.get("IPython"), []
-    shell = module.get_ipython() if module else None
-    for source in shell.user_ns.get("In", []) if shell else []:
-        head, _, body = source.partition("\n")
-        # papermill heads its cell so and writes bare assignments; a cell written by hand carries help after its values.
-        cells.append((head.strip() == "# Parameters" and "  # " not in body, _literals(source)))
-    given: dict[str, object] = next((found for injected, found in reversed(cells) if injected), {})
-    # The first time that the cell ran, it followed the parameters cell, however often cells were run again later.
-    before = cells[: cells.index((True, given))] if given else []
-    declared = {name: value for injected, found in before if not injected for name, value in found.items()}
-    for name, value in given.items():
-        check_choice("parameter", name, declared or STANDARD)  # the injected cell alone, run by hand, is all there is
-        check_type(name, declared.get(name, value), value, "this notebook")
-
-
-def _literals(source: str) -> dict[str, object]:
-    """What a cell assigns, where that is a name and a literal."""
-    found = {}
-    with contextlib.suppress(SyntaxError):  # a magic command
-        for node in ast.parse(source).body:
-            with contextlib.suppress(ValueError, AttributeError, TypeError):  # another statement, or no literal
-                found[node.targets[0].id] = ast.literal_eval(node.value)  # type: ignore[attr-defined]
-    return found

@@ -1,4 +1,4 @@
-"""Speech out of noise, or vocals out of a song, in a sound file of one's own: any length, in memory that does not grow.
+"""Speech out of noise, or vocals out of a song, in a sound file of one's own.
 
 The networks are convolutional: a frame of the estimate hangs on a bounded stretch of the mixture, and moving that by
 ``2 ** num_layers`` frames moves the estimate. So chunks that start on that grid and see their whole stretch give what
@@ -8,17 +8,18 @@ one pass over all gives, up to rounding; training's patches of 128 frames would 
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+import warnings
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import torch
+from scipy.io import wavfile
 from tqdm import tqdm
 
-from nblib.audio import SoundFacts, facts, float_wav, read_blocks, resample_blocks, scale, stft, synthesise, unscale
+from nblib.audio import read, resample, scale, stft, synthesise, unscale
 from nblib.errors import ParameterError, check_choice
-from nblib.figures.base import save_separated
+from nblib.figures.base import separated_figure, use_style
 from nblib.networks import MaskUNet, count_parameters
 from nblib.paths import data, whole
 from nblib.provenance import torch_threads
@@ -27,6 +28,7 @@ from nblib.settings import Settings
 RECEPTIVE_GRIDS = 3  # an estimate hangs on fewer grids than this at either side: 4 of 6 frames for one level
 TINY = 1e-20  # keeps 0 / 0 off where the mixture is silent; the square of a smaller number would vanish in float32
 TASKS = {"speech": "the speech", "vocals": "the vocals"}
+WAV_BYTES = 2**32 - 1024  # of samples, that a WAV can hold; more need an RF64 (EBU Tech 3306)
 
 
 def separate(setup: Settings, file: Path, task: str, capacity: str, contender: str, out: Path | None) -> None:
@@ -39,97 +41,66 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
 
     check_choice("task", task, TASKS)
     check_choice("capacity", capacity, setup.capacities[task])
-    sound, beside = facts(file), file.resolve().parent
+    (mixture, rate), beside = read(file, mono=False), file.resolve().parent
     out = out or (beside if os.access(beside, os.W_OK) else data() / "separated")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ParameterError(f"out={str(out)!r}: cannot be made a folder ({error.strerror}); choose another") from error
-    print(f"file: {file}: {'mono' if sound.channels == 1 else 'stereo'}, {sound.sample_rate} Hz", flush=True)
+    print(f"file: {file}: {'mono' if len(mixture) == 1 else 'stereo'}, {rate} Hz", flush=True)
     network = one_run(setup, task, capacity, contender).network().to(setup.device)
     print(f"network: {count_parameters(network)} parameters, {contender} loss, trained at {setup.name}", flush=True)
     name = f"{file.stem}-{task}-{capacity}" + ("" if contender == "codec" else f"-{contender}")
-    estimate, rest, picture = (out / f"{name}{end}" for end in (".wav", "-rest.wav", ".png"))
     began = time.monotonic()
-    with torch_threads(1), whole(estimate) as own_place, whole(rest) as rest_place:
-        seconds, peak = _write(setup, network, file, sound, own_place, rest_place)
-    taken = time.monotonic() - began
+    with torch_threads(1):
+        estimate = separated(mixture, rate, network, setup)
+    rest, seconds, taken = mixture - estimate, mixture.shape[1] / rate, time.monotonic() - began
     print(f"separated {seconds:.1f} s in {taken:.1f} s: {seconds / taken:.0f} times real time")
-    save_separated(picture, estimate, rest, f"{file.name}: {task}, {capacity}, {contender} loss")
-    print(f"in {out}:\n  {estimate.name}: {TASKS[task]}\n  {rest.name}: the rest; the two add up to the file")
-    print(f"  {picture.name}: spectrograms")
-    if sound.sample_rate > setup.geometry.sample_rate:
+    title = f"{file.name}: {task}, {capacity}, {contender} loss"
+    _save(out / name, {"input": mixture, "separated": estimate}, rest, rate, title)
+    print(f"in {out}:\n  {name}.wav: {TASKS[task]}\n  {name}-rest.wav: the rest; the two add up to the file")
+    print(f"  {name}.png: spectrograms")
+    if rate > setup.geometry.sample_rate:
         print(f"the network hears up to {setup.geometry.sample_rate / 2000:g} kHz: what lies above is in the rest")
-    if peak > 1:
+    if (peak := max(np.abs(estimate).max(), np.abs(rest).max())) > 1:
         print(f"the largest peak is {peak:.3g} times full scale; kept, but a player may clip it")
 
 
-def _write(
-    setup: Settings, network: MaskUNet, file: Path, sound: SoundFacts, estimate: Path, rest: Path
-) -> tuple[float, float]:
-    """Separate `file` into two; gives its seconds and the largest peak of both."""
-    rate, samples, peak = sound.sample_rate, 0, 0.0
-    bar = tqdm(total=sound.seconds, desc="separating", unit="s", disable=None, leave=False)
-    with float_wav(estimate, rate, sound.channels) as write, float_wav(rest, rate, sound.channels) as write_rest, bar:
-        for mixture, found in separated((block for block, _ in read_blocks(file)), rate, network, setup):
-            for writer, part in ((write, found), (write_rest, mixture - found)):
-                writer(part)
-                peak = max(peak, float(np.abs(part).max(initial=0)))
-            samples += found.shape[1]
-            bar.update(found.shape[1] / rate)
-    return samples / rate, peak
-
-
-def separated(
-    blocks: Iterable[np.ndarray], rate: int, network: MaskUNet, setup: Settings, chunk: int = 1024
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Mixture and estimate of a stream of float32 blocks at any rate (Hz), in line, by pieces [shape=(channels, k)].
-
-    Joined, both are as long as the stream; the estimate ends at half the network's rate, whatever `chunk` (frames) is:
-    a quarter of 24 s takes up to a third longer, for the context; more takes memory alone.
-    """
-    waiting: list[np.ndarray] = []
-
-    def heard() -> Iterator[np.ndarray]:
-        for block in blocks:
-            waiting.append(block)
-            yield block
-
-    own = _estimates(resample_blocks(heard(), rate, setup.geometry.sample_rate), network, setup, chunk)
-    for estimate in resample_blocks(own, setup.geometry.sample_rate, rate):
-        mixture = np.concatenate(waiting, axis=1)
-        length = min(mixture.shape[1], estimate.shape[1])
-        yield mixture[:, :length], estimate[:, :length]
-        waiting[:] = [mixture[:, length:]]
+def _save(place: Path, sounds: dict[str, np.ndarray], rest: np.ndarray, rate: int, title: str) -> None:
+    """Both parts in 32-bit floats, nothing clipped, and the picture; equal ones give equal bytes."""
+    for end, samples in (("", sounds["separated"]), ("-rest", rest)):
+        with whole(place.with_name(f"{place.name}{end}.wav")) as temporary:
+            if samples.nbytes < WAV_BYTES:
+                wavfile.write(temporary, rate, samples.T)  # libsndfile would stamp the time
+            else:
+                soundfile.write(temporary, samples.T, rate, subtype="FLOAT", format="RF64")
+    use_style()
+    figure = separated_figure(sounds, rate, title)
+    with whole(place.with_name(f"{place.name}.png")) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a file may be named in any script
+        figure.savefig(temporary, metadata={"Software": None})
 
 
 @torch.inference_mode()
-def _estimates(blocks: Iterable[np.ndarray], network: MaskUNet, setup: Settings, chunk: int) -> Iterator[np.ndarray]:
-    """At the network's rate, with the mixture's phase (IJCNN'20 Section IV), each channel alone.
+def separated(mixture: np.ndarray, rate: int, network: MaskUNet, setup: Settings, chunk: int = 1024) -> np.ndarray:
+    """The estimate of a float32 mixture at any rate (Hz), in line and of its shape, (channels, n); each channel alone.
 
-    Where the mixture exceeds full scale it is lowered by as much as it would be at full scale, not cut to it.
+    It ends at half the network's rate, with the mixture's phase (IJCNN'20 Section IV). Where the mixture exceeds full
+    scale it is lowered by as much as it would be at full scale, not cut to it. `chunk` (frames) changes time and memory
+    alone: a quarter of 24 s takes up to a third longer, for the context.
     """
     geometry, grid, hop = setup.geometry, 2**network.num_layers, setup.geometry.hop
     context = grid * (RECEPTIVE_GRIDS + math.ceil(geometry.overlap / grid))
     frames = grid * math.ceil(chunk / grid)
     kept = slice(context - geometry.overlap + 1, context + frames)  # those that the chunk's samples are made of
-    as_patch = replace(geometry, frames=frames + geometry.overlap - 1)
-    for window in _windows(blocks, frames * hop, context * hop, (context - 1) * hop + geometry.window):
-        spectrum = stft(torch.from_numpy(window).to(next(network.parameters()).device), geometry)
+    heard = resample(mixture, rate, geometry.sample_rate)
+    size = (2 * context + frames - 1) * hop + geometry.window
+    padded = torch.from_numpy(np.pad(heard, ((0, 0), (context * hop, size))))
+    parts = []
+    for start in tqdm(range(0, heard.shape[1], frames * hop), "separating", disable=None, leave=False):
+        spectrum = stft(padded[:, start : start + size].to(setup.device), geometry)
         scaled = scale(spectrum.abs(), setup.domain)
         estimate = unscale(network(scaled.unsqueeze(1)).squeeze(1), setup.domain)
         found = (spectrum * (estimate / unscale(scaled, setup.domain).clamp(min=TINY)))[..., kept]
-        yield synthesise(found.unsqueeze(-3), frames * hop, as_patch).cpu().numpy()
-
-
-def _windows(blocks: Iterable[np.ndarray], kept: int, before: int, after: int) -> Iterator[np.ndarray]:
-    """Stretches of ``before + kept + after`` samples of a stream, each `kept` on, until all of it was in the middle."""
-    waiting = np.zeros((1, before), np.float32)
-    for block in blocks:
-        waiting = np.concatenate([np.broadcast_to(waiting, (len(block), waiting.shape[1])), block], axis=1)
-        while waiting.shape[1] >= before + kept + after:
-            yield waiting[:, : before + kept + after].copy()
-            waiting = waiting[:, kept:]
-    while waiting.shape[1] > before:
-        yield np.pad(waiting, ((0, 0), (0, max(0, before + kept + after - waiting.shape[1]))))
-        waiting = waiting[:, kept:]
+        parts.append(synthesise(found.unsqueeze(-3), frames * hop, geometry).cpu().numpy())
+    return resample(np.concatenate(parts, axis=1), geometry.sample_rate, rate)[:, : mixture.shape[1]]

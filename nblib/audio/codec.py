@@ -12,8 +12,7 @@ import numpy as np
 import torch
 
 from nblib.audio.io import decoded
-from nblib.audio.resampling import resample
-from nblib.audio.signals import check_signal
+from nblib.audio.signals import check_signal, resample
 from nblib.audio.spectral import Geometry, stft
 from nblib.errors import AudioError, ParameterError, check_choice, check_whole
 
@@ -28,7 +27,6 @@ _FORMATS = {  # encoder, container, zeros to put behind
     # MP4 counts time in its own units and may drop a last sample: one frame of zeros behind makes sure of it.
     "aac": ("aac", "mp4", 1024),
     "opus": ("libopus", "ogg", 0),
-    "flac": ("flac", "flac", 0),
 }
 
 
@@ -36,8 +34,8 @@ _FORMATS = {  # encoder, container, zeros to put behind
 class Codec:
     """A codec and its bitrate; free of state, so that threads and processes may share it."""
 
-    name: str = "mp3"  # FFmpeg's libmp3lame; or "aac" (AAC-LC), "opus" (48 kHz inside), as a lossless control "flac"
-    bitrate: int = 16_000  # bits per second; 0 for flac (16 bits a sample)
+    name: str = "mp3"  # FFmpeg's libmp3lame; or "aac" (AAC-LC), "opus" (48 kHz inside)
+    bitrate: int = 16_000  # bits per second
 
     def __post_init__(self) -> None:
         check_choice("name", self.name, _FORMATS)
@@ -49,30 +47,27 @@ class Codec:
         libav = ".".join(map(str, av.library_versions["libavcodec"]))
         return f"{self.name}-{self.bitrate} {_FORMATS[self.name][0]} libavcodec-{libav} PyAV-{av.__version__}"
 
-    def check_sample_rate(self, sample_rate: int) -> None:
-        """Raise `ParameterError` at a sample rate (Hz) where the codec would take another bitrate in silence."""
+    def _check_sample_rate(self, sample_rate: int) -> None:
         check_whole("sample_rate", sample_rate, 1)
         steps = next((steps for rates, steps in MP3_BITRATES.items() if sample_rate in rates), ())
-        if self.name in ("mp3", "aac") and not steps:  # both have MPEG's rates
-            known = ", ".join(str(rate) for rates in MP3_BITRATES for rate in rates)
-            raise ParameterError(f"sample_rate={sample_rate} for {self.name}: resample first to one of {known} Hz")
-        # AAC's were measured on broadband music: outside them the encoder does not keep to the bitrate.
-        aac = range(12_000 if sample_rate <= 24_000 else 16_000, 4 * sample_rate + 1)
-        mp3, opus = [1000 * step for step in steps], range(6000, 256_001)
-        allowed = {"mp3": mp3, "aac": aac, "opus": opus, "flac": [0]}[self.name]
-        if self.bitrate not in allowed:
-            known = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else ", ".join(map(str, allowed))
-            wrong = f"bitrate={self.bitrate} for {self.name} at {sample_rate} Hz: it keeps to {known}"
+        # AAC has MPEG's rates too; measured on broadband music, outside these the encoder does not keep to the bitrate.
+        aac = range(12_000 if sample_rate <= 24_000 else 16_000, 4 * sample_rate + 1) if steps else ()
+        known = {"mp3": [1000 * step for step in steps], "aac": aac, "opus": range(6000, 256_001)}
+        if self.bitrate not in (allowed := known[self.name]):
+            listed = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else ", ".join(map(str, allowed))
+            wrong = (
+                f"bitrate={self.bitrate} for {self.name} at sample_rate={sample_rate}: it keeps to {listed or 'none'}"
+            )
             raise ParameterError(f"{wrong}, and would take another in silence; choose one of them, or resample first")
 
     def roundtrip(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
         """Encode and decode `samples` [shape=(n,), full scale 1, n >= 1]: lag 0, equal shape, float32.
 
         A peak over full scale is brought to 1 for the codec and back after it, so that none clips. Output may overshoot
-        the input's peak, as decoders do. `AudioError` for a signal that is empty or not finite, `ParameterError` for a
-        bitrate that the codec has not at this `sample_rate` (Hz).
+        the input's peak, as decoders do. `AudioError` for what is no signal, `ParameterError` for a bitrate that the
+        codec has not at this `sample_rate` (Hz).
         """
-        self.check_sample_rate(sample_rate)
+        self._check_sample_rate(sample_rate)
         check_signal(samples, "samples", allow_silence=True)
         peak = max(1.0, float(np.abs(samples).max()))
         level = (samples / peak).astype(np.float32)
@@ -91,8 +86,7 @@ class Codec:
             container.mux(stream.encode(None))
         buffer.seek(0)
         with av.open(buffer, "r", format=form) as container:  # named, since bytes of a short MP3 do not tell
-            parts = [block[0] for block in decoded(container, container.streams.audio[0])]
-        coded = np.concatenate([np.zeros(0, np.float32), *parts])
+            coded = decoded(container, container.streams.audio[0])[0]
         if len(coded) < len(samples):
             raise AudioError(f"{self.identity}: {len(samples)} samples came back as {len(coded)}; use PyAV's own wheel")
         return coded[: len(samples)]
@@ -101,11 +95,10 @@ class Codec:
 def cutoff_hz(lossless: np.ndarray, coded: np.ndarray, sample_rate: int) -> float:
     """Cut-off frequency of coded material, above which the codec left nothing: Hz, in steps of sample_rate / 1024.
 
-    The highest frequency at which the long-term power of `coded` (Hann 1024, hop 512) lies within 30 dB of that of
-    `lossless` (holes at 16 kbit/s cost under 20 dB), among those where `lossless` is within 80 dB of its loudest bin; 0
-    where there is none. Material with nothing to cut gives its own upper limit: take the median over several.
-
-    `lossless` and `coded` [shape=(n,), n >= 1024] must be sample-aligned; `AudioError` for silence.
+    The highest at which the long-term power of `coded` (Hann 1024, hop 512) lies within 30 dB of that of `lossless`, in
+    line with it [shape=(n,), n >= 1024] (holes at 16 kbit/s cost under 20 dB), among those where `lossless` is within
+    80 dB of its loudest bin; 0 where there is none. Material with nothing to cut gives its own upper limit: take the
+    median over several. `AudioError` for silence.
     """
     geometry = Geometry(sample_rate=sample_rate)
     check_signal(lossless, "lossless", minimum_samples=geometry.window)

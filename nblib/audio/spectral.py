@@ -22,10 +22,7 @@ LOG_SLOPE = 1000.0
 
 @dataclass(frozen=True)
 class Geometry:
-    """Sizes of the spectrogram and of a patch; the defaults are IJCNN'20's, MM'19 has ``sample_rate=16000``.
-
-    ``Geometry(frames=31).patch_samples`` is 16,384, the patch of MM'19's time-domain networks.
-    """
+    """Sizes of the spectrogram and of a patch; the defaults are IJCNN'20's, MM'19 has ``sample_rate=16000``."""
 
     sample_rate: int = 22050  # Hz
     window: int = 1024  # Hann window and FFT size in samples, even and a multiple (2, 3, ...) of `hop`
@@ -84,11 +81,6 @@ def _window(geometry: Geometry, like: torch.Tensor) -> torch.Tensor:
     return torch.hann_window(geometry.window, dtype=like.real.dtype, device=like.device)
 
 
-def _as_tensor(samples: np.ndarray | torch.Tensor) -> torch.Tensor:
-    # A copy, since torch cannot share read-only or reversed arrays.
-    return samples if isinstance(samples, torch.Tensor) else torch.from_numpy(np.array(samples, dtype=np.float32))
-
-
 def stft(samples: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     """Complex spectrum, not centred, over that of a full-scale sine, without the top bin. Differentiable.
 
@@ -112,7 +104,8 @@ def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Ten
     Zeros are put in front (window - hop of them) and behind, so that every sample is seen by the same number of windows
     and the last patch is full: of `samples` [shape=(..., n)] it is [shape=(..., patches, bins, frames), complex].
     """
-    tensor = _as_tensor(samples)
+    # A copy, since torch cannot share read-only or reversed arrays.
+    tensor = samples if isinstance(samples, torch.Tensor) else torch.from_numpy(np.array(samples, dtype=np.float32))
     needed = math.ceil(tensor.shape[-1] / geometry.hop) + geometry.overlap - 1
     count = math.ceil(needed / geometry.frames)
     front = geometry.window - geometry.hop
@@ -146,13 +139,10 @@ def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch
     return (torch.stack(parts).sum(0) / envelope).flatten(-2)[..., :length]
 
 
-def patches(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Tensor:
+def patches(samples: np.ndarray, geometry: Geometry) -> torch.Tensor:
     """Training patches [shape=(patches, patch_samples), float32] of a signal [shape=(n,)], end to end; the rest drops.
 
     A signal shorter than one patch is repeated until it fills one (IJCNN'20 Section IV).
     """
-    tensor, size = _as_tensor(samples).to(torch.float32), geometry.patch_samples
-    if len(tensor) < size:
-        tensor = tensor.repeat(math.ceil(size / len(tensor)))[:size]
-    count = len(tensor) // size
-    return tensor[: count * size].reshape(count, size)
+    count = max(1, len(samples) // geometry.patch_samples)
+    return torch.from_numpy(np.resize(samples.astype(np.float32), (count, geometry.patch_samples)))

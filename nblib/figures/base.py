@@ -3,7 +3,6 @@
 import base64
 import io
 import itertools
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -23,10 +22,6 @@ from nblib.audio import Geometry, stft
 # Okabe and Ito's colours, told apart with every kind of colour vision.
 COLOURS = {"codec": "#0072B2", "l1": "#D55E00", "paper": "#555555", "unprocessed": "#999999", "oracle_mask": "#009E73"}
 PALETTE = ("#555555", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-LEVEL = "dB re full-scale sine"
-WINDOW = 1024  # samples, of a separated file's picture
-COLUMNS = 1600  # about as many as that picture has pixels across
-SHOWN_DB = 80.0  # in it, from the loudest column of the input down
 Sounds = Mapping[str, np.ndarray]
 Names = Mapping[str, str]  # what is written for each name, in the order in which it is drawn
 
@@ -83,21 +78,21 @@ def players(sounds: Mapping[str, np.ndarray], sample_rate: int) -> HTML:
     return HTML(page)
 
 
-def _grid(rows: Mapping[str, Sounds], geometry: Geometry) -> Figure:
+def _grid(rows: Mapping[str, Sounds], sample_rate: int, hop: int, width: float = 3.2) -> Figure:
     """Decibels [shape=(bins, frames)] with one colour bar: a row per key, a column per title (over the first row)."""
     first, columns = next((name, len(cells)) for name, cells in rows.items())
-    size = (3.2 * columns + 1, 2.3 * len(rows) + 0.4)
+    size = (width * columns + 1, 2.3 * len(rows) + 0.4)
     figure, panels = plt.subplots(len(rows), columns, figsize=size, sharex="col", sharey=True, squeeze=False)
     for (name, cells), own in zip(rows.items(), panels, strict=True):
         for axes, (title, levels) in zip(own, cells.items(), strict=True):
-            seconds, kilohertz = levels.shape[1] * geometry.hop / geometry.sample_rate, geometry.sample_rate / 2000
-            style = {"origin": "lower", "aspect": "auto", "cmap": "magma", "extent": (0.0, seconds, 0.0, kilohertz)}
+            extent = (0.0, levels.shape[1] * hop / sample_rate, 0.0, sample_rate / 2000)
+            style = {"origin": "lower", "aspect": "auto", "cmap": "magma", "extent": extent}
             image = axes.imshow(levels, vmin=-100, vmax=-10, **style)
-            axes.set_title(title if name == first else "")
+            axes.set_title(title if name == first else "", parse_math=False)
         own[0].set_ylabel(f"{name}\nfrequency (kHz)")
     for axes in panels[-1]:
         axes.set_xlabel("time (s)")
-    figure.colorbar(image, ax=panels, label=LEVEL, shrink=1.0 if len(rows) == 1 else 0.6)
+    figure.colorbar(image, ax=panels, label="dB re full-scale sine", shrink=1.0 if len(rows) == 1 else 0.6)
     return figure
 
 
@@ -108,7 +103,8 @@ def _decibels(sounds: Sounds, geometry: Geometry) -> dict[str, np.ndarray]:
 
 def spectrogram_rows(rows: Mapping[str, Sounds], geometry: Geometry) -> Figure:
     """Spectrograms of samples: a row per key, a column per sound, whose titles stand over the first row."""
-    return _grid({name: _decibels(sounds, geometry) for name, sounds in rows.items()}, geometry)
+    decibels = {name: _decibels(sounds, geometry) for name, sounds in rows.items()}
+    return _grid(decibels, geometry.sample_rate, geometry.hop)
 
 
 def magnitude_table(sounds: Sounds, geometry: Geometry) -> pd.DataFrame:
@@ -128,39 +124,18 @@ def figure2(patches: pd.DataFrame, names: Mapping[str, str], geometry: Geometry)
         names[str(system)]: {str(title): part[frames].to_numpy() for title, part in own.groupby("title", sort=False)}
         for system, own in patches.groupby("system", sort=False)
     }
-    return _grid(rows, geometry)
+    return _grid(rows, geometry.sample_rate, geometry.hop)
 
 
-def save_separated(path: Path, estimate: Path, rest: Path, title: str) -> None:
-    """Write `separated_figure` of two sound files of equal length and rate as PNG, equal ones as equal bytes."""
-    use_style()
-    with paths.whole(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a file may be named in any script
-        separated_figure(estimate, rest, title).savefig(temporary, format="png", metadata={"Software": None})
-
-
-def separated_figure(estimate: Path, rest: Path, title: str) -> Figure:
-    """The sum of both files over the first, on one scale of decibels, which begins at the sum's loudest."""
-    about = soundfile.info(estimate)
-    step = WINDOW * max(1, about.frames // (COLUMNS * WINDOW))
-    blocks = [soundfile.blocks(path, step, dtype="float32", always_2d=True, fill_value=0) for path in (estimate, rest)]
-    power = np.array([(_power(own + others), _power(own)) for own, others in zip(*blocks, strict=True)])
-    decibels = 10 * np.log10(power.transpose(1, 2, 0) + 1e-12)
-    figure, panels = plt.subplots(2, 1, figsize=(11, 6), sharex=True, sharey=True)
-    top, seconds = np.ceil(decibels[0].max() / 10) * 10, about.frames / about.samplerate
-    unit, name = (60, "min") if seconds >= 120 else (1, "s")
-    extent = (0, len(power) * step / about.samplerate / unit, 0, about.samplerate / 2000)
-    for axes, levels, label in zip(panels, decibels, ("input", "separated"), strict=True):
-        image = axes.imshow(levels, origin="lower", aspect="auto", extent=extent, vmin=top - SHOWN_DB, vmax=top)
-        axes.set_ylabel(f"{label}\nfrequency (kHz)")
-    panels[0].set_title(title, parse_math=False)
-    panels[1].set(xlim=(0, seconds / unit), xlabel=f"time ({name})")
-    figure.colorbar(image, ax=panels, label=LEVEL)
-    return figure
-
-
-def _power(samples: np.ndarray) -> np.ndarray:
-    """Mean power [shape=(bins,)] of a block [shape=(samples, channels)], 1 for a full-scale sine."""
-    window = np.hanning(WINDOW)
-    spectrum = np.fft.rfft(samples.T.reshape(samples.shape[1], -1, WINDOW) * window) / (window.sum() / 2)
-    return np.square(np.abs(spectrum)).mean((0, 1))
+def separated_figure(sounds: Sounds, sample_rate: int, title: str) -> Figure:
+    """Samples [shape=(channels, n)] of equal length: a column is the mean power of all windows in its time."""
+    window, rows = np.hanning(1024), {}
+    for name, samples in sounds.items():
+        padded = np.pad(samples, ((0, 0), (0, -samples.shape[1] % len(window))))
+        step = len(window) * max(1, padded.shape[1] // (len(window) * 1600))  # about as many columns as pixels
+        columns = []
+        for start in range(0, padded.shape[1], step):
+            windows = padded[:, start : start + step].reshape(-1, len(window)) * window
+            columns.append(np.square(np.abs(np.fft.rfft(windows) / (window.sum() / 2))).mean(0))
+        rows[name] = {title: 10 * np.log10(np.transpose(columns) + 1e-10)}
+    return _grid(rows, sample_rate, step, width=10)

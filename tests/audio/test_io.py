@@ -1,7 +1,6 @@
-"""Reading, writing, resampling, streams; files that must be refused by name."""
+"""Reading, writing, resampling; files that must be refused by name."""
 
 import math
-import tracemalloc
 from pathlib import Path
 
 import av
@@ -13,36 +12,11 @@ from helpers.measures import noise, shift
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nblib.audio import (
-    SAMPLE_RATES,
-    check_signal,
-    facts,
-    float_wav,
-    read,
-    read_blocks,
-    resample,
-    resample_blocks,
-    write,
-)
+from nblib.audio import SAMPLE_RATES, check_signal, read, resample, write
 from nblib.errors import AudioError, ParameterError
 
 RATE = 22_050
 ROUNDING = 1e-5  # of float32 sums at full scale, on any processor
-
-
-def smooth(n: int, *parts: str | int) -> np.ndarray:
-    """Noise up to about a quarter of half the sample rate, which any codec and resampler keeps."""
-    return np.convolve(noise(n, *parts), scipy.signal.firwin(101, 0.25), "same").astype(np.float32)
-
-
-def encode(path: Path, samples: np.ndarray, rate: int, encoder: str) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(encoder, rate=rate, layout="stereo", bit_rate=128_000)
-        frame = av.AudioFrame.from_ndarray(samples, "fltp", "stereo")
-        frame.sample_rate, frame.pts = rate, 0
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".WAV"])
@@ -67,24 +41,24 @@ def test_stereo_is_kept_or_mixed_by_the_mean(tmp_path, name, subtype):
     np.testing.assert_allclose(both, stereo, atol=1e-6)  # 24 bits
     np.testing.assert_allclose(read(tmp_path / name)[0], stereo.mean(0), atol=1e-6)
     assert rate == 44_100
+    assert 44_100 <= len(read(tmp_path / name, end=1.0)[0]) < 70_000
 
 
 @pytest.mark.parametrize(("name", "encoder"), [("x.mp3", "libmp3lame"), ("x.ogg", "libopus"), ("x.m4a", "aac")])
 def test_coded_files_are_read_in_line_with_the_original(tmp_path, name, encoder):
-    stereo = np.stack([smooth(3 * 48_000, "left"), smooth(3 * 48_000, "right")])
-    encode(tmp_path / name, stereo, 48_000, encoder)
+    # Noise up to about a quarter of half the sample rate, which any codec keeps.
+    stereo = scipy.signal.lfilter(scipy.signal.firwin(101, 0.25), 1, noise(3 * 48_000, channels=2)).astype(np.float32)
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(encoder, rate=48_000, layout="stereo", bit_rate=128_000)
+        frame = av.AudioFrame.from_ndarray(stereo, "fltp", "stereo")
+        frame.sample_rate, frame.pts = 48_000, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     found, rate = read(tmp_path / name, mono=False)
     n = min(found.shape[1], stereo.shape[1])
     assert rate == 48_000 and (n == found.shape[1] or encoder != "libmp3lame")
     for side in (0, 1):
         assert shift(found[side], stereo[side]) == 0 and np.corrcoef(found[side, :n], stereo[side, :n])[0, 1] > 0.9
-
-
-def test_a_file_says_what_it_holds(tmp_path):
-    write(tmp_path / "x.flac", noise(8000), 16_000)
-    assert facts(tmp_path / "x.flac") == (16_000, 1, 0.5)
-    about = facts(encode(tmp_path / "x.mp3", noise(44_100, channels=2), 44_100, "libmp3lame"))
-    assert about[:2] == (44_100, 2) and about.seconds == pytest.approx(1, abs=0.06)
 
 
 @settings(deadline=None, max_examples=150)
@@ -93,7 +67,6 @@ def test_resampled_length_is_exact_for_any_length_and_rates(n, rates):
     found = resample(noise(n), *rates)
     assert found.dtype == np.float32 and found.shape == (math.ceil(n * rates[1] / rates[0]),)
     assert np.isfinite(found).all()
-    assert sum(part.shape[-1] for part in resample_blocks([noise(n)[np.newaxis]], *rates)) == len(found)
 
 
 @pytest.mark.parametrize("rates", [(44_100, 22_050), (22_050, 16_000), (16_000, 6000), (16_000, 48_000)])
@@ -115,50 +88,8 @@ def test_resampling_is_zero_phase_and_agrees_with_scipy(rates):
             resample(samples, rates[0], wrong)
 
 
-@pytest.mark.parametrize("rates", [(44_100, 22_050), (22_050, 48_000), (16_000, 22_050), (22_050, 22_050)])
-@pytest.mark.parametrize("channels", [1, 2])
-def test_a_stream_is_resampled_as_the_whole(rates, channels):
-    samples = noise(50_001, channels=channels)
-    parts = np.split(samples, [1, 2, 700, 30_000], axis=1)
-    joined = np.concatenate(list(resample_blocks(parts, *rates)), axis=1)
-    expected = resample(samples, *rates)
-    assert joined.shape == expected.shape and joined.dtype == np.float32
-    np.testing.assert_allclose(joined, expected, atol=ROUNDING)
-    assert list(resample_blocks([], *rates)) == []
-
-
-def test_blocks_of_a_long_file_take_flat_memory(tmp_path):
-    with soundfile.SoundFile(tmp_path / "long.flac", "w", 16_000, 1) as file:
-        for _ in range(300):
-            file.write(noise(16_000))
-    tracemalloc.start()
-    blocks = (block for block, _ in read_blocks(tmp_path / "long.flac"))
-    total = sum(block.shape[-1] for block in resample_blocks(blocks, 16_000, 8000))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert total == 300 * 8000
-    assert peak < total * 4 / 3
-
-
-@pytest.mark.parametrize("channels", [1, 2])
-def test_a_wav_that_grows_is_read_bit_for_bit(tmp_path, channels):
-    samples = 3 * noise(10_000, channels=channels)  # over full scale: nothing is clipped
-    for name, places in (("x.wav", [0, 17, 9000]), ("y.wav", [])):
-        with float_wav(tmp_path / name, 44_100, channels) as append:
-            for part in np.split(samples, places, axis=1):
-                append(part)
-    assert (tmp_path / "x.wav").read_bytes() == (tmp_path / "y.wav").read_bytes()
-    found, rate = read(tmp_path / "x.wav", mono=False)
-    assert rate == 44_100
-    np.testing.assert_array_equal(found, samples)
-    about = soundfile.info(tmp_path / "x.wav")
-    assert (about.format, about.subtype, about.frames) == ("WAV", "FLOAT", 10_000)
-    # The place that the sizes of an RF64 take once 32 bits do not suffice.
-    assert (tmp_path / "x.wav").read_bytes()[12:20] == b"JUNK" + (28).to_bytes(4, "little")
-
-
 def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> None:
-    soundfile.write(path, samples, rate, subtype="FLOAT", format="WAV")
+    soundfile.write(path, samples, rate, subtype="FLOAT")
 
 
 def half_a_flac(path: Path) -> None:
@@ -186,17 +117,15 @@ def test_an_unusable_file_is_an_error_that_names_it(tmp_path, name):
         read(tmp_path / name)
 
 
-NO_SIGNALS = {
-    "x: empty": np.zeros(0),
-    "x: silent": np.zeros(1000),
-    "x: 99 samples are too short, 100": np.ones(99),
-    "x: sample 7 is not finite": np.array([[0.1] * 150, [0.1] * 7 + [np.inf] * 143]),
-    "x: samples of type int16": np.ones(1000, np.int16),
-}
-
-
 def test_what_is_no_signal_is_named():
-    for message, samples in NO_SIGNALS.items():
+    no_signals = {
+        "x: empty": np.zeros(0),
+        "x: silent": np.zeros(1000),
+        "x: 99 samples are too short, 100": np.ones(99),
+        "x: sample 7 is not finite": np.array([[0.1] * 150, [0.1] * 7 + [np.inf] * 143]),
+        "x: samples of type int16": np.ones(1000, np.int16),
+    }
+    for message, samples in no_signals.items():
         with pytest.raises(AudioError, match=message):
             check_signal(samples, "x", minimum_samples=100)
     check_signal(np.zeros(5), "x", allow_silence=True)
@@ -207,10 +136,7 @@ def test_writing_never_clips_and_leaves_the_old_file(tmp_path):
     path = tmp_path / "x.wav"
     write(path, noise(100), RATE)
     before = path.read_bytes()
-    for message, bad in (("peak 1.25", np.array([0.1, -1.25])), ("one channel", np.zeros((2, 5)))):
-        with pytest.raises(AudioError, match=f"x.wav: .*{message}"):
-            write(path, bad, RATE)
+    with pytest.raises(AudioError, match=r"x.wav: .*peak 1.25"):
+        write(path, np.array([0.1, -1.25]), RATE)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(ParameterError, match=r"x\.mp3.*\.wav or \.flac"):
-        write(tmp_path / "x.mp3", noise(10), RATE)

@@ -40,19 +40,16 @@ def test_the_loudest_stretch_has_the_most_energy(length, start):
     assert loudest(samples, length) == slice(start, min(start + length, 7))
 
 
-def test_the_band_limit_passes_what_lies_under_and_stops_what_lies_above():
+def test_the_band_limit_passes_what_lies_under_stops_what_lies_above_and_keeps_the_length():
     for frequency in (100.0, 1000.0, 2800.0, 3100.0, 5000.0, 7900.0):
         tone = np.sin(2 * np.pi * frequency * TIME).astype(np.float32)
         limited = band_limit(tone, RATE, 3000)
-        assert limited.dtype == np.float32
+        assert limited.dtype == np.float32 and len(limited) == len(tone)
         assert np.abs(limited - tone * (frequency < 3000))[INNER].max() < 5e-3
-
-
-def test_a_band_limit_keeps_the_length_and_refuses_a_cutoff_out_of_range():
     assert [len(band_limit(np.ones(length, np.float32), 22050, 5500)) for length in (1, 7, 512)] == [1, 7, 512]
     for cutoff_hz in (0, 8000):
         with pytest.raises(ParameterError, match=f"cutoff_hz={cutoff_hz}"):
-            band_limit(np.ones(100, np.float32), RATE, cutoff_hz)
+            band_limit(tone, RATE, cutoff_hz)
 
 
 def test_noise_like_a_sound_has_its_spectrum_and_energy_but_not_its_waveform():

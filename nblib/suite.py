@@ -1,0 +1,207 @@
+"""The table of notebooks, and a run of them: checked before anything is computed, in order, with one exit code."""
+
+import ast
+import csv
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nblib import paths
+from nblib.errors import ParameterError, check_choice
+from nblib.notebook import STANDARD, checked
+
+if TYPE_CHECKING:
+    from nblib.settings import Settings
+
+
+class Notebook(NamedTuple):
+    """A notebook: its file's name without suffix, number first; what it regenerates; the numbers it builds upon."""
+
+    name: str
+    title: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> str:
+        """Its place in reading order, as ``03``."""
+        return self.name[:2]
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return paths.home() / "notebooks" / f"{self.name}.ipynb"
+
+
+SUITE = tuple(
+    Notebook(row["name"], row["title"], tuple(row["needs"].split()))
+    for row in csv.DictReader(Path(__file__).with_name("notebooks.csv").read_text("utf-8").splitlines())
+)
+
+
+@dataclass
+class Job:
+    """A notebook of a run, where its executed copy goes, what is injected into it, and how it went."""
+
+    notebook: Notebook
+    copy: Path
+    values: Mapping[str, object]
+    state: str = "waiting"  # then ok, failed, skipped or stopped
+    where: str = "while its kernel started"  # or the cell that was last begun
+    failure: str = ""
+    seconds: float = 0.0
+
+
+def parameters(notebook: Notebook) -> dict[str, dict[str, Any]]:
+    """``default`` and ``help``, by name, of what the notebook's parameters cell declares."""
+    from papermill.inspection import inspect_notebook  # takes a second, which `nblib separate` need not wait for
+
+    try:
+        found = inspect_notebook(notebook.path)
+        return {name: {**entry, "default": ast.literal_eval(entry["default"])} for name, entry in found.items()}
+    except (OSError, ValueError, AttributeError, SyntaxError) as error:
+        remedy = "restore it from version control, run from a checkout of the project, or set NBLIB_HOME to one"
+        raise ParameterError(f"{notebook.path}: its parameters cannot be read ({error}); {remedy}") from error
+
+
+def plan(
+    profile: str, corpus: str, data_root: str, seed: int, only: Sequence[str] = (), changes: Sequence[str] = ()
+) -> "tuple[Settings, list[Job]]":
+    """Check everything that a run is given, and say what is to be done, in the suite's order.
+
+    `only` has numbers (``3`` or ``03``) or names of notebooks; all run when it is empty. Those that they need are not
+    added: a notebook finds earlier results, or makes its own. `changes` has ``NAME=VALUE``: a text that notebooks
+    declare as a parameter, or any setting. `ParameterError` where a name, type, value, notebook or folder is wrong.
+    """
+    from nblib.settings import settings, values  # takes seconds, which those who list notebooks need not wait for
+
+    texts = {}
+    for change in changes:
+        name, equals, texts[name] = change.partition("=")
+        if not equals or (name in STANDARD and name != "source"):
+            raise ParameterError(f"--set {change}: NAME=VALUE is needed, or an option: python -m nblib run --help")
+    source = texts.pop("source", "run")
+    wanted = [f"{int(text):02}" if text.isdecimal() else text.removesuffix(".ipynb") for text in only]
+    for text in wanted:
+        check_choice("notebook", text, [*(each.name for each in SUITE), *(each.number for each in SUITE)])
+    chosen = [each for each in SUITE if not wanted or {each.name, each.number} & {*wanted}]
+    declared = {notebook: parameters(notebook) for notebook in chosen}
+    given = {name: entry["default"] for found in declared.values() for name, entry in found.items()}
+    own = {name for name, default in given.items() if isinstance(default, str) and name not in STANDARD}
+    for name in texts:
+        check_choice("parameter", name, [*own, *values(settings(profile, corpus))])
+    further = ["".join(f"{name}={text}".split()) for name, text in texts.items() if name not in own]
+    setup = checked(profile, corpus, data_root, seed, source, further)
+    shared = dict(zip(STANDARD, (profile, corpus, setup.data_root, seed, source, " ".join(further)), strict=True))
+    copies = (paths.data() / "executed" / setup.name).resolve()
+    return setup, [
+        Job(each, copies / each.path.name, shared | {name: texts[name] for name in own & texts.keys() & found.keys()})
+        for each, found in declared.items()
+    ]
+
+
+def run(setup: "Settings", jobs: Sequence[Job]) -> int:
+    """Run what `plan` planned, write the executed copies and report; a whole run is compared with the record.
+
+    Returns 0 where all ended well, 1 where a notebook failed (those that need it are skipped), 130 after Ctrl-C.
+    """
+    code = 0
+    _set_environment()
+    try:
+        for job in jobs:
+            _do(job, jobs)
+    except KeyboardInterrupt:
+        code = 130
+    for job in jobs:
+        if job.state == "failed":
+            print(f"\n{job.notebook.name} failed {job.where}\n{job.failure}\n  executed copy up to there: {job.copy}")
+        elif job.state == "stopped":
+            print(f"\n{job.notebook.name} stopped {job.where}\n  what it made stays, run again to go on")
+    ended, seconds = sum(job.state == "ok" for job in jobs), sum(job.seconds for job in jobs)
+    print(f"\n{ended} of {len(jobs)} notebooks ended well in {timedelta(seconds=round(seconds))}")
+    print(f"executed copies: {jobs[0].copy.parent}", flush=True)
+    if ended == len(SUITE) and setup.source == "run":
+        from nblib import claims, compare
+
+        claims.claims(setup)
+        if paths.record(setup.record_name).is_dir():
+            compare.compare(setup)
+        else:
+            print(f"nothing to compare with: there is no record of {setup.record_name}")
+    return code or int(any(job.state == "failed" for job in jobs))
+
+
+def _set_environment() -> None:
+    """What the kernels inherit: they run elsewhere, by this interpreter, with this nblib and pictures inline."""
+    for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES"):
+        if os.environ.get(name):
+            os.environ[name] = str(Path(os.environ[name]).resolve())
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    # Before any "python3" that a user has installed, and found on JUPYTER_PATH first, comes this environment's own.
+    for name, first in (("JUPYTER_PATH", f"{sys.prefix}/share/jupyter"), ("PYTHONPATH", Path(__file__).parents[1])):
+        os.environ[name] = os.pathsep.join(filter(None, (str(first), os.environ.get(name))))
+
+
+def _do(job: Job, jobs: Sequence[Job]) -> None:
+    name, needs = job.notebook.name, job.notebook.needs
+    lacking = [other for other in jobs if other.notebook.number in needs and other.state in ("failed", "skipped")]
+    if lacking:
+        job.state = "skipped"
+        print(f"{name}: skipped, needs {lacking[0].notebook.number} ({lacking[0].state})", flush=True)
+        return
+    print(f"{name}: {job.notebook.title}", flush=True)
+    began, job.state = time.monotonic(), "stopped"
+    try:
+        job.failure = _execute(job)
+        job.state = "failed" if job.failure else "ok"
+    finally:
+        job.seconds = time.monotonic() - began
+        print(f"{name}: {job.state}, {timedelta(seconds=round(job.seconds))}", flush=True)
+
+
+def _execute(job: Job) -> str:
+    """Execute the job's notebook in its own folder, showing what it prints; what failed, or an empty text.
+
+    The executed copy is written whole, also after an error or Ctrl-C, with the outputs made so far.
+    """
+    import nbformat
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
+
+    def cell_starts(cell: nbformat.NotebookNode, cell_index: int) -> None:
+        first_line, *_ = cell.source.strip().split("\n")
+        job.where = f"in cell {cell_index + 1}: {first_line}"
+
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is in the report
+    how: dict[str, Any] = {"kernel_name": "python3", "language": "python", "cwd": job.notebook.path.parent}
+    how |= {"stdout_file": sys.stdout, "stderr_file": sys.stderr, "progress_bar": False, "on_cell_start": cell_starts}
+    # Where all cores are busy, a kernel may be slow to start, and the last outputs of a cell to arrive.
+    how |= {"start_timeout": 120, "iopub_timeout": 60, "extra_arguments": ["--log-level=CRITICAL"]}
+    failure, interrupt = "", None
+    with paths.whole(job.copy) as temporary:
+        try:
+            execute_notebook(job.notebook.path, temporary, dict(job.values), **how)
+        except KeyboardInterrupt as error:
+            interrupt = error  # the kernel is dead, or dies with this process; the copy is kept first
+        except PapermillExecutionError as error:
+            failure = "\n".join(error.traceback or [str(error)])
+        except DeadKernelError:
+            failure = "the kernel died (for want of memory, or a crash in a library): close other programs, run again"
+        except OSError:
+            raise
+        except Exception as error:  # the kernel did not start: papermill and nbclient have no common class
+            failure = f"{type(error).__name__}: {error}"
+        notebook = nbformat.read(temporary, as_version=4)
+        for part in (notebook, *notebook.cells):  # stamps that hold this machine's paths, in what may be shared
+            part.metadata.pop("papermill", None)
+        nbformat.write(notebook, temporary)
+    if interrupt:
+        raise interrupt
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(failure.splitlines()[-13:]))
