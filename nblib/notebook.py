@@ -22,6 +22,10 @@ def start(profile: str, corpus: str, data_root: str, seed: int, source: str, cha
     """
     import torch
 
+    from nblib.parallel import cores, start_server
+
+    if source == "run" and cores() > 1:
+        start_server()  # it imports while this process does
     from nblib.figures import use_style
 
     for name, value in (("data_root", data_root), ("changes", changes)):  # those that `settings` takes as they are

@@ -2,12 +2,12 @@
 
 import multiprocessing
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from multiprocessing import forkserver
+from typing import Any, TypeVar
 
 from nblib.errors import NblibError
 from nblib.provenance import torch_threads
@@ -36,6 +36,17 @@ def _prepare_worker(environment: dict[str, str]) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
+def start_server() -> Any:
+    """Let the server that workers are forked from import all of nblib, in the background; its context.
+
+    To fork this process itself would not do: torch's threads and CUDA do not survive it.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["nblib.claims"])
+    forkserver.ensure_running()
+    return context
+
+
 def parallel_map(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
 ) -> Iterator[Result]:
@@ -52,10 +63,7 @@ def parallel_map(
                 result = function(item)
             yield result
         return
-    # Workers are forked from a server that has imported what this process has: forking this process itself would not
-    # do, since torch's threads and CUDA do not survive it.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([name for name in sys.modules if name.split(".")[0] == "nblib"])
+    context = start_server()
     with ProcessPoolExecutor(workers, context, _prepare_worker, (dict(os.environ),)) as pool:
         try:
             yield from pool.map(function, work)

@@ -52,14 +52,14 @@ class ModelListener:
             raise ParameterError("pairs: some have a score that is not finite; leave their items out")
         deviation = self.noticeable_difference / norm.ppf(CORRECT_AT_JND)
         zone = self.zone_scale * self.noticeable_difference / 2
-        votes = []
-        for participant in range(1, participants + 1):
-            generator = random_generator(seed, "participant", participant)
+        numbers, noise = range(1, participants + 1), []
+        for number in numbers:
+            generator = random_generator(seed, "participant", number)
             own = self.noise_scale * deviation * np.exp(PARTICIPANT_SPREAD * generator.standard_normal())
             bias = self.bias_scale * BIAS_OF_NOISE * deviation * generator.standard_normal()
-            shown = presented(pairs, seed, participant)
-            noise = bias + own * generator.standard_normal(len(shown))
-            perceived = (shown["score_a"] - shown["score_b"]).to_numpy(float) + noise
-            choice = np.where(np.abs(perceived) < zone, "dont_know", np.where(perceived > 0, "a", "b"))
-            votes.append(shown.assign(participant=str(participant), choice=choice, kind="test", judge=LABEL))
-        return pd.concat(votes, ignore_index=True)
+            noise.append(bias + own * generator.standard_normal(len(pairs)))
+        shown = presented(pairs, seed, numbers)
+        perceived = (shown["score_a"] - shown["score_b"]).to_numpy(float) + np.concatenate(noise)
+        choice = np.where(np.abs(perceived) < zone, "dont_know", np.where(perceived > 0, "a", "b"))
+        names = np.repeat([str(number) for number in numbers], len(pairs))
+        return shown.assign(participant=names, choice=choice, kind="test", judge=LABEL)

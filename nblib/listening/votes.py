@@ -34,11 +34,12 @@ def all_pairs(systems: Sequence[str], items: Sequence[str], baseline: str | None
     return pd.DataFrame([(item, *pair) for item in items for pair in pairs], columns=["item", "system_a", "system_b"])
 
 
-def presented(pairs: pd.DataFrame, *seed: str | int) -> pd.DataFrame:
-    """The pairs as one participant meets them: in an order and with sides (columns ``_a``, ``_b``) drawn."""
-    generator = random_generator("presentation", *seed)
-    shown = pairs.iloc[generator.permutation(len(pairs))].reset_index(drop=True)
-    swapped = pd.Series(generator.random(len(pairs)) < 0.5)
+def presented(pairs: pd.DataFrame, seed: int, participants: Sequence[int]) -> pd.DataFrame:
+    """The pairs as each participant meets them: in an order and with sides (columns ``_a``, ``_b``) of their own."""
+    generators = [random_generator("presentation", seed, number) for number in participants]
+    drawn = [(own.permutation(len(pairs)), own.random(len(pairs)) < 0.5) for own in generators]
+    order, swapped = (np.concatenate(own) for own in zip(*drawn, strict=True))
+    shown = pairs.iloc[order].reset_index(drop=True)
     sides = [name[:-1] for name in shown.columns if name.endswith("_a") and f"{name[:-1]}b" in shown]
     of_a = {f"{name}a": shown[f"{name}a"].mask(swapped, shown[f"{name}b"]) for name in sides}
     return shown.assign(**of_a, **{f"{name}b": shown[f"{name}b"].mask(swapped, shown[f"{name}a"]) for name in sides})

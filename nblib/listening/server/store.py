@@ -82,7 +82,7 @@ def draw(test: ListeningTest, number: int, secret: str) -> list[Trial]:
     parts += [[pair for pair in test.pairs if pair[3] == "training"]]
     parts += [[pair for kind in COUNTED for pair in test.pairs if pair[3] == kind]]
     frames = [pd.DataFrame(part, columns=["item", "system_a", "system_b", "kind"]) for part in parts]
-    shown = pd.concat([presented(frame, test.seed, number) for frame in frames])
+    shown = pd.concat([presented(frame, test.seed, [number]) for frame in frames])
     ids = [hashlib.sha256(f"{secret}/{position}".encode()).hexdigest()[:32] for position in range(1, len(shown) + 1)]
     columns = ids, range(1, len(shown) + 1), shown["kind"], shown["item"], shown["system_a"], shown["system_b"]
     return [Trial(*row) for row in zip(*columns, strict=True)]

@@ -51,7 +51,7 @@ def test_order_and_sides_are_those_drawn_for_the_participant(app: Flask, folder:
     parts = [pairs[:1], pd.concat([pairs[2:], pairs[1:2]])]  # training; then test pairs and the catch pair
     for number in (1, 2, 3):
         own = votes[votes["participant"] == f"p{number:03d}"]
-        expected = pd.concat([presented(part, test.seed, number) for part in parts])
+        expected = pd.concat([presented(part, test.seed, [number]) for part in parts])
         assert own[columns].to_numpy().tolist() == expected[columns].to_numpy().tolist()
         assert own["position"].tolist() == list(range(1, 9))
 
