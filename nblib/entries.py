@@ -1,7 +1,7 @@
 """The entries that studies are made of: loss networks, teachers and capacities.
 
 A further teacher (a codec and who learns it) or capacity is one entry here; a further loss is a class in
-`nblib.losses.contenders`, a further folder layout a function in `nblib.corpora.layouts`.
+`nblib.losses`, a further folder layout a function in `nblib.corpora.layouts`.
 """
 
 from dataclasses import dataclass, replace

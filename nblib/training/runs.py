@@ -1,7 +1,7 @@
 """Train networks or load them, by the hash of their configuration.
 
-A run is a folder ``data/runs/<hash>``: ``checkpoint.safetensors`` while it trains, then ``network.safetensors`` and
-last ``run.json``, whose presence says that the run is complete. What a study calls the run does not enter the hash.
+A run is a folder ``data/runs/<hash>``: ``checkpoint.pt`` while it trains, then ``network.safetensors``, and last
+``run.json``, whose presence says that the run is complete. What a study calls the run does not enter the hash.
 """
 
 import dataclasses
@@ -20,8 +20,7 @@ from nblib import paths, provenance, tensors
 from nblib.audio import Geometry
 from nblib.errors import StorageError, TrainingDiverged
 from nblib.losses import LossSpec
-from nblib.networks import count_parameters
-from nblib.networks.spec import NetworkSpec
+from nblib.networks import NetworkSpec, count_parameters
 from nblib.parallel import cores, parallel_map
 from nblib.training.loop import Training, train
 from nblib.training.store import PatchPairs, View
@@ -131,7 +130,7 @@ def _train(config: RunConfig, data: Data, title: str, device: str) -> None:
     network = config.network.build().to(device)
     teacher = load(config.loss.teacher).network() if config.loss.teacher else None
     loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
-    pairs, checkpoint = (data("train"), data("validation")), config.path / "checkpoint.safetensors"
+    validation, checkpoint = data("validation"), config.path / "checkpoint.pt"
     view = View(config.geometry, config.domain, config.network.on_samples)
     record: dict[str, Any] = {
         "title": title,
@@ -142,11 +141,11 @@ def _train(config: RunConfig, data: Data, title: str, device: str) -> None:
         "environment": provenance.environment(),
     }
     try:
-        outcome = train(network, loss, *pairs, config.training, view=view, seed=config.seed, checkpoint=checkpoint)
+        outcome = train(network, loss, data("train"), validation, config.training, view, config.seed, checkpoint)
     except TrainingDiverged as error:
         record |= {"status": "diverged", "reason": str(error)}
     else:
-        record |= dataclasses.asdict(outcome) | {"spread": spread(network, pairs[1], view)}
+        record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, view)}
         if record["spread"] < COLLAPSED_SPREAD:
             record["status"] = "collapsed"
         tensors.save(config.path / "network.safetensors", network.state_dict(), record["config"])
@@ -157,7 +156,7 @@ def _train(config: RunConfig, data: Data, title: str, device: str) -> None:
 
 
 @torch.no_grad()
-def spread(network: Any, pairs: PatchPairs, view: View, batch_size: int = 16) -> float:
+def spread(network: Any, pairs: PatchPairs, view: View) -> float:
     """How much of what goes in still shows: under `COLLAPSED_SPREAD` the network came to nothing.
 
     On magnitudes the standard deviation of the mask over all of `pairs`, on samples the rms of what it puts out over
@@ -165,7 +164,7 @@ def spread(network: Any, pairs: PatchPairs, view: View, batch_size: int = 16) ->
     """
     device = next(network.eval().parameters()).device
     sums = torch.zeros(3, dtype=torch.float64, device=device)
-    for inputs, targets in zip(pairs.inputs.split(batch_size), pairs.targets.split(batch_size), strict=True):
+    for inputs, targets in pairs.batches(16):
         seen = view(inputs.to(device))
         shown = (network(seen) if view.on_samples else network.mask(seen)).double()
         target = targets.to(device, torch.float64).square().mean()

@@ -40,7 +40,7 @@ LOSSES = {"l1": L1Loss, "codec": codec_loss, "sound": lambda: SpectrogramLoss(GE
 
 
 def fit(unet: torch.nn.Module, loss: WeightedLoss, config: Training, folder: Path, *pairs: Any, **own: Any) -> Outcome:
-    given: dict[str, Any] = {"view": VIEW, "seed": 3, "checkpoint": folder / "checkpoint.safetensors"} | own
+    given: dict[str, Any] = {"view": VIEW, "seed": 3, "checkpoint": folder / "checkpoint.pt"} | own
     return train(unet, loss, *(pairs or both_splits()), config, **given)
 
 
