@@ -15,16 +15,15 @@ from nblib.listening import preference_rates
 from nblib.settings import Settings
 from nblib.tables import interval, published
 
-TABLE = "claims.csv"
+TABLE, COLUMNS = "claims.csv", ["claim", "published", "here", "verdict"]
 MODEL = "(model-predicted)"
-Claim = tuple[str, str, str, str]  # claim, published, here, verdict
+Claim = tuple[str, str, str, str]  # as `COLUMNS`
 
 
 def claims(setup: Settings) -> pd.DataFrame:
-    """Columns claim, published, here, verdict; from the results of `setup`, and kept beside them where they are own."""
-    parts = (_counts, _loss_networks, _models, _broadband, _capacities, _configurations, _redistribution)
-    found = [claim for part in parts for claim in part(setup)]
-    table = pd.DataFrame(found, columns=["claim", "published", "here", "verdict"])
+    """Every claim (`COLUMNS`), from the results of `setup`, and kept beside them where they are own."""
+    parts = (_counts, _loss_networks, _models, _broadband, _capacities, _differences, _configurations, _redistribution)
+    table = pd.DataFrame([claim for part in parts for claim in part(setup)], columns=COLUMNS)
     if setup.source == "run":
         study.save(setup, TABLE, table)
     return table
@@ -89,10 +88,13 @@ def _broadband(setup: Settings) -> Iterator[Claim]:
     yield "5 kHz material: width recovered in level (kHz)", paper, width, told
 
 
+def _rivals(setup: Settings, rows: pd.DataFrame) -> list[tuple[str, str]]:
+    trained = set(rows["contender"]) - {BASELINE}
+    return [(name, title) for name, title in setup.contenders.items() if name in trained]
+
+
 def _capacities(setup: Settings) -> Iterator[Claim]:
     rows, rates = study.read(setup, "capacity.csv"), study.read(setup, preferences.TABLE)
-    trained = set(rows["contender"]) - {BASELINE}
-    present = {name: title for name, title in setup.contenders.items() if name in trained}
     for task in TASKS:
         figure = tables.figure5_data(rows, rates, task)
         pooled = figure[figure["seed"].isna()].pivot_table("value", ["source", "capacity", "contender"], "quantity")
@@ -100,17 +102,20 @@ def _capacities(setup: Settings) -> Iterator[Claim]:
         l1 = (1 - shares["preferred_rate"] - shares["dont_know_rate"]).abs()
         text = "{preferred_rate:.2f}, l1 {l1:.2f}, don't know {dont_know_rate:.2f}".format_map
         told = shares.assign(l1=l1).apply(text, axis=1).to_dict()
-        for name, title in present.items():
-            for capacity in sorted(set(figure["capacity"].dropna())):
-                claim = f"{task} {capacity}: share of choices for the {title}"
-                here = told.get(("here", capacity, name), "no usable pair")
-                yield claim, told.get(("paper", capacity, name), "not given"), f"{here} {MODEL}", ""
-    for task in TASKS:
-        measure, digits = separation.JUDGES[task][0], {"estoi": 3, "sir_db": 2}
-        for name, title in present.items():
-            for row in _effects(rows, task, name, measure):
-                claim = f"{task} {row['capacity']}: {preferences.TITLES[measure]}, {title} minus l1"
-                yield claim, "not given", interval(row, digits[measure], "+"), verdict(row["low"], row["high"])
+        for (name, title), capacity in product(_rivals(setup, rows), sorted(figure["capacity"].dropna().unique())):
+            here, paper = (told.get((source, capacity, name)) for source in ("here", "paper"))
+            claim = f"{task} {capacity}: share of choices for the {title}"
+            yield claim, paper or "not given", f"{here or 'no usable pair'} {MODEL}", ""
+
+
+def _differences(setup: Settings) -> Iterator[Claim]:
+    rows = study.read(setup, "capacity.csv")
+    for task, (name, title) in product(TASKS, _rivals(setup, rows)):
+        measure = separation.JUDGES[task][0]
+        for row in _effects(rows, task, name, measure):
+            claim = f"{task} {row['capacity']}: {preferences.TITLES[measure]}, {title} minus l1"
+            here = interval(row, 3 if measure == "estoi" else 2, "+")
+            yield claim, "not given", here, verdict(row["low"], row["high"])
 
 
 def _effects(rows: pd.DataFrame, task: str, contender: str, measure: str) -> list[dict[str, Any]]:

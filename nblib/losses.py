@@ -27,7 +27,7 @@ ALL = "all"  # every layer but the output
 class LossSpec:
     """What a network is trained with: a name of `LOSSES`, and what that loss is made from.
 
-    `teacher` is the hash of the run of the loss network, for losses that have one; the rest as for `CodecLoss`.
+    `teacher` is the hash of the loss network's run, where the loss has one; the rest as for `CodecLoss`.
     """
 
     kind: str = "l1"
@@ -191,10 +191,7 @@ def magnitudes(samples: Tensor, geometry: Geometry, domain: str) -> Tensor:
 
 @loss("spectrogram", "samples and spectrogram")
 class SpectrogramLoss(WeightedLoss):
-    """lambda_a || x - x_p ||_1 + lambda_b || S - S_p ||_1: MM'19 equation (2), Model B, on samples of a window or more.
-
-    `geometry` and `domain` are those of the scaled magnitudes S.
-    """
+    """lambda_a || x - x_p ||_1 + lambda_b || S - S_p ||_1: MM'19 equation (2), Model B; S has `geometry`, `domain`."""
 
     on_samples = True
 
@@ -210,11 +207,9 @@ class SpectrogramLoss(WeightedLoss):
 
 @loss("spectral_codec", "samples and codec network on the spectrogram")
 class SpectralCodecLoss(CodecLoss):
-    """The error of samples, and equation (4) on the spectrogram: MM'19 equation (3), Model C.
+    """MM'19 equation (3), Model C: || x - x_p ||_1, and equation (4) on the spectrogram, each with its own weight.
 
-    lambda_a || x - x_p ||_1 + lambda_b || C(S) - C(S_p) ||_1 + lambda_c sum_m lambda_m || phi_m(S) - phi_m(S_p) ||_1
-
-    `network` emulates a codec on scaled magnitudes of `geometry` in `domain`; it is frozen as in `CodecLoss`.
+    `network` emulates a codec on scaled magnitudes of `geometry` in `domain`.
     """
 
     before = ("samples",)

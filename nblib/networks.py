@@ -203,13 +203,12 @@ class AutoEncoder(WaveUNet):
 
     @torch.no_grad()
     def draw(self) -> None:
-        """Let encoder and decoder start as one random orthogonal projection.
+        """Encoder and decoder start as one random orthogonal projection.
 
-        Channels come in pairs of opposite sign, so that what one ReLU cuts off the other passes and the next layer
-        takes the difference: the network "looks linear" (Balduzzi et al. 2017, "The shattered gradients problem",
-        Section 4). The two middle taps of level k's kernel turn two steps of the level above into one of this: down to
-        it, an orthogonal transform of 2 ** k samples, cut to as many rows as there are pairs; the decoder has the
-        transposes, all else is 0.
+        Channels come in pairs of opposite sign: what one ReLU cuts off the other passes, the next layer takes the
+        difference, and the network "looks linear" (Balduzzi et al. 2017, "The shattered gradients problem", Section 4).
+        The two middle taps of level k's kernel turn two steps of the level above into one: down to here an orthogonal
+        transform of 2 ** k samples, cut to a row for each pair; the decoder has the transposes, all else is 0.
         """
         above = torch.ones(1, 1)
         for encoder, decoder in cast(list[tuple[nn.Conv1d, nn.Conv1d]], zip(self.down, reversed(self.up), strict=True)):
@@ -223,9 +222,7 @@ class AutoEncoder(WaveUNet):
             if encoder.weight.shape[1] > 1:
                 signed = torch.cat([signed, -signed], dim=1)
             for layer in (encoder, decoder):  # a transposed convolution's weight has the same order of axes
-                middle = layer.kernel_size[0] // 2
-                layer.weight.zero_()
-                layer.weight[:, :, middle : middle + 2] = signed
+                nn.init.zeros_(layer.weight)[:, :, layer.padding[0] : layer.padding[0] + 2] = signed
                 nn.init.zeros_(cast(Tensor, layer.bias))
 
 

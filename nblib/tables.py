@@ -138,8 +138,8 @@ def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.Dat
         for task, networks in setup.capacities.items()
         for name, own in networks.items()
     ]
-    columns = ["task", "capacity", "layers", "F", "counted", "published"]
-    result = pd.DataFrame(table, columns=columns).astype({"published": "Int64"})
+    result = pd.DataFrame(table, columns=["task", "capacity", "layers", "F", "counted", "published"])
+    result = result.astype({"published": "Int64"})
     if rows is None:
         return result
     trained = rows.dropna(subset=["parameters"]).groupby(["task", "capacity"])["parameters"]

@@ -7,7 +7,6 @@ checkpoint ends bit-identical (CPU) to one that was not.
 
 import io
 import math
-import pickle
 import time
 from collections.abc import Sequence
 from copy import deepcopy
@@ -163,8 +162,8 @@ class _Learning:
             self.optimiser.load_state_dict(parts["optimiser"])
             self.loss.load_state_dict(parts["loss"], strict=False)  # the network within is as it was
             self.state, self.best = Outcome(**parts["state"]), parts["best"]
-        except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-            raise StorageError(f"{path}: damaged ({error}); remove it and run again: it is made anew") from error
+        except Exception as error:  # torch raises any kind, by where the damage is
+            raise StorageError(f"{path}: damaged; remove it and run again: the run starts anew") from error
 
 
 def _compared(loss: WeightedLoss, view: View, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:

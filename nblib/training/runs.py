@@ -113,9 +113,9 @@ def train_all(jobs: Sequence[Job], device: str, log: Callable[[str], None] = pri
     # By hash, so that two names of one configuration are not trained side by side into one folder.
     missing = list({job[0].hash: job for job in jobs if not job[0].complete}.values())
     # Long runs first, or the last one would keep a single core busy while the others idle.
-    size = attrgetter("num_layers", "base_filters")
-    missing.sort(key=lambda job: (bool(job[0].loss.teacher), size(job[0].network)), reverse=True)
-    for source in {(config.data, config.geometry): data for config, data, _ in missing}.values():
+    size = attrgetter("network.num_layers", "network.base_filters")
+    missing.sort(key=lambda job: (bool(job[0].loss.teacher), size(job[0])), reverse=True)
+    for source in {job[0].data: job[1] for job in missing}.values():
         source("train"), source("validation")  # made here once, so that workers find them in the cache
     # The smallest networks leave a GPU mostly idle; each process costs its memory a context and the data.
     workers = min(cores(), 4) if device.startswith("cuda") else cores()
@@ -132,14 +132,9 @@ def _train(config: RunConfig, data: Data, title: str, device: str) -> None:
     loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
     validation, checkpoint = data("validation"), config.path / "checkpoint.pt"
     view = View(config.geometry, config.domain, config.network.on_samples)
-    record: dict[str, Any] = {
-        "title": title,
-        "config": provenance.canonical(config),
-        "parameters": count_parameters(network),
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
-        "commit": provenance.commit(),
-        "environment": provenance.environment(),
-    }
+    where = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+    record = {"title": title, "config": provenance.canonical(config), "parameters": count_parameters(network)}
+    record |= {"device": where, "commit": provenance.commit(), "environment": provenance.environment()}
     try:
         outcome = train(network, loss, data("train"), validation, config.training, view, config.seed, checkpoint)
     except TrainingDiverged as error:
@@ -157,10 +152,9 @@ def _train(config: RunConfig, data: Data, title: str, device: str) -> None:
 
 @torch.no_grad()
 def spread(network: Any, pairs: PatchPairs, view: View) -> float:
-    """How much of what goes in still shows: under `COLLAPSED_SPREAD` the network came to nothing.
+    """On magnitudes the standard deviation of the mask over `pairs`, on samples the output's rms over the targets'.
 
-    On magnitudes the standard deviation of the mask over all of `pairs`, on samples the rms of what it puts out over
-    that of the targets: zero for a constant mask, or for silence.
+    Zero for a constant mask, or for silence; under `COLLAPSED_SPREAD` the network came to nothing.
     """
     device = next(network.eval().parameters()).device
     sums = torch.zeros(3, dtype=torch.float64, device=device)

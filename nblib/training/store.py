@@ -79,8 +79,8 @@ class View:
 class Source:
     """Where a network's patches come from; called with a split it gives its `PatchPairs`.
 
-    Mixtures are paired with their targets (IJCNN'20 Section IV), recordings with what `becomes` of them: by a codec
-    lossless with coded (MM'19 Section 4), by a band limit (Hz) the limited recording with itself (Section 6.1).
+    Mixtures are paired with their targets (IJCNN'20 Section IV), recordings with what `becomes` of them: a codec pairs
+    lossless with coded (MM'19 Section 4), a band limit (Hz) the limited recording with itself (Section 6.1).
     """
 
     corpus: Corpus

@@ -159,9 +159,11 @@ def test_sizes_that_cannot_be_halved_or_make_no_network_are_refused():
         for shape in shapes:
             with pytest.raises(ParameterError, match="divisible by 8, are needed by 3 layers"):
                 network(torch.zeros(shape))
-    for wrong, message in (((1, 1, "masks"), "mean 'mask'"), ((1, 1, "mask", "mask_net"), "mean 'mask_unet'")):
+    kind = "mask", "autoencoder"
+    specs = {"mean 'mask'": (1, 1, "masks"), "layers=1: a whole number from 2": (1, 12, *kind), "even": (8, 3, *kind)}
+    for message, spec in specs.items():
         with pytest.raises(ParameterError, match=message):
-            NetworkSpec(*wrong)
+            NetworkSpec(*spec).build()
 
 
 def test_the_codec_network_starts_with_the_weights_of_keras():
