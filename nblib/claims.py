@@ -1,6 +1,6 @@
 """What came out, claim by claim, beside the published values: read from results alone, with intervals over seeds."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import product
 from typing import Any
 
@@ -29,7 +29,7 @@ def claims(setup: Settings) -> pd.DataFrame:
     return table
 
 
-def _holds(does: bool) -> str:
+def _holds(does: object) -> str:
     return "holds" if does else "does not hold"
 
 
@@ -118,7 +118,7 @@ def _differences(setup: Settings) -> Iterator[Claim]:
             yield claim, "not given", here, verdict(row["low"], row["high"])
 
 
-def _effects(rows: pd.DataFrame, task: str, contender: str, measure: str) -> list[dict[str, Any]]:
+def _effects(rows: pd.DataFrame, task: str, contender: str, measure: str) -> list[dict[Hashable, Any]]:
     found = contrast(rows[rows["task"] == task], contender, BASELINE, measure, ("capacity",))
     return found.sort_values("capacity").to_dict("records")
 

@@ -5,6 +5,7 @@ import html
 from dataclasses import replace
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -45,7 +46,7 @@ def compare(setup: Settings, page: Path | None = None) -> int:
     sections = {"By study": counts.reset_index().rename_axis(columns=None)}
     for verdict in (DIFFERS, UNKNOWN, AGREES):
         sections[f"Numbers: {verdict}"] = table[table["verdict"] == verdict].drop(columns="verdict")
-    style = {"index": False, "border": 0, "na_rep": "", "float_format": "{:.4g}".format}
+    style: dict[str, Any] = {"index": False, "border": 0, "na_rep": "", "float_format": "{:.4g}".format}
     tables = [f'<h2>{title}</h2><div class="wide">{each.to_html(**style)}</div>' for title, each in sections.items()]
     text = Template(Path(__file__).with_name(PAGE).read_text("utf-8")).substitute(
         own=html.escape(own.name),

@@ -222,7 +222,8 @@ class AutoEncoder(WaveUNet):
             if encoder.weight.shape[1] > 1:
                 signed = torch.cat([signed, -signed], dim=1)
             for layer in (encoder, decoder):  # a transposed convolution's weight has the same order of axes
-                nn.init.zeros_(layer.weight)[:, :, layer.padding[0] : layer.padding[0] + 2] = signed
+                middle = layer.kernel_size[0] // 2
+                nn.init.zeros_(layer.weight)[:, :, middle : middle + 2] = signed
                 nn.init.zeros_(cast(Tensor, layer.bias))
 
 

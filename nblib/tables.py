@@ -109,7 +109,7 @@ def separation_network_table(setup: Settings) -> pd.DataFrame:
     return pd.DataFrame(columns).drop(index="Trainable parameters").rename_axis("parameter")
 
 
-def interval(found: Mapping[str, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
+def interval(found: Mapping[Any, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
     """A mean with its interval over seeds as text: "+0.31 [+0.02, +0.60]"; of one seed the mean alone."""
     mean, low, high = (f"{found[name]:{sign}.{digits}f}" for name in ("mean", "low", "high"))
     return mean if np.isnan(found["low"]) else f"{mean} [{low}, {high}]"
@@ -157,12 +157,12 @@ def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) ->
     shown = preferences.main_rates(rates, task)
     parts = []
     for kind in preferences.KINDS:
-        names = {f"{kind}_rate": "value", f"{kind}_std": "spread", f"{kind}_low": "low", f"{kind}_high": "high"}
-        parts.append(shown.rename(columns=names).assign(quantity=f"{kind}_rate", source="here"))
-    own = rows[rows["task"] == task]
-    networks = own[own["seed"].notna() & own["status"].isin(USABLE)]
+        own = {f"{kind}_rate": "value", f"{kind}_std": "spread", f"{kind}_low": "low", f"{kind}_high": "high"}
+        parts.append(shown.rename(columns=own).assign(quantity=f"{kind}_rate", source="here"))
+    scored = rows[rows["task"] == task]
+    networks = scored[scored["seed"].notna() & scored["status"].isin(USABLE)]
     means = networks.groupby(["capacity", "contender", "seed"])["l1"].mean().rename("value").reset_index()
-    over_seeds = summary(own, "l1", ("capacity", "contender")).rename(columns={"mean": "value"})
+    over_seeds = summary(scored, "l1", ("capacity", "contender")).rename(columns={"mean": "value"})
     parts += [part.assign(quantity="test_l1", source="here") for part in (means, over_seeds)]
     paper = published("ijcnn20", "figure5")
     names = paper["system"].str.extract(rf"^{task}_(?P<capacity>p\d)(?:\|(?P<loss>\w+))?$")

@@ -102,7 +102,8 @@ def preference_bars(
     """
     rates = preference_rates(votes, list(dict.fromkeys(["judge", over])) if chosen else ["judge"])
     rates = rates.rename(columns={"preferred_rate": "value", "preferred_std": "spread"})
-    tables = dict(list((rates[rates["system"] == chosen] if chosen else rates).groupby("judge")))
+    shown = rates[rates["system"] == chosen] if chosen else rates
+    tables = {str(judge): own for judge, own in shown.groupby("judge")}
     colours = palette(["paper", *tables]) | {"paper": "0.75"}
     if published is not None:
         tables["paper"] = published
