@@ -1,4 +1,4 @@
-"""The U-Nets of both papers, which separate, learn codecs and, as a loss, stand for them; MM'19's autoencoder.
+"""The U-Nets of both papers, which separate sounds or learn codecs, and MM'19's autoencoder.
 
 Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Sections 4 and 5, Tables 1 and 2. What those leave open (biases,
 where batch norm is, skips concatenated) is settled so that all ten counts of IJCNN'20 Table II come out exactly.

@@ -45,18 +45,15 @@ def _column(
 ) -> dict[str, str]:
     """One column of a table of hyperparameters; `sizes` are its rows in place of those of a U-Net."""
     first, on_samples = networks[0], networks[0].on_samples
-    layers, filters = (
-        ", ".join(str(getattr(own, name)) for own in networks) for name in ("num_layers", "base_filters")
-    )
     usual = {
         "W (frames, or samples)": str(geometry.patch_samples if on_samples else geometry.frames),
         "H (bins)": "none" if on_samples else str(geometry.bins),
-        "F (filters of the first layer)": filters,
+        "F (filters of the first layer)": ", ".join(str(own.base_filters) for own in networks),
         "Batch normalisation": "none" if on_samples else "all layers but the last",
         "Dropout": "none" if on_samples else "50 % (first 3 upsampling layers, never the last)",
     }
     return {
-        "Number of layers": layers,
+        "Number of layers": ", ".join(str(own.num_layers) for own in networks),
         **(sizes or usual),
         "Kernel, down": KERNELS[first.kind][0],
         "Kernel, up": KERNELS[first.kind][1],

@@ -175,13 +175,12 @@ def effects_figure(effects: pd.DataFrame, units: Names, titles: Names, group: st
     rows = math.ceil(len(units) / 4)
     columns = math.ceil(len(units) / rows)
     figure, panels = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
-    rivals, names = list(effects["one"].unique()), sorted(effects[group].unique())
+    colours, rivals, names = _contenders(titles), list(effects["one"].unique()), sorted(effects[group].unique())
     for axes, (measure, unit) in zip(panels.flat, units.items(), strict=False):
         for index, rival in enumerate(rivals):
             own = effects[(effects["measure"] == measure) & (effects["one"] == rival)].set_index(group).reindex(names)
             x = np.arange(len(names)) + 0.15 * (index - (len(rivals) - 1) / 2)
-            style: dict[str, Any] = {"color": _contenders(titles)[rival], "label": titles[rival], "capsize": 4}
-            axes.errorbar(x, own["mean"], whiskers(own), fmt="o", **style)
+            axes.errorbar(x, own["mean"], whiskers(own), fmt="o", color=colours[rival], capsize=4, label=titles[rival])
         axes.axhline(0, color="0.6", linewidth=1)
         axes.set_xticks(range(len(names)), names)
         axes.set(xlabel=group, title=unit)
