@@ -25,8 +25,7 @@ from nblib import data
 from nblib.audio import Geometry
 from nblib.entries import Size
 from nblib.evaluation import frame_snr
-from nblib.networks import AutoEncoder
-from nblib.networks.unet import glorot
+from nblib.networks import AutoEncoder, WaveUNet
 from nblib.provenance import seed_everything
 from nblib.settings import settings
 from nblib.training import Source
@@ -47,7 +46,7 @@ class Repeating(AutoEncoder):
 
 def with_glorot(network: AutoEncoder) -> AutoEncoder:
     """`network` with the weights of Keras's default."""
-    glorot(network)
+    WaveUNet.draw(network)
     return network
 
 

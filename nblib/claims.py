@@ -1,7 +1,8 @@
 """What came out, claim by claim, beside the published values: read from results alone, with intervals over seeds."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import product
+from typing import Any
 
 import pandas as pd
 
@@ -14,27 +15,26 @@ from nblib.listening import preference_rates
 from nblib.settings import Settings
 from nblib.tables import interval, published
 
-TABLE = "claims.csv"
+TABLE, COLUMNS = "claims.csv", ["claim", "published", "here", "verdict"]
 MODEL = "(model-predicted)"
-Claim = tuple[str, str, str, str]  # claim, published, here, verdict
+Claim = tuple[str, str, str, str]  # as `COLUMNS`
 
 
 def claims(setup: Settings) -> pd.DataFrame:
-    """Columns claim, published, here, verdict; from the results of `setup`, and kept beside them where they are own."""
-    parts = (_counts, _loss_networks, _models, _broadband, _capacities, _configurations, _redistribution)
-    found = [claim for part in parts for claim in part(setup)]
-    table = pd.DataFrame(found, columns=["claim", "published", "here", "verdict"])
+    """Every claim (`COLUMNS`), from the results of `setup`, and kept beside them where they are own."""
+    parts = (_counts, _loss_networks, _models, _broadband, _capacities, _differences, _configurations, _redistribution)
+    table = pd.DataFrame([claim for part in parts for claim in part(setup)], columns=COLUMNS)
     if setup.source == "run":
         study.save(setup, TABLE, table)
     return table
 
 
-def _counts(setup: Settings) -> Iterator[Claim]:
-    counts = tables.parameter_table(setup).dropna()
-    agree = int((counts["counted"] == counts["published"]).sum())
-    found = "holds" if agree == len(counts) else "does not hold"
-    claim = "parameter counts of the ten separation networks"
-    yield claim, "IJCNN'20 Table II", f"{agree} of {len(counts)} equal", found
+def _holds(does: object) -> str:
+    return "holds" if does else "does not hold"
+
+
+def _listed(shares: pd.Series, digits: int = 2) -> str:
+    return ", ".join(f"{name} {value:.{digits}f}" for name, value in shares.items())
 
 
 def _trainings(rows: pd.DataFrame) -> str:
@@ -42,22 +42,28 @@ def _trainings(rows: pd.DataFrame) -> str:
     return "one training" if count == 1 else f"mean of {count} trainings"
 
 
+def _counts(setup: Settings) -> Iterator[Claim]:
+    counts = tables.parameter_table(setup).dropna()
+    agree = int((counts["counted"] == counts["published"]).sum())
+    here = f"{agree} of {len(counts)} equal"
+    yield "parameter counts of the ten separation networks", "IJCNN'20 Table II", here, _holds(agree == len(counts))
+
+
 def _loss_networks(setup: Settings) -> Iterator[Claim]:
     for name, own in study.read(setup, f"{teachers.LOSS_NETWORKS.name}.csv").groupby("teacher", sort=False):
         title, told = setup.teachers[str(name)].title, _trainings(own)
-        identity, low_pass = teachers.against_baselines(setup, own)["ratio"]  # in the order of `BASELINES`
-        here = f"{identity:.2f} of the identity's, {low_pass:.2f} of a low-pass's"
-        found = "holds" if max(identity, low_pass) < 1 else "does not hold"
-        claim = f"a U-Net learns the codec ({title}): held-out l1"
-        yield claim, "shown as pictures", here, f"{found}, {told}"
+        ratios = teachers.against_baselines(setup, own)["ratio"]
+        here = "{:.2f} of the identity's, {:.2f} of a low-pass's".format(*ratios)  # in the order of `BASELINES`
+        found = f"{_holds(ratios.max() < 1)}, {told}"
+        yield f"a U-Net learns the codec ({title}): held-out l1", "shown as pictures", here, found
         recall, precision = own.loc[own["system"] == "emulation", ["hole_recall", "hole_precision"]].mean()
         here = f"recall {recall:.2f}, precision {precision:.2f} (a low-pass: recall 0)"
         yield f"it finds the gaps of masking ({title})", "shown as pictures", here, told
 
 
 def _models(setup: Settings) -> Iterator[Claim]:
-    rows, votes = study.read(setup, "snr.csv"), listening.all_votes(setup)
-    snr = summary(rows, "snr_db", ("system",)).set_index("system").T
+    votes = listening.all_votes(setup)
+    snr = summary(study.read(setup, "snr.csv"), "snr_db", ("system",)).set_index("system").T
     main = votes[votes["judge"].str.startswith(next(iter(listening.JUDGES.values())))]
     rates = preference_rates(main, ["seed"]).groupby("system")["preferred_rate"]
     won = pd.DataFrame({model: listening.share_interval(own) for model, own in rates})
@@ -75,45 +81,46 @@ def _broadband(setup: Settings) -> Iterator[Claim]:
     rows = study.read(setup, "broadband.csv")
     means, told = rows.groupby("system")[["clicks_per_second", "level_bandwidth_hz"]].mean(), _trainings(rows)
     original = means["clicks_per_second"][autoencoding.LOSSLESS]
-    models = means.reindex(list(MODELS)).assign(letter=[model[-1].upper() for model in MODELS])
-    models["khz"] = models["level_bandwidth_hz"] * 1e-3
-    clicks = ", ".join(f"{row.letter} {row.clicks_per_second:.1f}" for row in models.itertuples())
-    width = ", ".join(f"{row.letter} {row.khz:.1f}" for row in models.itertuples())
-    paper = "B and C click, A and D do not"
-    yield "5 kHz material: clicks per second", paper, f"{clicks} (original {original:.1f})", told
-    paper = "A a fraction, B and C all, D more than A"
+    models = means.reindex(list(MODELS)).rename(index=lambda model: model[-1].upper())
+    clicks = f"{_listed(models['clicks_per_second'], 1)} (original {original:.1f})"
+    yield "5 kHz material: clicks per second", "B and C click, A and D do not", clicks, told
+    paper, width = "A a fraction, B and C all, D more than A", _listed(models["level_bandwidth_hz"] * 1e-3, 1)
     yield "5 kHz material: width recovered in level (kHz)", paper, width, told
+
+
+def _rivals(setup: Settings, rows: pd.DataFrame) -> list[tuple[str, str]]:
+    trained = set(rows["contender"]) - {BASELINE}
+    return [(name, title) for name, title in setup.contenders.items() if name in trained]
 
 
 def _capacities(setup: Settings) -> Iterator[Claim]:
     rows, rates = study.read(setup, "capacity.csv"), study.read(setup, preferences.TABLE)
-    trained = set(rows["contender"]) - {BASELINE}
-    present = {name: title for name, title in setup.contenders.items() if name in trained}
     for task in TASKS:
         figure = tables.figure5_data(rows, rates, task)
         pooled = figure[figure["seed"].isna()].pivot_table("value", ["source", "capacity", "contender"], "quantity")
-        told = pooled.dropna(subset=["preferred_rate", "dont_know_rate"]).apply(_shares, axis=1).to_dict()
-        for name, title in present.items():
-            for capacity in sorted(set(figure["capacity"].dropna())):
-                claim = f"{task} {capacity}: share of choices for the {title}"
-                here = told.get(("here", capacity, name), "no usable pair")
-                yield claim, told.get(("paper", capacity, name), "not given"), f"{here} {MODEL}", ""
-    for task in TASKS:
-        measure, digits = separation.JUDGES[task][0], {"estoi": 3, "sir_db": 2}
-        for name, title in present.items():
-            for row in _effects(rows[rows["task"] == task], name, measure):
-                claim = f"{task} {row['capacity']}: {preferences.TITLES[measure]}, {title} minus l1"
-                yield claim, "not given", interval(row, digits[measure], "+"), verdict(row["low"], row["high"])
+        shares = pooled.dropna(subset=["preferred_rate", "dont_know_rate"])
+        l1 = (1 - shares["preferred_rate"] - shares["dont_know_rate"]).abs()
+        text = "{preferred_rate:.2f}, l1 {l1:.2f}, don't know {dont_know_rate:.2f}".format_map
+        told = shares.assign(l1=l1).apply(text, axis=1).to_dict()
+        for (name, title), capacity in product(_rivals(setup, rows), sorted(figure["capacity"].dropna().unique())):
+            here, paper = (told.get((source, capacity, name)) for source in ("here", "paper"))
+            claim = f"{task} {capacity}: share of choices for the {title}"
+            yield claim, paper or "not given", f"{here or 'no usable pair'} {MODEL}", ""
 
 
-def _effects(rows: pd.DataFrame, contender: str, measure: str) -> Iterator[pd.Series]:
-    found = contrast(rows, contender, BASELINE, measure, ("task", "capacity"))
-    return (row for _, row in found.sort_values("capacity").iterrows())
+def _differences(setup: Settings) -> Iterator[Claim]:
+    rows = study.read(setup, "capacity.csv")
+    for task, (name, title) in product(TASKS, _rivals(setup, rows)):
+        measure = separation.JUDGES[task][0]
+        for row in _effects(rows, task, name, measure):
+            claim = f"{task} {row['capacity']}: {preferences.TITLES[measure]}, {title} minus l1"
+            here = interval(row, 3 if measure == "estoi" else 2, "+")
+            yield claim, "not given", here, verdict(row["low"], row["high"])
 
 
-def _shares(rates: pd.Series) -> str:
-    preferred, dont_know = rates["preferred_rate"], rates["dont_know_rate"]
-    return f"{preferred:.2f}, l1 {abs(1 - preferred - dont_know):.2f}, don't know {dont_know:.2f}"
+def _effects(rows: pd.DataFrame, task: str, contender: str, measure: str) -> list[dict[Hashable, Any]]:
+    found = contrast(rows[rows["task"] == task], contender, BASELINE, measure, ("capacity",))
+    return found.sort_values("capacity").to_dict("records")
 
 
 def _configurations(setup: Settings) -> Iterator[Claim]:
@@ -122,28 +129,21 @@ def _configurations(setup: Settings) -> Iterator[Claim]:
     chosen = preferences.votes(setup, rows, SPEECH, "estoi", participants, by)
     rates = preferences.rates(chosen, setup.seed, by)
     own = rates[rates["seed"].isna()].set_index("configuration")["preferred_rate"]
-    published = tables.figure3_published().set_index("configuration")["value"]
-    paper, here = (", ".join(f"{name} {value:.2f}" for name, value in shares.items()) for shares in (published, own))
-    yield "layer configurations: share of choices over l1", paper, f"{here} {MODEL}", ""
+    paper = _listed(tables.figure3_published().set_index("configuration")["value"])
+    yield "layer configurations: share of choices over l1", paper, f"{_listed(own)} {MODEL}", ""
     costs = separation.costs_table(setup)
     ratios = costs.loc[["A", "B"], ["f_over_step_seconds", "f_over_peak_mib", "f_over_paper_batch_peak_mib"]]
     batch, paper_batch = costs[["batch", "paper_batch"]].iloc[0]
     text = "{} {:.2f} in time, {:.2f} in memory ({:.2f} in batches of " + f"{paper_batch})"
     here = "; ".join(text.format(*row) for row in ratios.itertuples())
     claim = f"cost of configuration F over that of A and B (batches of {batch})"
-    yield claim, "less", here, "holds" if (ratios < 1).all(axis=None) else "does not hold"
+    yield claim, "less", here, _holds((ratios < 1).all(axis=None))
 
 
 def _redistribution(setup: Settings) -> Iterator[Claim]:
     totals = redistribution.totals(study.read(setup, "redistribution.csv"))
     for task, side in product(TASKS, ("above", "below")):
-        for row in _effects(totals[totals["task"] == task], CODEC, f"{side}_db"):
+        for row in _effects(totals, task, CODEC, f"{side}_db"):
             claim = f"{task} {row['capacity']}: residual {side} the threshold, codec loss minus l1 (dB)"
             found = verdict(-row["high"], -row["low"]) if side == "above" else ""
             yield claim, "elsewhere (spectrograms)", interval(row, 1, "+"), found
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """The table as GitHub shows it."""
-    lines = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -2,10 +2,10 @@
 
 import base64
 import html
-import io
 from dataclasses import replace
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,13 +40,24 @@ def compare(setup: Settings, page: Path | None = None) -> int:
         raise ResultsMissing(f"{own.results}: no results; make them by python -m nblib run --profile {setup.profile}")
     study.save(own, TABLE, table)
     use_style()
-    figure = comparison_figure(table)
-    written = page or own.results / PAGE
+    counts, written = agreement(table), page or own.results / PAGE
+    picture = save(own.figures, "comparison", comparison_figure(table), table).data
+    agree, differ = (int(counts[verdict]["all"]) for verdict in (AGREES, DIFFERS))
+    sections = {"By study": counts.reset_index().rename_axis(columns=None)}
+    for verdict in (DIFFERS, UNKNOWN, AGREES):
+        sections[f"Numbers: {verdict}"] = table[table["verdict"] == verdict].drop(columns="verdict")
+    style: dict[str, Any] = {"index": False, "border": 0, "na_rep": "", "float_format": "{:.4g}".format}
+    tables = [f'<h2>{title}</h2><div class="wide">{each.to_html(**style)}</div>' for title, each in sections.items()]
+    text = Template(Path(__file__).with_name(PAGE).read_text("utf-8")).substitute(
+        own=html.escape(own.name),
+        record=html.escape(own.record_name),
+        headline=f"{agree} of {agree + differ} numbers agree with the record within the spread of a retraining.",
+        picture=base64.b64encode(picture).decode(),
+        sections="\n".join(tables),
+    )
     with paths.whole(written) as temporary:
-        temporary.write_text(_page(own, table, figure), encoding="utf-8")
-    save(own.figures, "comparison", figure, table)
-    print(f"own results of {own.name} against the record of {record.record_name}:")
-    print(agreement(table).to_string())
+        temporary.write_text(text, encoding="utf-8")
+    print(f"own results of {own.name} against the record of {record.record_name}:\n{counts.to_string()}")
     print(f"the numbers that differ, and all others: {written}")
     return 0
 
@@ -69,11 +80,11 @@ def _means(which: Study, rows: pd.DataFrame, side: str) -> pd.DataFrame:
     measures = [name for name in which.measures if name in rows]
     usable = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan)
     labels = usable[list(which.by)].astype(object).where(usable[list(which.by)].notna(), "").astype(str)
-    cell = labels.agg(" ".join, axis=1).str.split().str.join(" ")
-    per_seed = usable.assign(seed=usable["seed"].astype(float), cell=cell).groupby(
-        ["cell", "seed"], dropna=False, sort=False
+    named = usable.assign(
+        seed=usable["seed"].astype(float), cell=labels.agg(" ".join, axis=1).str.split().str.join(" ")
     )
-    long = per_seed[measures].mean().reset_index().melt(["cell", "seed"], measures, "measure").dropna(subset=["value"])
+    means = named.groupby(["cell", "seed"], dropna=False, sort=False)[measures].mean().reset_index()
+    long = means.melt(["cell", "seed"], measures, "measure").dropna(subset=["value"])
     columns = {side: ("value", "mean"), f"{side}_spread": ("value", "std"), f"{side}_seeds": ("seed", "count")}
     return long.groupby(["cell", "measure"], sort=False).agg(**columns)
 
@@ -115,24 +126,3 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
     axes.invert_yaxis()
     axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=3)
     return figure
-
-
-def _page(own: Settings, table: pd.DataFrame, figure: Figure) -> str:
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    counts = agreement(table)
-    agree, differ = (int(counts[verdict]["all"]) for verdict in (AGREES, DIFFERS))
-    sections = {"By study": counts.reset_index().rename_axis(columns=None)}
-    for verdict in (DIFFERS, UNKNOWN, AGREES):
-        sections[f"Numbers: {verdict}"] = table[table["verdict"] == verdict].drop(columns="verdict")
-    shown = {
-        title: each.to_html(index=False, border=0, na_rep="", float_format="{:.4g}".format)
-        for title, each in sections.items()
-    }
-    return Template(Path(__file__).with_name(PAGE).read_text("utf-8")).substitute(
-        own=html.escape(own.name),
-        record=html.escape(own.record_name),
-        headline=f"{agree} of {agree + differ} numbers agree with the record within the spread of a retraining.",
-        picture=base64.b64encode(picture.getvalue()).decode(),
-        sections="\n".join(f'<h2>{title}</h2><div class="wide">{each}</div>' for title, each in shown.items()),
-    )

@@ -1,11 +1,10 @@
 """The papers' tables, counted from the code's own configuration, and the tidy data behind figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from nblib import paths
 from nblib.audio import Geometry
@@ -14,11 +13,16 @@ from nblib.evaluation.intervals import USABLE, summary
 from nblib.experiments import autoencoding, preferences
 from nblib.experiments.overview import codec_title
 from nblib.listening import LABEL, dont_know_matrix, dont_know_triangle, preference_rates
-from nblib.networks import count_parameters
-from nblib.networks.autoencoder import KERNEL as AUTOENCODER_KERNEL
-from nblib.networks.unet import DOWN_KERNEL, UP_KERNEL
+from nblib.networks import NetworkSpec, count_parameters, describe
 from nblib.settings import Settings
-from nblib.training import NetworkSpec, Training
+from nblib.training import Training
+
+# Down and up, of each kind of network.
+KERNELS = {
+    "mask_unet": ("(5, 5), stride 2", "(5, 5), stride 2"),
+    "wave_unet": ("15, stride 1, decimation by 2", "9, stride 2"),
+    "autoencoder": ("9, stride 1, decimation by 2", "9, stride 1 after zeros between samples"),
+}
 
 
 def published(paper: str, item: str) -> pd.DataFrame:
@@ -36,30 +40,31 @@ def parameter_count(spec: NetworkSpec) -> int:
     return count_parameters(spec.build())
 
 
-def _training_rows(training: Training, sample_rate: int, network: NetworkSpec) -> dict[str, str]:
+def _column(
+    networks: Sequence[NetworkSpec], training: Training, geometry: Geometry, sizes: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """One column of a table of hyperparameters; `sizes` are its rows in place of those of a U-Net."""
+    first, on_samples = networks[0], networks[0].on_samples
+    usual = {
+        "W (frames, or samples)": str(geometry.patch_samples if on_samples else geometry.frames),
+        "H (bins)": "none" if on_samples else str(geometry.bins),
+        "F (filters of the first layer)": ", ".join(str(own.base_filters) for own in networks),
+        "Batch normalisation": "none" if on_samples else "all layers but the last",
+        "Dropout": "none" if on_samples else "50 % (first 3 upsampling layers, never the last)",
+    }
     return {
+        "Number of layers": ", ".join(str(own.num_layers) for own in networks),
+        **(sizes or usual),
+        "Kernel, down": KERNELS[first.kind][0],
+        "Kernel, up": KERNELS[first.kind][1],
+        "Activation": f"ReLU, {'tanh' if on_samples else 'sigmoid'} in the final layer",
         "Learning rate": f"{training.learning_rate:g}",
         "Decay": f"{training.decay:g}",
         "Batch size": str(training.batch_size),
         "Optimiser": "Adam",
-        "Sample rate (Hz)": str(sample_rate),
-        "Trainable parameters": f"{parameter_count(network):,}",
+        "Sample rate (Hz)": str(geometry.sample_rate),
+        "Trainable parameters": f"{parameter_count(first):,}",
     }
-
-
-def _network_column(network: NetworkSpec, training: Training, geometry: Geometry) -> dict[str, str]:
-    on_samples = network.on_samples
-    return {
-        "Number of layers": str(network.num_layers),
-        "W (frames, or samples)": str(geometry.patch_samples if on_samples else geometry.frames),
-        "H (bins)": "none" if on_samples else str(geometry.bins),
-        "F (filters of the first layer)": str(network.base_filters),
-        "Batch normalisation": "none" if on_samples else "all layers but the last",
-        "Dropout": "none" if on_samples else "50 % (first 3 upsampling layers, never the last)",
-        "Kernel, down": f"{DOWN_KERNEL}, stride 1, decimation by 2" if on_samples else "(5, 5), stride 2",
-        "Kernel, up": f"{UP_KERNEL}, stride 2" if on_samples else "(5, 5), stride 2",
-        "Activation": f"ReLU, {'tanh' if on_samples else 'sigmoid'} in the final layer",
-    } | _training_rows(training, geometry.sample_rate, network)
 
 
 def loss_network_table(setup: Settings) -> pd.DataFrame:
@@ -67,8 +72,8 @@ def loss_network_table(setup: Settings) -> pd.DataFrame:
     columns: dict[str, dict[str, str]] = {}
     for where, own in (("", Settings()), (f"here ({setup.profile}): ", setup)):
         for teacher in own.teachers.values():
-            network = own.loss_networks[teacher.loss_network]
-            column = _network_column(network.network, network.training, network.geometry)
+            learner = own.loss_networks[teacher.loss_network]
+            column = _column([learner.network], learner.training, learner.geometry)
             columns[where + teacher.title] = {"Codec": codec_title(teacher.codec)} | column
     return pd.DataFrame(columns).rename_axis("parameter")
 
@@ -77,22 +82,31 @@ def autoencoder_table(setup: Settings) -> pd.DataFrame:
     """MM'19 Table 2 from the configuration, beside this profile's; the bottleneck is counted on the network itself."""
     columns = {}
     for where, own in (("MM'19 Table 2", Settings().mm19), (f"here ({setup.profile})", setup.mm19)):
-        length, network = own.geometry.patch_samples, own.autoencoder.build()
-        held = network.encode(torch.zeros(1, 1, length))  # type: ignore[operator]
-        columns[where] = {
-            "Number of layers": str(own.autoencoder.num_layers),
+        network, length = own.autoencoder, own.geometry.patch_samples
+        _, channels, steps = describe(network.build(), length)[network.num_layers].values()
+        sizes = {
             "Input size": f"{length} (A, B, C), {own.time_geometry.patch_samples} (D)",
-            "Number of filters (first level)": str(own.autoencoder.base_filters),
-            "Bottleneck, channels x steps": f"{held.shape[1]} x {held.shape[2]}",
-            "Variables in the bottleneck": f"{held.numel() / length:.2%} of the input",
-            "Kernel, down": f"{AUTOENCODER_KERNEL}, stride 1, decimation by 2",
-            "Kernel, up": f"{AUTOENCODER_KERNEL}, stride 1 after zeros between samples",
-            "Activation": "ReLU, tanh in the final layer",
-        } | _training_rows(own.training, own.geometry.sample_rate, own.autoencoder)
+            "Number of filters (first level)": str(network.base_filters),
+            "Bottleneck, channels x steps": f"{channels} x {steps}",
+            "Variables in the bottleneck": f"{channels * steps / length:.2%} of the input",
+        }
+        columns[where] = _column([network], own.training, own.geometry, sizes)
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
-def interval(found: Mapping[str, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
+def separation_network_table(setup: Settings) -> pd.DataFrame:
+    """IJCNN'20 Table I, the columns of the separation networks: one row per hyperparameter."""
+    paper = Settings()
+    networks = {
+        "speech denoising, loss configurations": [paper.configuration_network],
+        "speech denoising, capacity": list(setup.capacities[SPEECH].values()),
+        "vocal separation, capacity": list(setup.capacities[VOCALS].values()),
+    }
+    columns = {title: _column(own, paper.separation_training, paper.geometry) for title, own in networks.items()}
+    return pd.DataFrame(columns).drop(index="Trainable parameters").rename_axis("parameter")
+
+
+def interval(found: Mapping[Any, Any] | pd.Series, digits: int = 2, sign: str = "") -> str:
     """A mean with its interval over seeds as text: "+0.31 [+0.02, +0.60]"; of one seed the mean alone."""
     mean, low, high = (f"{found[name]:{sign}.{digits}f}" for name in ("mean", "low", "high"))
     return mean if np.isnan(found["low"]) else f"{mean} [{low}, {high}]"
@@ -110,22 +124,6 @@ def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, list(names)).rename(index=names).rename_axis(index="system")
 
 
-def separation_network_table(setup: Settings) -> pd.DataFrame:
-    """IJCNN'20 Table I, the columns of the separation networks: one row per hyperparameter."""
-    paper, columns = Settings(), {}
-    networks = {
-        "speech denoising, loss configurations": [paper.configuration_network],
-        "speech denoising, capacity": list(setup.capacities[SPEECH].values()),
-        "vocal separation, capacity": list(setup.capacities[VOCALS].values()),
-    }
-    for title, own in networks.items():
-        columns[title] = _network_column(own[0], paper.separation_training, paper.geometry) | {
-            "Number of layers": ", ".join(str(network.num_layers) for network in own),
-            "F (filters of the first layer)": ", ".join(str(network.base_filters) for network in own),
-        }
-    return pd.DataFrame(columns).drop(index="Trainable parameters").rename_axis("parameter")
-
-
 def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.DataFrame:
     """IJCNN'20 Table II: parameters counted on the networks themselves beside the published numbers.
 
@@ -137,8 +135,8 @@ def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.Dat
         for task, networks in setup.capacities.items()
         for name, own in networks.items()
     ]
-    columns = ["task", "capacity", "layers", "F", "counted", "published"]
-    result = pd.DataFrame(table, columns=columns).astype({"published": "Int64"})
+    result = pd.DataFrame(table, columns=["task", "capacity", "layers", "F", "counted", "published"])
+    result = result.astype({"published": "Int64"})
     if rows is None:
         return result
     trained = rows.dropna(subset=["parameters"]).groupby(["task", "capacity"])["parameters"]
@@ -154,16 +152,14 @@ def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) ->
     (95 % interval over seeds, ours alone).
     """
     shown = preferences.main_rates(rates, task)
-    parts = [
-        shown.rename(columns={f"{kind}_rate": "value", f"{kind}_std": "spread"})
-        .rename(columns={f"{kind}_low": "low", f"{kind}_high": "high"})
-        .assign(quantity=f"{kind}_rate", source="here")
-        for kind in preferences.KINDS
-    ]
-    own = rows[rows["task"] == task]
-    networks = own[own["seed"].notna() & own["status"].isin(USABLE)]
+    parts = []
+    for kind in preferences.KINDS:
+        own = {f"{kind}_rate": "value", f"{kind}_std": "spread", f"{kind}_low": "low", f"{kind}_high": "high"}
+        parts.append(shown.rename(columns=own).assign(quantity=f"{kind}_rate", source="here"))
+    scored = rows[rows["task"] == task]
+    networks = scored[scored["seed"].notna() & scored["status"].isin(USABLE)]
     means = networks.groupby(["capacity", "contender", "seed"])["l1"].mean().rename("value").reset_index()
-    over_seeds = summary(own, "l1", ("capacity", "contender")).rename(columns={"mean": "value"})
+    over_seeds = summary(scored, "l1", ("capacity", "contender")).rename(columns={"mean": "value"})
     parts += [part.assign(quantity="test_l1", source="here") for part in (means, over_seeds)]
     paper = published("ijcnn20", "figure5")
     names = paper["system"].str.extract(rf"^{task}_(?P<capacity>p\d)(?:\|(?P<loss>\w+))?$")

@@ -31,12 +31,6 @@ def test_table_ii_counts_what_was_trained_and_takes_a_capacity_of_ones_own() -> 
     assert own["counted"] == 54 and pd.isna(own["published"])
 
 
-def test_figure_3_is_read_by_configuration() -> None:
-    published = tables.figure3_published().set_index("configuration")
-    assert published["value"].to_dict() == {"A": 0.834, "B": 0.834, "C": 0.58, "D": 0.875, "E": 0.5, "F": 0.917}
-    assert published.loc["E", "spread"] == 0.441
-
-
 def test_table_i_reads_as_in_the_paper() -> None:
     table = tables.separation_network_table(QUICK)
     assert table.loc["Number of layers"].tolist() == ["2", "1, 1, 1, 2, 2", "2, 2, 3, 4, 5"]

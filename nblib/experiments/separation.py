@@ -184,7 +184,7 @@ def costs(setup: Settings) -> pd.DataFrame:
     device, paper_batch = torch.device(setup.device), Settings().cost_batch
     network, codec = setup.configuration_network.build().to(device), setup.cost_network.build()
     losses: dict[str, WeightedLoss] = {"l1": L1Loss().to(device)}
-    losses |= {name: CodecLoss(codec, name).to(device) for name in CONFIGURATIONS}  # type: ignore[arg-type]
+    losses |= {name: CodecLoss(codec, name).to(device) for name in CONFIGURATIONS}
     shape = (1, setup.geometry.bins, setup.geometry.frames)
     batch, larger = (torch.rand(2, size, *shape, device=device) for size in (setup.cost_batch, paper_batch))
 

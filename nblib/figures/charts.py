@@ -8,13 +8,19 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from nblib.figures.base import COLOURS, Names, palette, whiskers
+from nblib.figures.base import COLOURS, PALETTE, Names, palette, whiskers
 from nblib.listening import preference_rates
+
+BELOW: dict[str, Any] = {"fontsize": 9, "loc": "upper center"}  # a legend under its panel
+
+def _contenders(titles: Iterable[str]) -> dict[str, str]:
+    """The papers' two have colours of their own, others those that nothing else has."""
+    free = itertools.cycle(colour for colour in PALETTE if colour not in COLOURS.values())
+    return {name: COLOURS.get(name) or next(free) for name in titles}
 
 
 def interval_points(table: pd.DataFrame, names: Names, unit: str, published: pd.Series) -> Figure:
@@ -37,18 +43,22 @@ def aliasing_curves(tones: pd.DataFrame, names: Names) -> Figure:
 
     `tones` are `experiments.autoencoding.ALIASING`, seeds averaged as powers; `names` labels the models to be shown.
     """
-    limits = sorted(tones["limit_hz"].unique())
-    quantities = {"aliasing_db": "aliasing", "distortion_db": "harmonic distortion"}
+    limits, quantities = (
+        sorted(tones["limit_hz"].unique()),
+        {"aliasing": "aliasing", "distortion": "harmonic distortion"},
+    )
     size = (10.8, 3.1 * len(limits) + 0.4)
     figure, panels = plt.subplots(len(limits), 2, figsize=size, sharey=True, squeeze=False)
-    for row, limit in zip(panels, limits, strict=True):
-        for axes, (quantity, title) in zip(row, quantities.items(), strict=True):
-            for model, colour in palette(names).items():
-                own = tones[(tones["limit_hz"] == limit) & (tones["system"] == model)]
-                power = (10 ** (own[quantity] / 10)).groupby(own["frequency_hz"]).mean()
-                axes.plot(power.index / 1000, 10 * np.log10(power), "o-", ms=3, color=colour, label=names[model])
-            axes.set(title=f"{title}, material up to {limit / 1000:g} kHz", xlabel="frequency of the tone (kHz)")
-        row[0].set(ylabel="dB re tone", ylim=(-60, 5))
+    for (limit, (quantity, title)), axes in zip(
+        itertools.product(limits, quantities.items()), panels.flat, strict=True
+    ):
+        power = (10 ** (tones.set_index(["limit_hz", "system", "frequency_hz"])[f"{quantity}_db"] / 10))[limit]
+        for model, colour in palette(names).items():
+            mean = power[model].groupby("frequency_hz").mean()
+            axes.plot(mean.index / 1000, 10 * np.log10(mean), "o-", ms=3, color=colour, label=names[model])
+        axes.set(title=f"{title}, material up to {limit / 1000:g} kHz", xlabel="frequency of the tone (kHz)")
+    for first in panels[:, 0]:
+        first.set(ylabel="dB re tone", ylim=(-60, 5))
     panels[0, 0].legend(fontsize=9)
     return figure
 
@@ -90,10 +100,10 @@ def preference_bars(
     `votes` are as in `nblib.listening.votes`, with a column ``judge``; each judge has a bar. `names` labels the
     values of the column `over`, in the order of the axis; `published` has columns `over`, value, spread.
     """
-    rates = preference_rates(votes, ["judge"] if over == "system" else ["judge", over])
+    rates = preference_rates(votes, list(dict.fromkeys(["judge", over])) if chosen else ["judge"])
     rates = rates.rename(columns={"preferred_rate": "value", "preferred_std": "spread"})
     shown = rates[rates["system"] == chosen] if chosen else rates
-    tables = {str(judge): own for judge, own in shown.groupby("judge", sort=True)}
+    tables = {str(judge): own for judge, own in shown.groupby("judge")}
     colours = palette(["paper", *tables]) | {"paper": "0.75"}
     if published is not None:
         tables["paper"] = published
@@ -106,13 +116,8 @@ def preference_bars(
         axes.bar(place, own["value"], 0.92 * width, yerr=own["spread"].fillna(0), label=judge, **style)
     axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names.values()])
     axes.set(ylabel="share of choices, mean ± standard\ndeviation over participants", ylim=(0, 1.08))
-    axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    axes.legend(**BELOW, bbox_to_anchor=(0.5, -0.16))
     return figure
-
-
-def _colours(names: Iterable[str]) -> dict[str, str]:
-    free = itertools.cycle(sorted(set(sns.color_palette("colorblind").as_hex()[1:]) - set(COLOURS.values())))
-    return {name: COLOURS[name] if name in COLOURS else next(free) for name in names}
 
 
 def figure5(data: pd.DataFrame, counts: pd.DataFrame, judges: Names, titles: Names) -> Figure:
@@ -122,7 +127,7 @@ def figure5(data: pd.DataFrame, counts: pd.DataFrame, judges: Names, titles: Nam
     task in the order of the columns; `titles` names the contenders, the baseline first.
     """
     figure, panels = plt.subplots(2, len(judges), figsize=(6.4 * len(judges), 10.4), squeeze=False)
-    colours, rivals = _colours(titles), list(titles)[1:]
+    colours, rivals = _contenders(titles), list(titles)[1:]
     parameters = counts.set_index(["task", "capacity"])["counted"]
     choices = [("preferred_rate", name, f"{titles[name]} preferred", colours[name]) for name in rivals]
     choices.append(("dont_know_rate", rivals[0], "“I don't know”", COLOURS["unprocessed"]))
@@ -133,33 +138,33 @@ def figure5(data: pd.DataFrame, counts: pd.DataFrame, judges: Names, titles: Nam
         _series(upper, own, names, choices, step=0.1)
         upper.set(title=f"{task}: choices\n(here: {judge}; paper: 20 listeners)", ylim=(-0.05, 1.12))
         _series(lower, own, names, errors, step=0.08)
-        for system, title in (("unprocessed", "unprocessed"), ("oracle_mask", "oracle mask")):
+        for system in ("unprocessed", "oracle_mask"):
             level = own.loc[(own["quantity"] == "test_l1") & (own["contender"] == system), "value"].mean()
-            lower.axhline(level, color=COLOURS[system], linestyle="-.", linewidth=1.2, label=f"{title}, here")
+            style = {"color": COLOURS[system], "linestyle": "-.", "linewidth": 1.2}
+            lower.axhline(level, label=f"{system.replace('_', ' ')}, here", **style)
         lower.set(title=f"{task}: test error", ylim=(0, None))
         for axes in (upper, lower):
             axes.set_xticks(range(len(names)), [f"{name}\n{parameters[task, name]:,}" for name in names])
             axes.set(xlabel="capacity (trainable parameters)", xlim=(-0.5, len(names) - 0.5))
             axes.legend(fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-    for first, label in zip(panels[:, 0], ("share of choices", "mean $\\ell_1$ of scaled magnitudes"), strict=True):
-        first.set_ylabel(label)
+    panels[0, 0].set_ylabel("share of choices")
+    panels[1, 0].set_ylabel("mean $\\ell_1$ of scaled magnitudes")
     return figure
 
 
 def _series(axes: Axes, data: pd.DataFrame, names: list[str], series: Sequence[tuple], step: float) -> None:
     """Per series a line over the pooled values with intervals, dots for the seeds, and the paper's open squares."""
-    place = {name: float(index) for index, name in enumerate(names)}
     style: dict[str, Any] = {"fmt": "s--", "mfc": "white", "capsize": 3, "elinewidth": 1, "alpha": 0.7}
     for index, (quantity, contender, label, colour) in enumerate(series):
         own = data[(data["quantity"] == quantity) & (data["contender"] == contender)]
+        own = own.assign(x=own["capacity"].map(names.index) + step * (index - (len(series) - 1) / 2))
         here, paper = (own[own["source"] == source] for source in ("here", "paper"))
         pooled, single = here[here["seed"].isna()], here[here["seed"].notna()]
-        offset = step * (index - (len(series) - 1) / 2)
-        x, error = pooled["capacity"].map(place) + offset, whiskers(pooled, "value")
-        axes.errorbar(x, pooled["value"], error, fmt="-o", color=colour, capsize=3, label=f"{label}, here")
-        axes.plot(single["capacity"].map(place) + offset, single["value"], ".", color=colour, alpha=0.4, markersize=5)
-        x = paper["capacity"].map(place) + (offset + (0.0 if quantity == "test_l1" else 0.03))
-        axes.errorbar(x, paper["value"], paper["spread"].fillna(0), color=colour, label=f"{label}, paper", **style)
+        error, aside = whiskers(pooled, "value"), 0.0 if quantity == "test_l1" else 0.03
+        axes.errorbar(pooled["x"], pooled["value"], error, fmt="-o", color=colour, capsize=3, label=f"{label}, here")
+        axes.plot(single["x"], single["value"], ".", color=colour, alpha=0.4, markersize=5)
+        spread = paper["spread"].fillna(0)
+        axes.errorbar(paper["x"] + aside, paper["value"], spread, color=colour, label=f"{label}, paper", **style)
 
 
 def effects_figure(effects: pd.DataFrame, units: Names, titles: Names, group: str = "capacity") -> Figure:
@@ -170,8 +175,7 @@ def effects_figure(effects: pd.DataFrame, units: Names, titles: Names, group: st
     rows = math.ceil(len(units) / 4)
     columns = math.ceil(len(units) / rows)
     figure, panels = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
-    colours = _colours(titles)
-    rivals, names = list(dict.fromkeys(effects["one"])), sorted(effects[group].unique())
+    colours, rivals, names = _contenders(titles), list(effects["one"].unique()), sorted(effects[group].unique())
     for axes, (measure, unit) in zip(panels.flat, units.items(), strict=False):
         for index, rival in enumerate(rivals):
             own = effects[(effects["measure"] == measure) & (effects["one"] == rival)].set_index(group).reindex(names)
@@ -192,17 +196,17 @@ def effects_figure(effects: pd.DataFrame, units: Names, titles: Names, group: st
 def costs_figure(costs: pd.DataFrame) -> Figure:
     """Time of a training step and the loss's peak memory per configuration; `costs` are `separation.costs_table`'s."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6))
-    rest = (costs["step_seconds"] - costs["loss_seconds"]).clip(lower=0)
-    left.bar(costs.index, costs["loss_seconds"], color=COLOURS["codec"], label="loss")
-    left.bar(costs.index, rest, bottom=costs["loss_seconds"], color="0.75", label="separation network")
+    loss, weights = costs["loss_seconds"], costs["weights_mib"]
+    left.bar(costs.index, loss, color=COLOURS["codec"], label="loss")
+    rest = (costs["step_seconds"] - loss).clip(lower=0)
+    left.bar(costs.index, rest, bottom=loss, color="0.75", label="separation network")
     left.set(ylabel="s per step", title=f"time, batches of {costs['batch'].iloc[0]} patches")
-    weights, held = costs["weights_mib"], costs["activations_mib"]
     right.bar(costs.index, weights, color=COLOURS["l1"], label="weights of the layers")
-    right.bar(costs.index, held, bottom=weights, color=COLOURS["codec"], label="what a step holds")
+    right.bar(costs.index, costs["activations_mib"], bottom=weights, color=COLOURS["codec"], label="what a step holds")
     right.set(ylabel="MiB at the peak", title="memory of the loss")
     for axes in (left, right):
         axes.set(xlabel="configuration")
-        axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+        axes.legend(**BELOW, bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 
 
@@ -211,15 +215,15 @@ def residual_figure(bands: pd.DataFrame, titles: Names) -> Figure:
 
     `bands` are `experiments.redistribution.by_band`'s; `titles` names the contenders, the baseline first.
     """
-    tasks = list(dict.fromkeys(bands["task"]))
+    tasks = list(bands["task"].unique())
     figure, panels = plt.subplots(len(tasks), 3, figsize=(14.5, 3.5 * len(tasks)), squeeze=False)
-    colours, baseline = _colours(titles), next(iter(titles))
+    colours, baseline = _contenders(titles), next(iter(titles))
     for task, row in zip(tasks, panels, strict=True):
         for (side, style), axes in zip({"above": "-", "below": ":"}.items(), row, strict=False):
             own = bands[(bands["task"] == task) & (bands["side"] == side)]
-            for index, (contender, line) in enumerate(own.groupby("contender", sort=False)):
+            for contender, line in own.groupby("contender", sort=False):
                 hertz, colour = line["centre_hz"] / 1000, colours[contender]
-                if index == 0:
+                if not axes.lines:
                     axes.plot(hertz, line["l1_db"], color=colours[baseline], label=titles[baseline])
                 axes.plot(hertz, line["contender_db"], color=colour, label=titles[contender])
                 label = f"{titles[contender]}, {side}" if len(titles) > 2 else side

@@ -31,9 +31,9 @@ def network_diagram(layers: Layers, skips: bool = True) -> Figure:
     `skips` says whether a down layer's output is handed to the up layer of its level, which an arrow shows.
     """
     figure, axes = plt.subplots(figsize=(0.98 * len(layers) + 0.4, 3.6))
-    sizes = [name for name in layers[0] if name not in ("name", "channels")]
-    outputs = [f"{layer['channels']} × " + "\n× ".join(str(layer[size]) for size in sizes) for layer in layers]
-    labels = [f"{layer['name']}\n{output}" for layer, output in zip(layers, outputs, strict=True)]
+    _, _, *sizes = layers[0]
+    shapes = ["\n× ".join(str(layer[size]) for size in sizes) for layer in layers]
+    labels = [f"{layer['name']}\n{layer['channels']} × {shape}" for layer, shape in zip(layers, shapes, strict=True)]
     levels = (len(layers) - 1) // 2
     colours = ["0.75"] + [COLOURS["codec"]] * levels + [COLOURS["l1"]] * levels
     arrows = "arrows: skips, concatenated" if skips else "no skips"
@@ -65,18 +65,18 @@ def models_diagram(terms: pd.DataFrame, names: Names, autoencoder: str) -> Figur
 
     `terms` are `experiments.autoencoding.loss_terms`; `names` labels the models from top to bottom.
     """
-    network = "codec network\n{}, frozen"
-    places = {"x": 0.0, "autoencoder": 1.6, "samples": 3.3, "magnitude": 5.3, "C^S": 7.4, "C^T": 9.9}
-    texts = ["$x$", autoencoder, "samples\n$x, x_p$", "STFT\n$S, S_p$", *map(network.format, ("$C^S$", "$C^T$"))]
+    places = {"samples": 3.3, "magnitude": 5.3, "C^S": 7.4, "C^T": 9.9}  # of what is compared
+    texts = {0.0: "$x$", 1.6: autoencoder, 3.3: "samples\n$x, x_p$", 5.3: "STFT\n$S, S_p$"}
+    texts |= {places[name]: f"codec network\n${name}$, frozen" for name in ("C^S", "C^T")}
     top, (figure, axes) = len(names) + 0.3, plt.subplots(figsize=(12.5, 5.0))
     frame: dict[str, Any] = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": "0.3"}
-    for place, text in zip(places.values(), texts, strict=True):
+    for place, text in texts.items():
         axes.text(place, top, text, ha="center", va="center", bbox=frame, zorder=3)
-    axes.plot([places["x"], places["C^S"]], [top, top], color="0.3", linewidth=1.2, zorder=1)
-    around = [places["samples"], places["samples"], places["C^T"], places["C^T"]]
-    axes.plot(around, [top, top + 0.75, top + 0.75, top], color="0.3", linewidth=1.2, zorder=1)
-    for compared in ("samples", "magnitude", "C^S", "C^T"):
-        axes.plot([places[compared]] * 2, [0.2, top], color="0.75", linewidth=1, zorder=0)
+    way: dict[str, Any] = {"color": "0.3", "linewidth": 1.2, "zorder": 1}
+    axes.plot([0.0, 7.4], [top, top], **way)
+    axes.plot([3.3, 3.3, 9.9, 9.9], [top, top + 0.75, top + 0.75, top], **way)
+    for place in places.values():
+        axes.plot([place] * 2, [0.2, top], color="0.75", linewidth=1, zorder=0)
     for row, (model, colour) in enumerate(palette(names).items()):
         style: dict[str, Any] = {"va": "center", "color": colour}
         height = len(names) - row - 0.8

@@ -5,20 +5,20 @@ Everything random in an epoch is seeded from (seed, epoch), so a run that was ki
 checkpoint ends bit-identical (CPU) to one that was not.
 """
 
+import io
 import math
 import time
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nblib import tensors
-from nblib.errors import TrainingDiverged
+from nblib import paths
+from nblib.errors import StorageError, TrainingDiverged
 from nblib.losses import WeightedLoss
 from nblib.provenance import seed_everything
 from nblib.training.store import PatchPairs, View
@@ -58,7 +58,6 @@ def train(
     training: PatchPairs,
     validation: PatchPairs,
     config: Training,
-    *,
     view: View,
     seed: int,
     checkpoint: Path,
@@ -70,8 +69,13 @@ def train(
     finite, names epoch, batch and items.
     """
     device = next(network.parameters()).device
-    training, validation = training.to(device), validation.to(device, round(1 / config.epoch_share))
-    learning = _Learning(network, loss, config, view, checkpoint)
+    fixed = not (view.on_samples or loss.on_samples or any(config.gain_db))  # so is what is seen: once is enough
+    seen, view = (view, replace(view, on_samples=True)) if fixed else (None, view)
+    training = training.to(device, view=seen)
+    validation = validation.to(device, round(1 / config.epoch_share), seen)
+    learning = _Learning(network, loss, config, view)
+    if checkpoint.exists():
+        learning.resume(checkpoint)
     state, saved = learning.state, time.monotonic()
     started = saved - state.seconds
 
@@ -104,78 +108,87 @@ def train(
 class _Learning:
     """What an epoch works with and a checkpoint keeps."""
 
-    def __init__(self, network: nn.Module, loss: WeightedLoss, config: Training, view: View, checkpoint: Path) -> None:
+    def __init__(self, network: nn.Module, loss: WeightedLoss, config: Training, view: View) -> None:
         self.network, self.loss, self.config, self.view = network, loss, config, view
         self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
         self.state, self.best = Outcome(), deepcopy(network.state_dict())
-        if checkpoint.exists():
-            self.resume(checkpoint)
 
     def epoch(self, pairs: PatchPairs) -> float:
         """Mean loss of an epoch's batches, each of which is learnt from."""
-        config, device = self.config, pairs.inputs.device
+        config, state, device = self.config, self.state, pairs.inputs.device
         self.network.train(), self.loss.train()
         drawn = max(1, round(config.epoch_share * len(pairs)))
         order = torch.randperm(len(pairs))[:drawn].split(config.batch_size)
         losses, laps = torch.empty(len(order), device=device), []
         for number, indices in enumerate(order):
-            self.optimiser.param_groups[0]["lr"] = config.learning_rate / (1 + config.decay * self.state.steps)
+            self.optimiser.param_groups[0]["lr"] = config.learning_rate / (1 + config.decay * state.steps)
             inputs, targets = (sounds[indices.to(device)] for sounds in (pairs.inputs, pairs.targets))
             if any(config.gain_db):
                 gain = 10 ** (torch.empty(len(indices), 1, 1).uniform_(*config.gain_db).to(device) / 20)
                 inputs, targets = (inputs * gain).clamp(-1, 1), (targets * gain).clamp(-1, 1)
-            estimate = self.network(self.view(inputs))
+            estimate, target = self.network(self.view(inputs)), self.view(targets)
             heard = estimate.detach().requires_grad_()
             began = _now(device)
-            value = self.loss(*_compared(self.loss, self.view, heard, inputs, targets))
+            value = self.loss(*_compared(self.loss, self.view, (heard, inputs), (target, targets)))
             value.backward()
             laps.append((began, _now(device)))
             self.optimiser.zero_grad(set_to_none=True)
             estimate.backward(heard.grad)
             self.optimiser.step()
             losses[number] = value.detach()
-            self.state.steps += 1
+            state.steps += 1
         # One look per epoch: asking after every batch would make a GPU wait for the host.
         for wrong in torch.nonzero(~torch.isfinite(losses)).flatten().tolist():
             raise TrainingDiverged(
-                f"epoch {self.state.epochs}, batch {wrong + 1} of {len(order)}: the loss is {float(losses[wrong])}; "
+                f"epoch {state.epochs}, batch {wrong + 1} of {len(order)}: the loss is {float(losses[wrong])}; "
                 f"items {_suspects(pairs, order[wrong].tolist())}; lower learning_rate (now {config.learning_rate}) or "
                 "look at these recordings"
             )
-        self.state.loss_seconds += sum(b - a if isinstance(a, float) else a.elapsed_time(b) / 1000 for a, b in laps)
+        state.loss_seconds += sum(b - a if isinstance(a, float) else a.elapsed_time(b) / 1000 for a, b in laps)
         return float(losses.mean())
 
     def save(self, path: Path) -> None:
         own = {name: value for name, value in self.loss.named_buffers() if not name.startswith("network.")}
-        parts: dict[Any, Any] = {"network": self.network.state_dict(), "best": self.best, "loss": own}
-        parts |= self.optimiser.state_dict()["state"]
-        named = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
-        tensors.save(path, named, vars(self.state))
+        parts = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "loss": own}
+        written = io.BytesIO()  # torch's own writer would hide the system's error, by which `whole` names the remedy
+        torch.save(parts | {"best": self.best, "state": vars(self.state)}, written)
+        with paths.whole(path) as temporary:
+            temporary.write_bytes(written.getbuffer())
 
     def resume(self, path: Path) -> None:
-        parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
-        found, header = tensors.load(path)
-        for key, value in found.items():
-            part, _, name = key.partition("/")
-            parts[part][name] = value
-        self.state, self.best = Outcome(**header), parts.pop("best")
-        self.network.load_state_dict(parts.pop("network"))
-        self.loss.load_state_dict(parts.pop("loss"), strict=False)  # the network within is as it was
-        moments = {int(number): values for number, values in parts.items()}
-        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
+        try:
+            parts = torch.load(path, map_location="cpu", weights_only=True)
+            self.network.load_state_dict(parts["network"])
+            self.optimiser.load_state_dict(parts["optimiser"])
+            self.loss.load_state_dict(parts["loss"], strict=False)  # the network within is as it was
+            self.state, self.best = Outcome(**parts["state"]), parts["best"]
+        except Exception as error:  # torch raises any kind, by where the damage is
+            raise StorageError(f"{path}: damaged; remove it and run again: the run starts anew") from error
 
 
-def _suspects(pairs: PatchPairs, indices: Iterable[int]) -> str:
+def _compared(loss: WeightedLoss, view: View, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
+    """Estimate and target as the loss compares them, each given with its samples."""
+    # Both go the same way, so that equal ones compare as equal.
+    return [view.sound(seen, samples) if loss.on_samples else seen for seen, samples in pairs]
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_size: int, view: View) -> list[float]:
+    """Mean loss and mean l1 of what the network sees over `pairs`, without gain; no gradient, no dropout."""
+    network.eval(), loss.eval()
+    total = torch.zeros(2, dtype=torch.float64, device=pairs.inputs.device)
+    for inputs, targets in pairs.batches(batch_size):
+        estimate, target = network(view(inputs)), view(targets)
+        value = loss(*_compared(loss, view, (estimate, inputs), (target, targets)))
+        total += len(inputs) * torch.stack([value, (estimate - target).abs().mean()]).double()
+    return list((total / len(pairs)).tolist())
+
+
+def _suspects(pairs: PatchPairs, indices: Sequence[int]) -> str:
     # Patches that are not finite themselves, or, where all are, the whole batch, any of which may have led astray.
     broken = [n for n in indices if not torch.isfinite(pairs.inputs[n] + pairs.targets[n]).all()]
     named = [pairs.names[n] for n in broken or indices]
     return ", ".join(named[:32]) + (f" and {len(named) - 32} more" if len(named) > 32 else "")  # the papers' batch
-
-
-def _compared(loss: WeightedLoss, view: View, estimate: Tensor, inputs: Tensor, targets: Tensor) -> list[Tensor]:
-    """Estimate and target as the loss compares them; both go the same way, so that equal ones compare as equal."""
-    target = view(targets)
-    return [view.sound(estimate, inputs), view.sound(target, targets)] if loss.on_samples else [estimate, target]
 
 
 def _now(device: torch.device) -> Any:
@@ -185,15 +198,3 @@ def _now(device: torch.device) -> Any:
     event = torch.cuda.Event(enable_timing=True)
     event.record()
     return event
-
-
-@torch.no_grad()
-def evaluate(network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_size: int, view: View) -> list[float]:
-    """Mean loss and mean l1 of what the network sees over `pairs`, without gain; no gradient, no dropout."""
-    network.eval(), loss.eval()
-    total = torch.zeros(2, dtype=torch.float64, device=pairs.inputs.device)
-    for inputs, targets in zip(pairs.inputs.split(batch_size), pairs.targets.split(batch_size), strict=True):
-        estimate = network(view(inputs))
-        error = (estimate - view(targets)).abs().mean()
-        total += len(inputs) * torch.stack([loss(*_compared(loss, view, estimate, inputs, targets)), error]).double()
-    return list((total / len(pairs)).tolist())

@@ -1,7 +1,7 @@
 """Train networks or load them, by the hash of their configuration.
 
-A run is a folder ``data/runs/<hash>``: ``checkpoint.safetensors`` while it trains, then ``network.safetensors`` and
-last ``run.json``, whose presence says that the run is complete. What a study calls the run does not enter the hash.
+A run is a folder ``data/runs/<hash>``: ``checkpoint.pt`` while it trains, then ``network.safetensors``, and last
+``run.json``, whose presence says that the run is complete. What a study calls the run does not enter the hash.
 """
 
 import dataclasses
@@ -20,8 +20,7 @@ from nblib import paths, provenance, tensors
 from nblib.audio import Geometry
 from nblib.errors import StorageError, TrainingDiverged
 from nblib.losses import LossSpec
-from nblib.networks import count_parameters
-from nblib.networks.spec import NetworkSpec
+from nblib.networks import NetworkSpec, count_parameters
 from nblib.parallel import cores, parallel_map
 from nblib.training.loop import Training, train
 from nblib.training.store import PatchPairs, View
@@ -114,9 +113,9 @@ def train_all(jobs: Sequence[Job], device: str, log: Callable[[str], None] = pri
     # By hash, so that two names of one configuration are not trained side by side into one folder.
     missing = list({job[0].hash: job for job in jobs if not job[0].complete}.values())
     # Long runs first, or the last one would keep a single core busy while the others idle.
-    size = attrgetter("num_layers", "base_filters")
-    missing.sort(key=lambda job: (bool(job[0].loss.teacher), size(job[0].network)), reverse=True)
-    for source in {(config.data, config.geometry): data for config, data, _ in missing}.values():
+    size = attrgetter("network.num_layers", "network.base_filters")
+    missing.sort(key=lambda job: (bool(job[0].loss.teacher), size(job[0])), reverse=True)
+    for source in {job[0].data: job[1] for job in missing}.values():
         source("train"), source("validation")  # made here once, so that workers find them in the cache
     # The smallest networks leave a GPU mostly idle; each process costs its memory a context and the data.
     workers = min(cores(), 4) if device.startswith("cuda") else cores()
@@ -131,22 +130,17 @@ def _train(config: RunConfig, data: Data, title: str, device: str) -> None:
     network = config.network.build().to(device)
     teacher = load(config.loss.teacher).network() if config.loss.teacher else None
     loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
-    pairs, checkpoint = (data("train"), data("validation")), config.path / "checkpoint.safetensors"
+    validation, checkpoint = data("validation"), config.path / "checkpoint.pt"
     view = View(config.geometry, config.domain, config.network.on_samples)
-    record: dict[str, Any] = {
-        "title": title,
-        "config": provenance.canonical(config),
-        "parameters": count_parameters(network),
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
-        "commit": provenance.commit(),
-        "environment": provenance.environment(),
-    }
+    where = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+    record = {"title": title, "config": provenance.canonical(config), "parameters": count_parameters(network)}
+    record |= {"device": where, "commit": provenance.commit(), "environment": provenance.environment()}
     try:
-        outcome = train(network, loss, *pairs, config.training, view=view, seed=config.seed, checkpoint=checkpoint)
+        outcome = train(network, loss, data("train"), validation, config.training, view, config.seed, checkpoint)
     except TrainingDiverged as error:
         record |= {"status": "diverged", "reason": str(error)}
     else:
-        record |= dataclasses.asdict(outcome) | {"spread": spread(network, pairs[1], view)}
+        record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, view)}
         if record["spread"] < COLLAPSED_SPREAD:
             record["status"] = "collapsed"
         tensors.save(config.path / "network.safetensors", network.state_dict(), record["config"])
@@ -157,15 +151,14 @@ def _train(config: RunConfig, data: Data, title: str, device: str) -> None:
 
 
 @torch.no_grad()
-def spread(network: Any, pairs: PatchPairs, view: View, batch_size: int = 16) -> float:
-    """How much of what goes in still shows: under `COLLAPSED_SPREAD` the network came to nothing.
+def spread(network: Any, pairs: PatchPairs, view: View) -> float:
+    """On magnitudes the standard deviation of the mask over `pairs`, on samples the output's rms over the targets'.
 
-    On magnitudes the standard deviation of the mask over all of `pairs`, on samples the rms of what it puts out over
-    that of the targets: zero for a constant mask, or for silence.
+    Zero for a constant mask, or for silence; under `COLLAPSED_SPREAD` the network came to nothing.
     """
     device = next(network.eval().parameters()).device
     sums = torch.zeros(3, dtype=torch.float64, device=device)
-    for inputs, targets in zip(pairs.inputs.split(batch_size), pairs.targets.split(batch_size), strict=True):
+    for inputs, targets in pairs.batches(16):
         seen = view(inputs.to(device))
         shown = (network(seen) if view.on_samples else network.mask(seen)).double()
         target = targets.to(device, torch.float64).square().mean()

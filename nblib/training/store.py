@@ -4,6 +4,7 @@ The papers' patches are spectrograms of 512 bins x 128 frames, 66,048 samples (M
 magnitudes and domain are computed by the training loop, on its device: see `View`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -13,9 +14,10 @@ import torch
 from torch import Tensor
 
 from nblib import paths, tensors
-from nblib.audio import Codec, Geometry, band_limit, patches, scale, stft, synthesise, unscale, with_phase
+from nblib.audio import Codec, Geometry, band_limit, patches, stft, synthesise, unscale, with_phase
 from nblib.corpora import Corpus, Item, Mixture
 from nblib.errors import CorpusError
+from nblib.losses import magnitudes
 from nblib.parallel import parallel_map
 from nblib.provenance import config_hash
 
@@ -24,7 +26,7 @@ VERSION = 2  # raised when the code changes what a patch holds
 
 @dataclass(frozen=True)
 class PatchPairs:
-    """Inputs and targets of one split: samples in [-1, 1] [shape=(n, 1, samples), float32]."""
+    """Inputs and targets of one split: samples in [-1, 1] [shape=(n, 1, samples), float32]; or what is seen of them."""
 
     inputs: Tensor
     targets: Tensor
@@ -33,11 +35,19 @@ class PatchPairs:
     def __len__(self) -> int:
         return len(self.names)
 
-    def to(self, device: str | torch.device, step: int = 1) -> Self:
-        """One patch in `step`, spread evenly, on another device."""
-        inputs = self.inputs[::step].to(device)
-        targets = inputs if self.targets is self.inputs else self.targets[::step].to(device)
-        return type(self)(inputs, targets, self.names[::step])
+    def to(self, device: str | torch.device, step: int = 1, view: "View | None" = None) -> Self:
+        """One patch in `step`, spread evenly, on another device; as `view` sees it where one is given."""
+
+        def moved(sounds: Tensor) -> Tensor:
+            parts = sounds[::step].split(16)
+            return torch.cat([view(part.to(device)) for part in parts]) if view else sounds[::step].to(device)
+
+        inputs = moved(self.inputs)
+        return type(self)(inputs, inputs if self.targets is self.inputs else moved(self.targets), self.names[::step])
+
+    def batches(self, size: int) -> Iterable[tuple[Tensor, Tensor]]:
+        """Inputs and targets of so many patches each, in order."""
+        return zip(self.inputs.split(size), self.targets.split(size), strict=True)
 
 
 @dataclass(frozen=True)
@@ -50,9 +60,7 @@ class View:
 
     def __call__(self, samples: Tensor) -> Tensor:
         """What the network takes [shape=(batch, 1, n) or (batch, 1, bins, frames)] of samples [shape=(batch, 1, n)]."""
-        if self.on_samples:
-            return samples
-        return scale(stft(samples, self.geometry).abs().clamp(max=1), self.domain)
+        return samples if self.on_samples else magnitudes(samples, self.geometry, self.domain)
 
     def sound(self, seen: Tensor, samples: Tensor) -> Tensor:
         """Samples of what the network put out, with the phase of the `samples` that it was given; differentiable.
@@ -71,8 +79,8 @@ class View:
 class Source:
     """Where a network's patches come from; called with a split it gives its `PatchPairs`.
 
-    Mixtures are paired with their targets (IJCNN'20 Section IV), recordings with what `becomes` of them: by a codec
-    lossless with coded (MM'19 Section 4), by a band limit (Hz) the limited recording with itself (Section 6.1).
+    Mixtures are paired with their targets (IJCNN'20 Section IV), recordings with what `becomes` of them: a codec pairs
+    lossless with coded (MM'19 Section 4), a band limit (Hz) the limited recording with itself (Section 6.1).
     """
 
     corpus: Corpus

@@ -21,6 +21,7 @@ from nblib.networks import CONFIGURATIONS, MaskUNet, configuration_layers, descr
 GEOMETRY = Geometry(sample_rate=16000)
 SINE = np.sin(2 * np.pi * 1000 * np.arange(GEOMETRY.patch_samples) / 16000).astype(np.float32)
 TITLES = {"l1": "l1", "codec": "codec loss", "third": "third loss"}
+BOUNDS = [("unprocessed", "here", None, 0.05), ("oracle_mask", "here", None, 0.001)]
 
 
 @pytest.fixture(autouse=True)
@@ -86,17 +87,6 @@ def test_the_diagrams_show_the_networks_own_sizes_and_the_layers_compared() -> N
     assert [sum(own) for own in filled] == [6, 6, 6, 6, 3, 3] and filled[5][:5] == [False, True, True, True, False]
 
 
-def test_more_systems_than_colours_do_not_break() -> None:
-    names = {f"model_{index}": f"{index}" for index in range(9)}
-    row = {"limit_hz": 3000, "frequency_hz": 100.0, "aliasing_db": -20.0, "distortion_db": -30.0}
-    axes = figures.aliasing_curves(pd.DataFrame([row | {"system": name} for name in names]), names).axes[0]
-    assert len(axes.lines) == 9
-    terms = pd.DataFrame([{"system": name, "through": "samples", "term": "samples", "terms": 1} for name in names])
-    assert len(figures.models_diagram(terms, names, "").axes[0].texts) == 6 + 18
-    shares = pd.DataFrame([{"codec": name, "frequency_hz": 1.0, "hole_share": 0.1} for name in names])
-    assert len(figures.hole_shares(shares).axes[0].lines) == 9
-
-
 def test_the_bars_show_what_the_votes_say() -> None:
     published = pd.DataFrame({"capacity": ["P1", "P2"], "value": [0.9, 0.5], "spread": [0.1, 0.1]})
     given = pd.concat(
@@ -108,30 +98,27 @@ def test_the_bars_show_what_the_votes_say() -> None:
 
 
 def test_figure5_draws_the_pooled_points_the_seeds_and_the_papers_of_every_contender() -> None:
-    rates = [
-        (name, quantity, contender, source, seed, value)
+    here = [
+        (name, quantity, contender, "here", seed, value)
         for name, value in (("P1", 0.8), ("P5", 0.4))
-        for quantity in ("preferred_rate", "dont_know_rate")
-        for contender in ("codec", "third")
-        for source, seed in (("here", None), ("here", 0), ("here", 1), ("paper", None))
-        if (source, contender) != ("paper", "third")
+        for quantity in ("preferred_rate", "dont_know_rate", "test_l1")
+        for contender in TITLES
+        for seed in (None, 0, 1)
     ]
-    rates += [(name, "test_l1", contender, "here", None, 0.5) for name in ("P1", "P5") for contender in TITLES]
-    rates += [
-        (None, "test_l1", "unprocessed", "here", None, 0.05),
-        (None, "test_l1", "oracle_mask", "here", None, 0.001),
-    ]
-    data = pd.DataFrame(rates, columns=["capacity", "quantity", "contender", "source", "seed", "value"])
+    paper = [(name, "preferred_rate", "codec", "paper", None, 0.7) for name in ("P1", "P5")]
+    bounds = [(None, "test_l1", *bound) for bound in BOUNDS]
+    columns = ["capacity", "quantity", "contender", "source", "seed", "value"]
+    data = pd.DataFrame(here + paper + bounds, columns=columns)
     data = data.assign(task="speech", spread=0.1, low=0.3, high=0.9)
     counts = pd.DataFrame({"task": "speech", "capacity": ["P1", "P5"], "counted": [54, 1949]})
-    judge = "ESTOI listener (model-predicted, no listeners)"
-    upper, lower = figures.figure5(data, counts, {"speech": judge}, TITLES).axes
-    assert "model-predicted, no listeners" in upper.get_title()
+    upper, lower = figures.figure5(data, counts, {"speech": "(model-predicted)"}, TITLES).axes
+    assert "(model-predicted)" in upper.get_title()
     assert [label.get_text() for label in upper.get_xticklabels()] == ["P1\n54", "P5\n1,949"]
     drawn = {each.get_label(): each for each in upper.containers}
     for title in ("codec loss preferred, here", "third loss preferred, here"):
         assert np.asarray(drawn[title][0].get_ydata()).tolist() == [0.8, 0.4]
         np.testing.assert_allclose([own[:, 1] for own in drawn[title][2][0].get_segments()], [[0.3, 0.9], [0.3, 0.9]])
+    assert np.asarray(drawn["codec loss preferred, paper"][0].get_ydata()).tolist() == [0.7, 0.7]
     assert [0.8, 0.8, 0.4, 0.4] in heights(upper)
     assert [0.05, 0.05] in heights(lower) and [0.001, 0.001] in heights(lower)
 

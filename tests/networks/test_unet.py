@@ -1,20 +1,20 @@
 """Both U-Nets: the papers' counts and sizes, configurations A to F, layers and skips, parts, dropout, refusals."""
 
-import pandas as pd
 import pytest
 import torch
 from torch import Tensor
 
-from nblib import paths
 from nblib.errors import ParameterError
-from nblib.networks import CONFIGURATIONS, MaskUNet, WaveUNet, configuration_layers, count_parameters, describe
+from nblib.networks import (
+    CONFIGURATIONS,
+    MaskUNet,
+    NetworkSpec,
+    WaveUNet,
+    configuration_layers,
+    count_parameters,
+    describe,
+)
 from nblib.provenance import seed_everything
-
-# IJCNN'20 Table I: levels and filters of the first one.
-TABLE_1 = {
-    "speech": {"p1": (1, 1), "p2": (1, 2), "p3": (1, 4), "p4": (2, 2), "p5": (2, 4)},
-    "vocals": {"p1": (2, 1), "p2": (2, 4), "p3": (3, 2), "p4": (4, 2), "p5": (5, 4)},
-}
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
@@ -34,21 +34,11 @@ def wave_u_net(*sizes: int) -> WaveUNet:
 BOTH = [(mask_u_net, (2, 1, 32, 16)), (wave_u_net, (2, 1, 64))]  # and what goes in
 
 
-def test_ten_counts_of_table_2_and_those_of_the_loss_networks_come_out_exactly():
-    published = pd.read_csv(paths.home() / "data" / "paper" / "paper_values.csv")
-    published = published.query("paper == 'ijcnn20' and item == 'table2' and quantity == 'parameters'")
-    assert len(published) == 10
-    for system, count in zip(published["system"], published["value"], strict=True):
-        task, capacity = system.split("_")
-        assert count_parameters(MaskUNet(*TABLE_1[task][capacity])) == int(count), system
-    with torch.device("meta"):
-        found = [count_parameters(made) for made in (MaskUNet(6, 28), MaskUNet(5, 32), WaveUNet())]
-    assert found == [30_076_397, 9_786_017, 5_164_065]
-
-
-def test_layers_of_the_papers_loss_networks_have_their_sizes():
+def test_the_papers_loss_networks_have_their_counts_and_sizes():
     with torch.device("meta"):
         spectral, time_domain = MaskUNet(6, 28).eval(), WaveUNet()
+        counts = [count_parameters(made) for made in (spectral, MaskUNet(5, 32), time_domain)]
+        assert counts == [30_076_397, 9_786_017, 5_164_065]
         found = spectral.activations(torch.zeros(1, 1, 512, 128), ["down1", "down6", "up1", "up5", "up6"])
         names = time_domain.layer_names
         waves = time_domain.activations(torch.zeros(1, 1, 16_384), names)
@@ -169,9 +159,11 @@ def test_sizes_that_cannot_be_halved_or_make_no_network_are_refused():
         for shape in shapes:
             with pytest.raises(ParameterError, match="divisible by 8, are needed by 3 layers"):
                 network(torch.zeros(shape))
-    for wrong, message in (((0, 1), "num_layers=0"), ((2, 1.5), "base_filters=1.5"), ((1, 1, "masks"), "mean 'mask'")):
+    kind = "mask", "autoencoder"
+    specs = {"mean 'mask'": (1, 1, "masks"), "layers=1: a whole number from 2": (1, 12, *kind), "even": (8, 3, *kind)}
+    for message, spec in specs.items():
         with pytest.raises(ParameterError, match=message):
-            MaskUNet(*wrong)
+            NetworkSpec(*spec).build()
 
 
 def test_the_codec_network_starts_with_the_weights_of_keras():

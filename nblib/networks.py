@@ -1,22 +1,21 @@
-"""The U-Nets of both papers; the separation networks and the spectral codec (loss) network are one class.
+"""The U-Nets of both papers, which separate sounds or learn codecs, and MM'19's autoencoder.
 
-Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Section 4, Table 1. What those leave open (biases, where batch
-norm is, skips concatenated) is settled so that all ten parameter counts of IJCNN'20 Table II come out exactly.
+Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Sections 4 and 5, Tables 1 and 2. What those leave open (biases,
+where batch norm is, skips concatenated) is settled so that all ten counts of IJCNN'20 Table II come out exactly.
 """
 
 import copy
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Self, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nblib.errors import ParameterError, check_choice, check_whole
-
-OUTPUTS = ("mask", "direct")
-DOWN_KERNEL, UP_KERNEL = 15, 9  # of the time-domain network
 
 CONFIGURATIONS = ("A", "B", "C", "D", "E", "F")
 
@@ -40,12 +39,10 @@ class UNet(nn.Module):
     dimensions = 1  # that the levels halve
     skips = True  # whether up layers see, concatenated, the output of their level on the way down
 
-    def __init__(self, num_layers: int, base_filters: int, least: int = 1) -> None:
+    def __init__(self, num_layers: int, base_filters: int, *further: Any) -> None:
         super().__init__()
-        check_whole("num_layers", num_layers, least)
-        check_whole("base_filters", base_filters, least)
-        self.num_layers, self.base_filters = num_layers, base_filters
-        self.settings: tuple[Any, ...] = (num_layers, base_filters)  # what it was made with
+        self.num_layers = num_layers
+        self.settings = (num_layers, base_filters, *further)  # what it was made with
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -111,6 +108,12 @@ class UNet(nn.Module):
             check_choice("layer", name, self.layer_names)
         return wanted
 
+    def _ladder(self, channels: list[int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Channels in and out of each level down, where `channels` come out, and up again, skips included, to one."""
+        above, twice = [*channels[-2::-1], 1], 2 if self.skips else 1
+        up = [(before * (twice if level else 1), above[level]) for level, before in enumerate(channels[::-1])]
+        return list(zip([1, *channels], channels, strict=False)), up
+
 
 class MaskUNet(UNet):
     """U-Net on magnitude patches, 5 x 5 kernels and stride 2, L levels of F, 2F, 4F, ... channels and mirrored up.
@@ -122,11 +125,9 @@ class MaskUNet(UNet):
     dimensions = 2
 
     def __init__(self, num_layers: int, base_filters: int, output: str = "mask") -> None:
-        super().__init__(num_layers, base_filters)
-        check_choice("output", output, OUTPUTS)
+        super().__init__(num_layers, base_filters, output)
         self.output = output
-        self.settings += (output,)
-        down, up = ladder([base_filters * 2**level for level in range(num_layers)])
+        down, up = self._ladder([base_filters * 2**level for level in range(num_layers)])
         self.down = nn.ModuleList(nn.Conv2d(*pair, 5, stride=2, padding=2) for pair in down)
         self.down_norm = nn.ModuleList(nn.BatchNorm2d(after) for _, after in down)
         self.up = nn.ModuleList(nn.ConvTranspose2d(*pair, 5, stride=2, padding=2, output_padding=1) for pair in up)
@@ -152,46 +153,115 @@ class MaskUNet(UNet):
         return functional.dropout(hidden, 0.5, self.training) if dropping else hidden
 
 
-class SampleNetwork(UNet):
-    """Convolutions and decimation by 2 down, transposed convolutions of stride 2 up; ReLUs, the last layer's tanh.
+class WaveUNet(UNet):
+    """The time-domain codec (loss) network of MM'19 Section 4.2 and Table 1, on samples [shape=(batch, 1, n)].
 
-    Samples are [shape=(batch, 1, n), range [-1, 1]]. MM'19 gives no channel counts: F, 2F, ..., as in its second
-    author's Wave-U-Net (2018). Its convolution "with a stride of 1, followed by a decimation of 2" is one of stride 2.
+    Convolutions and decimation by 2 down, transposed convolutions of stride 2 up; ReLUs, the last layer's tanh. MM'19
+    gives no channel counts: F, 2F, ..., as in its second author's Wave-U-Net (2018). Its convolution "with a stride of
+    1, followed by a decimation of 2" is one of stride 2.
     """
 
-    def __init__(self, size: tuple[int, int, int], kernels: tuple[int, int], bottleneck: int | None = None) -> None:
-        super().__init__(*size)
-        channels = [self.base_filters * level for level in range(1, self.num_layers + 1)]
-        down, up = ladder([*channels[:-1], bottleneck or channels[-1]], self.skips)
-        one, other = (dict[str, Any](kernel_size=size, stride=2, padding=size // 2) for size in kernels)
+    kernels = (15, 9)  # down, up
+
+    def __init__(self, num_layers: int = 8, base_filters: int = 32, bottleneck: int | None = None) -> None:
+        super().__init__(num_layers, base_filters)
+        channels = [base_filters * level for level in range(1, num_layers + 1)]
+        down, up = self._ladder([*channels[:-1], bottleneck or channels[-1]])
+        one, other = (dict[str, Any](kernel_size=size, stride=2, padding=size // 2) for size in self.kernels)
         self.down = nn.ModuleList(nn.Conv1d(*pair, **one) for pair in down)
         self.up = nn.ModuleList(nn.ConvTranspose1d(*pair, **other, output_padding=1) for pair in up)
+        self.draw()
+
+    def draw(self) -> None:
+        """Glorot and Bengio's uniform weights and no biases, Keras's defaults: no batch norm makes up for worse."""
+        for layer in cast(list[nn.Conv1d], [*self.down, *self.up]):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(cast(Tensor, layer.bias))
 
     def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
         hidden = getattr(self, side)[level - 1](hidden)
         return torch.tanh(hidden) if side == "up" and level == self.num_layers else functional.relu(hidden)
 
 
-class WaveUNet(SampleNetwork):
-    """The time-domain codec (loss) network of MM'19 Section 4.2 and Table 1: kernel 15 down, 9 up, with skips."""
+class AutoEncoder(WaveUNet):
+    """The autoencoder that MM'19 trains with each of its losses: L levels (from 2) of k F channels (F even), no skips.
 
-    def __init__(self, num_layers: int = 8, base_filters: int = 32) -> None:
-        super().__init__((num_layers, base_filters, 1), (DOWN_KERNEL, UP_KERNEL))
-        glorot(self)
+    The bottleneck, ``2 ** (L - 1)`` channels, has 50 % of the input's numbers. "1D transpose convolutions" with
+    "Stride=1" are read as zeros put between samples and a convolution of stride 1. The paper gives no first weights:
+    from the defaults of Keras and torch l1 draws the output to silence first (0.00 dB of SNR after 300 steps, from
+    these 9.84 dB: `benchmarks/autoencoder_start.py`).
+    """
+
+    skips = False
+    kernels = (9, 9)
+
+    def __init__(self, num_layers: int = 8, base_filters: int = 12) -> None:
+        check_whole("num_layers", num_layers, 2)
+        if base_filters % 2:
+            raise ParameterError(f"base_filters={base_filters}: give an even number, since channels start in pairs")
+        super().__init__(num_layers, base_filters, 2 ** (num_layers - 1))
+
+    @torch.no_grad()
+    def draw(self) -> None:
+        """Encoder and decoder start as one random orthogonal projection.
+
+        Channels come in pairs of opposite sign: what one ReLU cuts off the other passes, the next layer takes the
+        difference, and the network "looks linear" (Balduzzi et al. 2017, "The shattered gradients problem", Section 4).
+        The two middle taps of level k's kernel turn two steps of the level above into one: down to here an orthogonal
+        transform of 2 ** k samples, cut to a row for each pair; the decoder has the transposes, all else is 0.
+        """
+        above = torch.ones(1, 1)
+        for encoder, decoder in cast(list[tuple[nn.Conv1d, nn.Conv1d]], zip(self.down, reversed(self.up), strict=True)):
+            inputs, outputs = above.shape[0], encoder.out_channels // 2
+            two_steps = torch.block_diag(above, above)
+            whole = above.shape[0] >= above.shape[1]  # nothing is lost so far: any subspace may be chosen
+            drawn = nn.init.orthogonal_(torch.empty(outputs, two_steps.shape[1] if whole else 2 * inputs))
+            above = drawn if whole else drawn @ two_steps
+            block = (above @ two_steps.T).view(outputs, 2, inputs).transpose(1, 2)
+            signed = torch.cat([block, -block], dim=0)
+            if encoder.weight.shape[1] > 1:
+                signed = torch.cat([signed, -signed], dim=1)
+            for layer in (encoder, decoder):  # a transposed convolution's weight has the same order of axes
+                middle = layer.kernel_size[0] // 2
+                nn.init.zeros_(layer.weight)[:, :, middle : middle + 2] = signed
+                nn.init.zeros_(cast(Tensor, layer.bias))
 
 
-def glorot(network: SampleNetwork) -> None:
-    """Glorot and Bengio's uniform weights and no biases, Keras's defaults: no batch norm makes up for a bad start."""
-    for layer in (*network.down, *network.up):
-        nn.init.xavier_uniform_(cast(nn.Conv1d, layer).weight)
-        nn.init.zeros_(cast(Tensor, layer.bias))
+KINDS: dict[str, type[UNet]] = {"mask_unet": MaskUNet, "wave_unet": WaveUNet, "autoencoder": AutoEncoder}
 
 
-def ladder(channels: list[int], skips: bool = True) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Channels in and out of each level down, where `channels` come out, and up again, skips included, to one."""
-    above = [*channels[-2::-1], 1]
-    up = [(before * (2 if skips and level else 1), above[level]) for level, before in enumerate(channels[::-1])]
-    return list(zip([1, *channels], channels, strict=False)), up
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Which network, as data: a `MaskUNet` with its `output`, a `WaveUNet` or an `AutoEncoder`."""
+
+    num_layers: int
+    base_filters: int
+    output: str = "mask"
+    kind: str = "mask_unet"
+
+    def __post_init__(self) -> None:
+        check_choice("kind", self.kind, KINDS)
+        check_choice("output", self.output, ("mask", "direct"))
+
+    @property
+    def on_samples(self) -> bool:
+        """Whether the network takes samples rather than scaled magnitudes."""
+        return self.kind != "mask_unet"
+
+    def build(self) -> Any:
+        """A new network, its weights drawn from torch's current seed."""
+        further = () if self.on_samples else (self.output,)
+        return KINDS[self.kind](self.num_layers, self.base_filters, *further)
+
+
+@torch.no_grad()
+def through(network: UNet, samples: np.ndarray) -> np.ndarray:
+    """`samples` [shape=(n,)], any n >= 1, through a network on samples, on the CPU in one pass.
+
+    Zeros are put behind until n can be halved as often as the network does it, and cut off again.
+    """
+    padded = np.pad(samples, (0, -len(samples) % 2**network.num_layers)).astype(np.float32)
+    return network(torch.from_numpy(padded)[None, None])[0, 0, : len(samples)].numpy()
 
 
 def count_parameters(network: nn.Module) -> int:
