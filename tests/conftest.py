@@ -8,6 +8,14 @@ import pytest
 matplotlib.use("Agg")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A worker takes whole files, the longest first; all experiments go to one, since they share what they train."""
+    for item in items:
+        group = "experiments" if item.path.parent.name == "experiments" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.path.name != "test_smoke_suite.py")
+
+
 @pytest.fixture
 def own_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty folder that data, runs and results go to, on one core."""
