@@ -1,4 +1,4 @@
-"""The entries that studies are made of: loss networks, teachers and capacities; a further one is one entry here."""
+"""What studies are made of: loss networks, teachers and capacities; a further one is one entry here."""
 
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ class Size:
 
 @dataclass(frozen=True)
 class LossNetwork:
-    """A network that learns a codec: what it is, how it is trained, and the geometry of its patches."""
+    """A network that learns a codec, its training, and the geometry of its patches."""
 
     network: NetworkSpec
     training: Training

@@ -29,7 +29,7 @@ def config_hash(config: object) -> str:
 
 
 def derive_seed(*parts: str | int) -> int:
-    """A seed in [0, 2**63) for one purpose, e.g. ``derive_seed(seed, "speech", 17)``; the same on every machine."""
+    """A seed in [0, 2**63) for one purpose, such as ``(seed, "speech", 17)``; the same on every machine."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
@@ -67,8 +67,8 @@ def deterministic() -> None:
 
 def code_digest() -> str:
     """Changes with any change to the package's code."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+    return hashlib.sha256(code).hexdigest()[:12]
 
 
 def commit() -> str:

@@ -12,22 +12,16 @@ from nblib.errors import ParameterError, StorageError, check_choice
 
 
 def test_every_place_follows_the_environment_and_never_the_working_directory(monkeypatch, tmp_path):
-    for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES", "NBLIB_RECORD"):
+    for name in ("NBLIB_HOME", "NBLIB_DATA"):
         monkeypatch.delenv(name, raising=False)
-    before = (paths.data(), paths.figures("quick"), paths.paper(), paths.record("quick"))
+    before = (paths.data(), paths.paper(), paths.record("quick"))
     monkeypatch.chdir(tmp_path)
-    assert (paths.data(), paths.figures("quick"), paths.paper(), paths.record("quick")) == before
+    assert (paths.data(), paths.paper(), paths.record("quick")) == before
     assert (paths.data().parent / "nblib" / "paths.py").exists()
     monkeypatch.setenv("NBLIB_DATA", str(tmp_path / "elsewhere"))
-    monkeypatch.setenv("NBLIB_FIGURES", str(tmp_path / "pictures"))
     for place in (paths.cache(), paths.runs(), paths.results("quick")):
         assert place.is_relative_to(tmp_path / "elsewhere")
-    for of_record in (False, True):
-        assert paths.figures("quick", of_record).parent == tmp_path / "pictures"
-    assert (paths.paper(), paths.record("quick")) == before[2:], "what is committed is never moved"
-    monkeypatch.setenv("NBLIB_RECORD", "1")
-    assert paths.figures("quick", of_record=True) == paths.home() / "figures" / "quick"
-    assert paths.figures("quick") == tmp_path / "pictures" / "quick"
+    assert (paths.paper(), paths.record("quick")) == before[1:], "what is committed is never moved"
 
 
 def test_a_block_that_ends_well_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):

@@ -106,8 +106,11 @@ def test_the_record_is_never_written_over_by_own_results(monkeypatch, tmp_path):
     assert own.results.parent == tmp_path / "results" and own.results.name.startswith("smoke-real-")
     committed = paths.home() / "figures" / "smoke-real"
     assert own.figures != record.figures and committed not in (own.figures, record.figures)
+    monkeypatch.setenv("NBLIB_FIGURES", str(tmp_path / "pictures"))
+    assert own.figures == tmp_path / "pictures" / own.name
+    assert record.figures == tmp_path / "pictures" / "record-smoke-real"
     monkeypatch.setenv("NBLIB_RECORD", "1")
-    assert record.figures == committed and own.figures != committed
+    assert record.figures == committed and own.figures == tmp_path / "pictures" / own.name
 
 
 def test_contenders_are_the_baseline_the_codec_losses_and_whatever_else_is_entered(monkeypatch):

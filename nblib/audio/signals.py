@@ -1,4 +1,4 @@
-"""What passes as a signal; resampling and the band limit; are two signals in line; the loudest stretch; noise."""
+"""Signals: what passes as one, resampling, the band limit, whether two are in line, the loudest stretch, noise."""
 
 from pathlib import Path
 
@@ -46,8 +46,7 @@ def resample(samples: np.ndarray, sample_rate: int, to: int) -> np.ndarray:
         return samples.astype(np.float32)
     # soxr rounds its length down or up, and it is wanted up: some more zeros behind.
     behind = [(0, 0)] * (samples.ndim - 1) + [(0, -(-sample_rate // to) + 1)]
-    single = np.pad(samples.astype(np.float32, copy=False), behind)
-    longer = soxr.resample(single.T, sample_rate, to, quality="HQ")
+    longer = soxr.resample(np.pad(samples.astype(np.float32, copy=False), behind).T, sample_rate, to, quality="HQ")
     return np.ascontiguousarray(longer.T[..., : -(-samples.shape[-1] * to // sample_rate)])
 
 
@@ -66,41 +65,34 @@ def band_limit(samples: np.ndarray, sample_rate: int, cutoff_hz: int) -> np.ndar
     return limited[: len(samples)].numpy()
 
 
-def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | None:
-    """How many samples later than `reference` the same sound comes in `samples`; None where that is not clear.
+def check_alignment(name: str, samples: np.ndarray, reference: np.ndarray, sample_rate: int, tolerance: float) -> None:
+    """Raise `AudioError` where `samples`, called `name`, clearly lag `reference` by over `tolerance` (s), or lead it.
 
-    The highest value, of either sign, of the cross-correlation weighted to a flat cross-spectrum (the phase transform:
-    Knapp and Carter 1976), within +-1 s: a low-passed or separated sound has as sharp a peak as an equal one. It is
-    clear where it is twice as high as any value farther than 2 ms from it, which neither a periodic sound nor unrelated
-    ones attain, and the samples (equal shapes, (n,) or (n, 2)) are correlated there by at least 0.05 (as in noise 26 dB
-    stronger), which a click and a hum are not.
+    Shapes are equal, (n,) or (n, 2). The lag is where the cross-correlation, weighted to a flat cross-spectrum (phase
+    transform: Knapp and Carter 1976), is highest, of either sign, within +-1 s: a low-passed or separated sound has as
+    sharp a peak as an equal one. It is clear if no value farther than 2 ms from it is over half as high, which neither
+    a periodic sound nor unrelated ones attain, and if the samples are correlated there by at least 0.05 (as in noise
+    26 dB stronger), which a click and a hum are not.
     """
     late, early = (signal.mean(-1) if signal.ndim == 2 else signal for signal in (samples, reference))
     size = next_fast_len(2 * len(late), real=True)
     cross = rfft(late, size) * np.conj(rfft(early, size))
     power = np.abs(cross)
     if power.max() == 0:
-        return None
+        return
     correlation = irfft(cross / (power + 1e-8 * power.max()), size)  # phases of less power are rounding
     reach, flank = min(len(late) - 1, sample_rate), round(0.002 * sample_rate)
     heights = np.abs(np.concatenate([correlation[-reach:], correlation[: reach + 1]]))
     peak = int(heights.argmax())
     elsewhere = np.concatenate([heights[: max(0, peak - flank)], heights[peak + flank + 1 :]])
-    found = peak - reach
-    one, other = (late[found:], early[: len(early) - found]) if found >= 0 else (late[:found], early[-found:])
-    one, other = (signal.astype(np.float64) - signal.mean() for signal in (one, other))
-    energy = float(one @ one) * float(other @ other)
-    clear = heights[peak] >= 2 * elsewhere.max() and energy > 0 and abs(float(one @ other)) >= 0.05 * energy**0.5
-    return found if clear else None
-
-
-def check_alignment(name: str, samples: np.ndarray, reference: np.ndarray, sample_rate: int, tolerance: float) -> None:
-    """Raise `AudioError` where `lag` is clear and over `tolerance` (s); messages call the samples by `name`."""
-    found = lag(samples, reference, sample_rate)
-    if found is not None and abs(found) > tolerance * sample_rate:
-        late, early = ("later", "cut them from its start"), ("earlier", "put so much silence before it")
-        side, remedy = late if found > 0 else early
-        by = f"{abs(found)} samples ({1000 * abs(found) / sample_rate:.1f} ms)"
+    lag = peak - reach
+    if abs(lag) <= tolerance * sample_rate or heights[peak] < 2 * elsewhere.max():
+        return
+    parts = (late[lag:], early[:-lag]) if lag > 0 else (late[:lag], early[-lag:])
+    one, other = (signal.astype(np.float64) - signal.mean() for signal in parts)
+    if abs(one @ other) > 0.05 * (one @ one * (other @ other)) ** 0.5:
+        side, remedy = ("later", "cut them from its start") if lag > 0 else ("earlier", "put so much silence before it")
+        by = f"{abs(lag)} samples ({1000 * abs(lag) / sample_rate:.1f} ms)"
         raise AudioError(f"{name}: {by} {side} than the reference; {remedy}")
 
 

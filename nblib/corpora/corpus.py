@@ -46,19 +46,15 @@ class Corpus:
     def items(self, split: str | None = None) -> list[Item]:
         """The items of one split, or all; a larger size only adds items at a split's end.
 
-        `info` holds ``file``, ``start`` and ``seconds`` of the part in use, what the layout knows, such as ``speaker``,
-        ``snr_db``, ``vocals`` ("present", "very quiet", "silent": a score against silence is not defined), and further
-        columns of ``items.csv``.
+        `info` holds ``file``, ``start`` and ``seconds`` of the part in use, ``snr_db`` and ``vocals`` ("present", "very
+        quiet", "silent") where there are any, and what the layout and ``items.csv`` know.
         """
         check_choice("split", split or "train", SPLITS)
         rows = [row for row in self.rows.values() if split in (None, row.split)]
         return [Item(row.name, row.group, str(row.split), row.info) for row in rows]
 
     def load(self, item: Item) -> Any:
-        """Music: mono samples [shape=(n,)], float32 in [-1, 1]; else a `Mixture`. The same at every call.
-
-        A peak over full scale (in mixtures over 0.99) makes the whole quieter.
-        """
+        """Music: mono samples [shape=(n,)], float32, made quieter to lie in [-1, 1]; else a `Mixture`, `limited`."""
         row = self.rows[item.name]
         parts, own_rate = sounds(row)
         target, *mixture = (resample(part, own_rate, self.sample_rate) for part in parts)
@@ -75,13 +71,11 @@ class Corpus:
 def open_corpus(
     kind: str, root: str | Path, *, sample_rate: int, seed: int, sizes: Mapping[str, int], seconds: float | None = None
 ) -> Corpus:
-    """The recordings of a kind below `root`, by the first of `LAYOUTS` that is there and can be used.
+    """Recordings of "music" (lossless), "speech" (with noise, at 0 dB) or "vocals" (in songs) below `root`.
 
-    `kind` is "music" (lossless), "speech" (with noise, at 0 dB) or "vocals" (with their accompaniment). The seed deals
-    groups to splits, draws the order, and what is mixed with what. `sizes` has the most items of a split, all where it
-    does not name one. Of music the first `seconds` of each file are used, of songs those in which the vocals (where
-    silent: the accompaniment) have most energy; all without. Warnings name what is skipped and what to know of the
-    rest; `CorpusError` says what was looked for.
+    The seed deals groups to splits, draws the order, and what is mixed with what. `sizes` has the most items of a
+    split, all where it does not name one. Of music the first `seconds` are used, of songs those in which the vocals
+    (where silent: the rest) have most energy; all without. Warnings name what is skipped and what to know of the rest.
     """
     if not Path(root).is_dir():
         raise CorpusError(f"{root}: no such folder; give the one that holds the recordings (--data-root)")
@@ -104,7 +98,7 @@ def _corpus(name: str, used: list[Row], survey: Survey) -> Corpus:
         if reasons:
             warnings.warn(f"{name}: {len(reasons)} {what}{_listed(reasons)}", stacklevel=3)
     known = pd.read_csv(Path(__file__).with_name("licences.csv"), index_col="layout").T
-    texts: dict[str, str] = {"licence": "that of the recordings", "citation": ""} | dict(known.get(name, {}))
+    texts = {"licence": "that of the recordings", "citation": ""} | dict(known.get(name, {}))
     for text, file in (("licence", "LICENCE.txt"), ("citation", "CITATION.bib")):
         if (path := used[0].folder / file).is_file():
             texts[text] = path.read_text(encoding="utf-8").strip()
@@ -115,8 +109,8 @@ def _corpus(name: str, used: list[Row], survey: Survey) -> Corpus:
 
 
 def _listed(reasons: Mapping[str, str]) -> str:
-    more = f"\n  and {len(reasons) - 10} more" * (len(reasons) > 10)
-    return "".join(f"\n  {file}: {reason}" for file, reason in list(reasons.items())[:10]) + more
+    first = [f"\n  {file}: {reason}" for file, reason in list(reasons.items())[:10]]
+    return "".join(first) + f"\n  and {len(reasons) - 10} more" * (len(reasons) > 10)
 
 
 def choose(rows: list[Row], survey: Survey) -> list[Row]:
@@ -133,10 +127,9 @@ def choose(rows: list[Row], survey: Survey) -> list[Row]:
             kept = taken(dealt, split, survey.sizes.get(split), survey)
             add_noise(kept, split, survey)
             for row in kept:
-                row.split, start, seconds = split, round(row.start, 3), round(row.seconds or 0.0, 3)
-                row.info = {**row.info, "file": row.file, "start": start, "seconds": seconds}
-                if row.snr_db is not None:
-                    row.info["snr_db"] = row.snr_db
+                start, seconds = round(row.start, 3), round(row.seconds or 0.0, 3)
+                snr = {} if row.snr_db is None else {"snr_db": row.snr_db}
+                row.split, row.info = split, row.info | {"file": row.file, "start": start, "seconds": seconds} | snr
             chosen += kept
     except CorpusError as error:
         snrs = sorted(row.snr_db for row in parts if row.snr_db is not None and row.mixture)
@@ -186,11 +179,9 @@ def deal(rows: Sequence[Row], survey: Survey, kind: str) -> dict[str, list[Row]]
 
 def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], seed: int, what: str) -> dict[str, str]:
     """Deal `groups` out to train, validation and test in about `fractions`, at least one each, the order by `seed`."""
-    different = sorted(set(groups))
-    if len(different) < 3:
+    if len(different := sorted(set(groups))) < 3:
         found = f"{what}: {len(different)} group(s) found ({', '.join(different) or 'none'})"
-        remedy = "add recordings of other pieces, speakers or sources"
-        raise CorpusError(f"{found}, at least 3 are needed to split; {remedy}")
+        raise CorpusError(f"{found}, at least 3 are needed to split: add recordings of others")
     order = [different[index] for index in random_generator(seed, "split", what).permutation(len(different))]
     validation, test = (max(1, round(fraction * len(order))) for fraction in fractions[1:])
     validation, test = (1, 1) if test + validation >= len(order) else (validation, test)
@@ -216,7 +207,7 @@ def add_noise(rows: list[Row], split: str, survey: Survey) -> None:
     heard = taken(deal(found, survey, "noise")[split], "noise", len(rows), survey)
     for row, noise in zip(rows, itertools.cycle(heard), strict=False):
         row.noise, row.digest, row.snr_db = noise.sound, row.digest + noise.digest, SNR_DB
-        row.info = {**row.info, "noise_source": noise.group, "noise": noise.file}
+        row.info = row.info | {"noise_source": noise.group, "noise": noise.file}
 
 
 def source_of(file: str) -> str:

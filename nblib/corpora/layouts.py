@@ -1,6 +1,6 @@
-"""Where recordings of a kind are looked for: a layout is one function from a root folder to rows.
+"""Where recordings of a kind are looked for: a layout is one function from a root folder to rows, or to None.
 
-It gives None where its folders are not below the root; of a kind the first layout that can be used is taken.
+Of a kind the first layout is taken whose folders are there and can be used.
 """
 
 import difflib
@@ -57,7 +57,7 @@ class Row:
 
     @property
     def key(self) -> str:
-        """By which ``items.csv`` names it: `file` less its suffix, a song's mixture by the song."""
+        """What ``items.csv`` calls it: `file` less its suffix, a song's mixture by the song."""
         return re.sub(rf"(/mixture)?({SUFFIXES})(?=$| part \d+$)", "", self.file, flags=re.IGNORECASE)
 
     @property
@@ -84,8 +84,7 @@ def sound_files(folder: Path, suffixes: Sequence[str] = LOSSLESS) -> list[Path]:
 
 def read_table(folder: Path) -> dict[str, dict[str, Any]]:
     """The lines of ``items.csv`` in a layout's folder by their `file`, empty fields left out."""
-    path = folder / "items.csv"
-    if not path.is_file():
+    if not (path := folder / "items.csv").is_file():
         return {}
     kinds: dict[str, Any] = dict.fromkeys(("file", "split", "group", "title"), str) | {"snr_db": float}
     how: dict[str, Any] = {"encoding": "utf-8-sig", "index_col": False, "keep_default_na": False, "na_values": ""}
@@ -94,10 +93,10 @@ def read_table(folder: Path) -> dict[str, dict[str, Any]]:
         known = {str(file): {str(k): cell for k, cell in line.items() if cell == cell} for file, line in lines.items()}
         for key, line in known.items():
             check_choice(f"split of {key}", line.get("split", "train"), SPLITS)
+        return known
     except (KeyError, ValueError) as error:
         needed = "needed are UTF-8, a column file that names no recording twice, and numbers as snr_db"
         raise CorpusError(f"{path}: {error}; {needed}") from error
-    return known
 
 
 def complete(rows: Sequence[Row], skipped: dict[str, str]) -> None:
@@ -117,7 +116,7 @@ def complete(rows: Sequence[Row], skipped: dict[str, str]) -> None:
 
 @layout("music", "lossless_music/, WAV or FLAC files in the folder itself, musdb18hq/ (its mixtures)")
 def music_folder(root: Path) -> list[Row] | None:
-    """Every recording below a folder, by piece; beside a ``mixture`` (MUSDB18-HQ) its stems are passed over."""
+    """Recordings by piece; beside a ``mixture`` (MUSDB18-HQ) its stems are passed over."""
     folder = root / "lossless_music"
     if not folder.is_dir():
         folder = root if any(path.suffix.lower() in LOSSLESS for path in root.iterdir()) else root / "musdb18hq"
@@ -130,18 +129,15 @@ def music_folder(root: Path) -> list[Row] | None:
         group, title = (path.parent.name,) * 2 if path.parent in songs else (piece_name(file), path.stem)
         rows.append(Row(folder, file, group, path, info={"title": title}))
     if len(pieces := {row.group for row in rows}) < 3 <= len(rows):
-        found = f"pieces by name ({', '.join(sorted(pieces))}) are too few to split"
-        warnings.warn(f"{folder}: {found}; each file is taken for one", stacklevel=3)
+        few = f"pieces by name ({', '.join(sorted(pieces))}) are too few to split; each file is taken for one"
+        warnings.warn(f"{folder}: {few}", stacklevel=3)
         for row in rows:
             row.group = row.file
     return rows
 
 
 def piece_name(file: str) -> str:
-    """The piece that a recording belongs to: its folder, and its name less a track number and a take's mark.
-
-    ``album/03 - Song.flac`` is ``album/song``; ``beat_a`` and ``beat_b`` are takes of ``beat``.
-    """
+    """Folder and name less track number and take's mark: ``a/03 - Song.flac`` is ``a/song``, ``beat_a`` is ``beat``."""
     folder, _, name = file.rpartition("/")
     stem = re.sub(r"^\d+([ ._-]+\d+)*([ ._-]+|$)", "", name.rsplit(".", 1)[0].casefold())
     stem = re.sub(r"[ ._-]+([a-z]|\(?\d+\)?)$", "", stem)
@@ -173,10 +169,10 @@ def voicebank_demand(root: Path) -> list[Row] | None:
         clean, noisy = ({path.stem: path for path in sound_files(folder / side)} for side in folders)
         for name in sorted(clean.keys() | noisy.keys()):
             (noise, snr_db), speaker = log.get(name, ("unknown", None)), name.split("_")[0]
-            row = Row(folder, name, speaker, clean.get(name, folder), noisy.get(name), snr_db=snr_db)
-            row.info = {"speaker": speaker, "noise_kind": noise}
-            row.problem = "" if name in clean and name in noisy else f"no {name} in {folders[name in clean]}"
-            rows.append(row)
+            info = {"speaker": speaker, "noise_kind": noise}
+            rows.append(Row(folder, name, speaker, clean.get(name, folder), noisy.get(name), snr_db=snr_db, info=info))
+            if not (name in clean and name in noisy):
+                rows[-1].problem = f"no {name} in {folders[name in clean]}"
     return rows
 
 
@@ -196,10 +192,10 @@ def speech_and_noise(root: Path) -> list[Row] | None:
 
 @cache
 def split_list() -> dict[str, dict[str, Any]]:
-    """MUSDB18's 150 tracks by their names' letters and digits: ``track``, MUSDB18's own ``set``, our ``split``.
+    """MUSDB18's 150 tracks (sigsep/website, tracklist.csv) by `_spelt` names: ``track``, its ``set``, our ``split``.
 
-    IJCNN'20 Section IV does not publish which are its 100, 25 and 25. Here MUSDB18's training tracks are train; its
-    test tracks, by name without regard to case, go alternately to validation and test (sigsep/website, tracklist.csv).
+    IJCNN'20 (Section IV) does not publish its own. Here the training set is train, the test set, by name without regard
+    to case, alternately validation and test.
     """
     lines: list[Any] = pd.read_csv(Path(__file__).with_name("musdb18_split.csv")).to_dict("records")
     return {_spelt(line["track"]): line for line in lines}
@@ -211,11 +207,10 @@ def _spelt(name: str) -> str:
 
 @layout("vocals", "musdb18hq/, musdb18/, train/ or test/ in the folder itself")
 def musdb18(root: Path) -> list[Row] | None:
-    """Songs of MUSDB18 or MUSDB18-HQ, or of any part of it, in folders of stems and in stem files, also side by side.
+    """Songs of MUSDB18, or of any part of it, in folders of stems (HQ) and in stem files, which come second.
 
     The accompaniment is mixture - vocals, since stems sum up but for rounding or coding (and "PR - Oh No", HQ, not).
-    Listed tracks are split by `split_list`; others follow their folder, those in test/ alternately to validation and
-    test. Of a song that is there twice, a folder comes before a stem file.
+    Tracks that `split_list` lacks follow their folder, those in test/ alternately to validation and test.
     """
     folder = next((root / name for name in ("musdb18hq", "musdb18") if (root / name).is_dir()), root)
     paths = [path for each in ("train", "test") for path in folder.glob(f"{each}/[!.]*")]
@@ -231,9 +226,9 @@ def musdb18(root: Path) -> list[Row] | None:
         if (twin := first.setdefault(_spelt(name), file)) != file:
             problem = f"the same track as {twin}"
         line = split_list().get(_spelt(name), {"track": name, "split": "train" if path.parent.name == "train" else ""})
-        row = Row(folder, file, line["track"], stems.get("vocals", path), stems.get("mixture"), problem=problem)
-        row.split = line["split"] or (None if problem else next(turns))
-        row.movable, row.info = True, {"title": row.group}
+        split, title = line["split"] or (None if problem else next(turns)), {"title": line["track"]}
+        sounds = stems.get("vocals", path), stems.get("mixture")
+        row = Row(folder, file, line["track"], *sounds, split=split, movable=True, info=title, problem=problem)
         rows.append(row)
     missing = [line["track"] for spelt, line in split_list().items() if spelt not in first]
     if rows and missing and not any("split" in line for line in read_table(folder).values()):

@@ -8,7 +8,8 @@ from helpers.measures import noise as drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nblib.audio import DOMAINS, Geometry, analyse, patches, scale, stft, synthesise, unscale, with_phase
+from nblib.audio import Geometry, analyse, patches, scale, stft, synthesise, unscale, with_phase
+from nblib.audio.spectral import DOMAINS
 from nblib.errors import AudioError, ParameterError
 
 PAPER = Geometry()
