@@ -1,8 +1,7 @@
-"""Where data, runs, results and figures live, and how a file is written whole.
+"""Where data, runs and results live, and how a file is written whole.
 
-Every place is found from the package, never from the working directory, and can be moved by an environment variable:
-``NBLIB_HOME`` (the project), ``NBLIB_DATA`` (default HOME/data), ``NBLIB_FIGURES`` (default HOME/figures/own). What is
-committed, `paper` and `record`, stays in HOME.
+Places are found from the package, never from the working directory; ``NBLIB_HOME`` moves the project, ``NBLIB_DATA``
+what is made as data (default HOME/data). What is committed, `paper` and `record`, stays in HOME.
 """
 
 import errno

@@ -8,7 +8,7 @@ import ast
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ class Settings:
 
     @property
     def contenders(self) -> dict[str, str]:
-        """Title of every loss that competes in the capacity study: the baseline, the codec loss, then any other."""
+        """Title of every loss that competes in the capacity study, the baseline and the codec loss first."""
         learnt = {each.contender: f"codec loss, {each.title}" for each in self.teachers.values() if each.contender}
         plain = {name: kind.title for name, kind in LOSSES.items() if kind.contender}
         return {BASELINE: plain.pop(BASELINE)} | learnt | ({CODEC: "codec loss"} if CODEC in learnt else {}) | plain
@@ -107,8 +107,7 @@ class Settings:
         """The folder of own results: from everything that changes them, so that none overwrite others."""
         root = config_hash(str(Path(self.data_root).expanduser().resolve()))[:6] if self.corpus == "real" else ""
         changes = ",".join(f"{path}={value}" for path, value in self.changed.items())
-        if not re.fullmatch(r"[\w.,=-]{0,60}", changes):
-            changes = config_hash(self.changed)[:6]
+        changes = changes if re.fullmatch(r"[\w.,=-]{0,60}", changes) else config_hash(self.changed)[:6]
         return "-".join(filter(None, (self.record_name, root, f"seed{self.seed}" * bool(self.seed), changes)))
 
     @property
@@ -145,32 +144,27 @@ def settings(
     check_choice("source", source, ("record", "run"))
     check_whole("seed", seed)
     made = Settings(profile, corpus, str(data_root), seed, source, device)
-    for path, value in _leaves(PROFILES[profile]):
+    for path, value in values(PROFILES[profile]).items():
         made = _replaced(made, path, tuple(value) if isinstance(value, list) else value)
     for change in changes.split() if isinstance(changes, str) else changes:
         path, equals, text = change.partition("=")
         check_choice("setting", path, known := values(made))
-        if not equals:
-            raise ParameterError(f"setting {change!r}: write it as PATH=VALUE, e.g. replicates=3")
         try:
+            if not equals:
+                raise ParameterError("write it as PATH=VALUE, e.g. replicates=3")
             made = _replaced(made, path, _read(text, known[path]))
         except ParameterError as error:
             raise ParameterError(f"setting {change}: {error}") from error
     return made
 
 
-def values(made: Settings) -> dict[str, Any]:
+def values(made: Any, path: str = "") -> dict[str, Any]:
     """Every setting but `OWN_OPTIONS` by its path, such as ``capacities.speech.P1.base_filters``."""
-    return {path: value for path, value in _leaves(made) if path not in OWN_OPTIONS}
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    below = vars(value) if is_dataclass(value) else value
-    if isinstance(below, Mapping):
-        for name, each in below.items():
-            yield from _leaves(each, f"{path}.{name}".lstrip("."))
-    else:
-        yield path, value
+    below = vars(made) if is_dataclass(made) else made
+    if not isinstance(below, Mapping):
+        return {path: made}
+    parts = (values(each, f"{path}.{name}".lstrip(".")) for name, each in below.items() if name not in OWN_OPTIONS)
+    return {leaf: value for part in parts for leaf, value in part.items()}
 
 
 def _replaced(value: Any, path: str, new: Any) -> Any:

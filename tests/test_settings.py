@@ -59,7 +59,7 @@ def test_every_setting_takes_its_own_value_as_text():
     [
         ("separation_trainig.max_epochs=3", "setting='separation_trainig.max_epochs' is not .*mean 'separation_tr"),
         ("profile=paper", "setting='profile' is not known"),
-        ("replicates", r"setting 'replicates': write it as PATH=VALUE, e.g. replicates=3"),
+        ("replicates", r"setting replicates: write it as PATH=VALUE, e.g. replicates=3"),
         ("replicates=two", "setting replicates=two: must be of type int, like 1, not str"),
         ("only_capacities=P1", r"must be of type tuple, like \('P1', 'P5'\), not str"),
         ("replicates=0", "setting replicates=0: must be at least 1 and finite"),

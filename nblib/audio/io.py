@@ -1,8 +1,7 @@
-"""Sound files in and out, and codec pairs: what a lossy codec leaves of a signal, in line with it sample by sample.
+"""Sound files in and out, and codec pairs: what a lossy codec leaves of a signal, in line with it (MM'19 Section 4.1).
 
-Codecs (MM'19 Section 4.1) are those of the libav that PyAV carries, in memory. The buffer must be seekable: only then
-can the muxer go back and write the header that tells the decoder how much of the coder's delay to drop. Through pipes,
-1105 samples of MP3 stay in.
+Codecs are those of the libav that PyAV carries, in a seekable buffer: only there can the muxer go back and write how
+much of the coder's delay the decoder has to drop. Through pipes, 1105 samples of MP3 stay in.
 """
 
 import io
@@ -40,9 +39,8 @@ def read(
 ) -> tuple[np.ndarray, int]:
     """Samples [shape=(n,) or, unless `mono`, (channels, n)] of a sound file and their rate (Hz), given or its own.
 
-    WAV, FLAC, OGG, AIFF (libsndfile), MP3 or what else libav reads; float32, full scale 1, peaks over it are kept; mono
-    is the channels' mean. What lies after `end` (s) may be left out; of MP4, `stream` tells which. `AudioError` for
-    what is missing, unreadable, cut short, empty or not finite, has over 2 channels, or a rate outside `SAMPLE_RATES`.
+    Float32, full scale 1, peaks over it are kept; mono is the channels' mean. What lies after `end` (s) may be left
+    out; of MP4, `stream` tells which. `AudioError` for what cannot be used, over 2 channels too.
     """
     path = Path(path)
     if not path.is_file():
@@ -80,8 +78,7 @@ def _decoded(file: Path | io.BytesIO, stream: int = 0, form: str | None = None) 
 def write(path: str | Path, samples: np.ndarray, sample_rate: int) -> None:
     """Write mono samples [shape=(n,), in [-1, 1]] as 16-bit WAV or FLAC, by the suffix; whole or not at all.
 
-    They are rounded to 1/32768 without dither, so that writing is repeatable, and never clipped: `AudioError` for a
-    peak over 1, as for what is no signal. `StorageError` where the disk is full.
+    Without dither, so that writing is repeatable, and never clipped: `AudioError` for a peak over 1.
     """
     path = Path(path)
     check_signal(samples, path, allow_silence=True)
@@ -114,9 +111,8 @@ class Codec:
     def roundtrip(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
         """Encode and decode `samples` [shape=(n,), full scale 1, n >= 1]: lag 0, equal shape, float32.
 
-        A peak over full scale is brought to 1 for the codec and back after it, so that none clips. Output may overshoot
-        the input's peak, as decoders do. `AudioError` for what is no signal, `ParameterError` for a bitrate that the
-        codec has not at this `sample_rate` (Hz).
+        A peak over full scale is brought to 1 and back, so that none clips; output may overshoot the input's peak.
+        `ParameterError` for a bitrate that the codec has not at this `sample_rate` (Hz).
         """
         check_whole("sample_rate", sample_rate, 1)
         steps = next((steps for rates, steps in MP3_BITRATES.items() if sample_rate in rates), ())

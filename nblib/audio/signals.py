@@ -15,10 +15,7 @@ SILENCE = 2.0**-16  # peak under which a signal is silent: half a step of 16-bit
 
 
 def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1, allow_silence: bool = False) -> None:
-    """Raise `AudioError`, by the `name` of a file or parameter, unless `samples` [shape=(..., n)] are a signal.
-
-    Floating point, finite, n at least `minimum_samples`, the peak at least `SILENCE` unless `allow_silence`.
-    """
+    """Raise `AudioError`, by the `name` of a file or parameter, unless `samples` [shape=(..., n)] are a signal."""
     if samples.ndim == 0 or samples.size == 0:
         raise AudioError(f"{name}: empty, 0 samples; leave it out")
     if samples.dtype.kind != "f":
@@ -34,13 +31,12 @@ def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1
 
 
 def resample(samples: np.ndarray, sample_rate: int, to: int) -> np.ndarray:
-    """Band-limited, zero-phase resampling (soxr HQ: pass band to 0.91 of half the lower rate).
+    """`samples` [shape=(n,) or (channels, n)] at another rate (Hz): float32, length ``ceil(n * to / sample_rate)``.
 
-    From `samples` [shape=(n,) or (channels, n)] to float32 of ``ceil(n * to / sample_rate)``, rates in Hz; overshoot
-    over full scale is kept. `AudioError` for what is no signal, `ParameterError` for what is no rate.
+    Band-limited, zero phase (soxr HQ: pass band to 0.91 of half the lower rate); overshoot over full scale is kept.
     """
-    check_whole("sample_rate", sample_rate, 1)
-    check_whole("to", to, 1)
+    for name, rate in (("sample_rate", sample_rate), ("to", to)):
+        check_whole(name, rate, 1)
     check_signal(samples, "samples", allow_silence=True)
     if sample_rate == to:
         return samples.astype(np.float32)
@@ -53,8 +49,7 @@ def resample(samples: np.ndarray, sample_rate: int, to: int) -> np.ndarray:
 def band_limit(samples: np.ndarray, sample_rate: int, cutoff_hz: int) -> np.ndarray:
     """`samples` [shape=(n,)] without what lies above `cutoff_hz`, same length, zero phase, float32.
 
-    Resampled to ``2 * cutoff_hz`` and back, a sinc low-pass of 64 zero crossings on each side: tones up to 93 % of the
-    cut-off pass within 0.2 %. `ParameterError` unless 0 < cutoff_hz < sample_rate / 2.
+    By a sinc low-pass of 64 zero crossings on each side: tones up to 93 % of the cut-off pass within 0.2 %.
     """
     if not 0 < cutoff_hz < sample_rate / 2:
         raise ParameterError(f"cutoff_hz={cutoff_hz!r}: between 0 and {sample_rate / 2:g} Hz is needed")
@@ -68,11 +63,10 @@ def band_limit(samples: np.ndarray, sample_rate: int, cutoff_hz: int) -> np.ndar
 def check_alignment(name: str, samples: np.ndarray, reference: np.ndarray, sample_rate: int, tolerance: float) -> None:
     """Raise `AudioError` where `samples`, called `name`, clearly lag `reference` by over `tolerance` (s), or lead it.
 
-    Shapes are equal, (n,) or (n, 2). The lag is where the cross-correlation, weighted to a flat cross-spectrum (phase
-    transform: Knapp and Carter 1976), is highest, of either sign, within +-1 s: a low-passed or separated sound has as
-    sharp a peak as an equal one. It is clear if no value farther than 2 ms from it is over half as high, which neither
-    a periodic sound nor unrelated ones attain, and if the samples are correlated there by at least 0.05 (as in noise
-    26 dB stronger), which a click and a hum are not.
+    Shapes are equal, (n,) or (n, 2). The lag is the highest value, of either sign, within +-1 s, of the phase transform
+    (Knapp and Carter 1976), where a low-passed or separated sound has as sharp a peak as an equal one. It is clear if
+    no value 2 ms away is over half as high, as of a periodic sound or unrelated ones, and if the samples correlate
+    there by 0.05 (as in noise 26 dB stronger), which a click and a hum do not.
     """
     late, early = (signal.mean(-1) if signal.ndim == 2 else signal for signal in (samples, reference))
     size = next_fast_len(2 * len(late), real=True)

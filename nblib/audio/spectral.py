@@ -1,8 +1,7 @@
 """From samples to 512 x 128 magnitude patches and back (MM'19 Table 1, IJCNN'20 Table I).
 
-A spectrum is divided by the magnitude that a full-scale sine has in its own bin, so that linear magnitude is 1 for a
-sine of amplitude 1, whatever the window. Networks, targets, masks and errors live in a *scaled* magnitude domain with
-range [0, 1]; `scale` leads into it, `unscale` out of it.
+Linear magnitude is 1 for a sine of amplitude 1, in its own bin, whatever the window. Networks, targets, masks and
+errors live in a *scaled* magnitude domain with range [0, 1]; `scale` leads into it, `unscale` out of it.
 """
 
 import math
@@ -62,10 +61,9 @@ class Geometry:
 
 
 def scale(magnitude: torch.Tensor, domain: str = "sqrt") -> torch.Tensor:
-    """Linear magnitude (1 for a full-scale sine) in [0, 1]: see `DOMAINS`; above 1 the value is 1.
+    """Linear magnitude in a domain, [0, 1], above 1 as 1. Slopes are finite (up to 1000) also at silence.
 
-    Slopes are finite (up to 1000) also at silence, since MM'19's Models B and C (Section 6) send gradients back to
-    samples: below `SQRT_FLOOR` the root is replaced by the line from 0 that meets it there.
+    MM'19's Models B and C (Section 6) send gradients back to samples, so below `SQRT_FLOOR` the root is a line.
     """
     check_choice("domain", domain, DOMAINS)
     return DOMAINS[domain][0](magnitude.clamp(max=1.0))
@@ -77,20 +75,15 @@ def unscale(values: torch.Tensor, domain: str = "sqrt") -> torch.Tensor:
     return DOMAINS[domain][1](values)
 
 
-def _window(geometry: Geometry, like: torch.Tensor) -> torch.Tensor:
-    return torch.hann_window(geometry.window, dtype=like.real.dtype, device=like.device)
-
-
 def stft(samples: torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """Complex spectrum, not centred, over that of a full-scale sine, without the top bin. Differentiable.
+    """Complex spectrum [shape=(..., bins, frames)], not centred, over that of a full-scale sine, without the top bin.
 
-    Of `samples` [shape=(..., n), full scale 1, float32 or float64] it is [shape=(..., bins, frames)] with
-    ``frames = 1 + (n - window) // hop``: 512 x 128 for 66,048 samples. `AudioError` under one window of samples.
+    Of `samples` [shape=(..., n), full scale 1, float32 or float64]; ``frames = 1 + (n - window) // hop``.
     """
     if samples.ndim == 0 or samples.shape[-1] < geometry.window:
         wanted = f"one window needs {geometry.window}; use analyse(), which pads, or tile by patches()"
         raise AudioError(f"samples [shape={tuple(samples.shape)}]: {wanted}")
-    window = _window(geometry, samples)
+    window = torch.hann_window(geometry.window, dtype=samples.dtype, device=samples.device)
     flat = samples.reshape(-1, samples.shape[-1])
     # unfold + rfft gives the same bits in the same time, forward and backward (32 x 66,048 samples on one core).
     spectrum = torch.stft(flat, geometry.window, geometry.hop, window=window, center=False, return_complex=True)
@@ -99,10 +92,9 @@ def stft(samples: torch.Tensor, geometry: Geometry) -> torch.Tensor:
 
 
 def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """Spectrum of a whole signal, cut along time into patches that lie end to end; `synthesise` inverts it.
+    """Spectrum [shape=(..., patches, bins, frames), complex] of whole `samples` [shape=(..., n)], patches end to end.
 
-    Zeros are put in front (window - hop of them) and behind, so that every sample is seen by the same number of windows
-    and the last patch is full: of `samples` [shape=(..., n)] it is [shape=(..., patches, bins, frames), complex].
+    With zeros in front (window - hop) and behind, all windows see every sample, and the last patch is full.
     """
     # A copy, since torch cannot share read-only or reversed arrays.
     tensor = samples if isinstance(samples, torch.Tensor) else torch.from_numpy(np.array(samples, dtype=np.float32))
@@ -121,11 +113,9 @@ def with_phase(magnitude: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
 def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch.Tensor:
     """Samples [shape=(..., length)] of `analyse`'s patches, or of some changed since: least-squares overlap-add.
 
-    Each frame is windowed again, and the sum divided by the sum of the squared windows: exact to 1e-6 for signals
-    without energy at half the sample rate (the dropped bin counts as zero). `spectrum` is [shape=(..., patches, bins,
-    frames), complex]; `ParameterError` where `length` is outside 1 to what the frames cover.
+    Exact to 1e-6 for signals without energy at half the sample rate, since the dropped bin counts as zero.
     """
-    window = _window(geometry, spectrum)
+    window = torch.hann_window(geometry.window, dtype=spectrum.real.dtype, device=spectrum.device)
     whole = spectrum.movedim(-3, -2).flatten(-2).transpose(-1, -2)
     frames = torch.fft.irfft(torch.nn.functional.pad(whole, (0, 1)), n=geometry.window) * window * (window.sum() / 2)
     steps = frames.unflatten(-1, (geometry.overlap, geometry.hop))
@@ -150,10 +140,9 @@ def patches(samples: np.ndarray, geometry: Geometry) -> torch.Tensor:
 def cutoff_hz(lossless: np.ndarray, coded: np.ndarray, sample_rate: int) -> float:
     """Cut-off frequency of coded material, above which the codec left nothing: Hz, in steps of sample_rate / 1024.
 
-    The highest at which the long-term power of `coded` (Hann 1024, hop 512) lies within 30 dB of that of `lossless`, in
-    line with it [shape=(n,), n >= 1024] (holes at 16 kbit/s cost under 20 dB), among those where `lossless` is within
-    80 dB of its loudest bin; 0 where there is none. Material with nothing to cut gives its own upper limit: take the
-    median over several. `AudioError` for silence.
+    The highest at which the long-term power of `coded` lies within 30 dB of that of `lossless` [shape=(n,), n >= 1024]
+    (holes at 16 kbit/s cost under 20 dB), among those where this is within 80 dB of its loudest bin; 0 where there is
+    none. Material with nothing to cut gives its own upper limit: take the median over several.
     """
     geometry = Geometry(sample_rate)
     check_signal(lossless, "lossless", minimum_samples=geometry.window)
