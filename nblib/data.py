@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nblib import embedded, paths
 from nblib.corpora import SPLITS, Corpus, open_corpus
-from nblib.entries import TASKS, Size
+from nblib.entries import SPEECH, TASKS, Size
 from nblib.errors import ParameterError, check_choice
 from nblib.provenance import config_hash
 from nblib.settings import Settings
@@ -19,8 +19,9 @@ def music(setup: Settings, sample_rate: int | None = None) -> Corpus:
 
 def mixtures(setup: Settings, task: str) -> Corpus:
     """Speech in noise at 0 dB, or songs with their vocals as target; `ParameterError` for another task."""
-    check_choice("task", task, sizes := dict(zip(TASKS, (setup.speech, setup.songs), strict=True)))
-    return _open(task, setup.corpus, setup.data_root, setup.seed, sizes[task], setup.geometry.sample_rate)
+    check_choice("task", task, TASKS)
+    size = setup.speech if task == SPEECH else setup.songs
+    return _open(task, setup.corpus, setup.data_root, setup.seed, size, setup.geometry.sample_rate)
 
 
 @lru_cache(maxsize=8)  # a real corpus is surveyed, and its unusable files are named, once

@@ -19,7 +19,7 @@ from nblib import paths
 
 
 def canonical(config: object) -> Any:
-    """`config` as plain JSON values: dataclasses become mappings, tuples lists; `TypeError` for what has none."""
+    """`config` as plain JSON values, dataclasses as mappings; `TypeError` for what has none."""
     return json.loads(json.dumps(config, default=dataclasses.asdict, allow_nan=False))
 
 
@@ -41,8 +41,7 @@ def random_generator(*parts: str | int) -> np.random.Generator:
 
 def seed_everything(*parts: str | int) -> None:
     """Seed Python, numpy and torch (all devices) from `parts`."""
-    seed = derive_seed(*parts)
-    random.seed(seed)
+    random.seed(seed := derive_seed(*parts))
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 

@@ -67,7 +67,7 @@ def read(
 
 def _decoded(file: Path | io.BytesIO, stream: int = 0, form: str | None = None) -> tuple[np.ndarray, int]:
     """All samples of a stream as float32 [shape=(channels, n)], and their rate; bytes of a short MP3 need `form`."""
-    with av.open(file, format=form) as container:
+    with av.open(file, "r", format=form) as container:
         if (count := len(container.streams.audio)) <= stream:
             raise AudioError(f"{file}: {count} sound stream(s) where {stream + 1} are needed; leave it out")
         found, planar = container.streams.audio[stream], av.AudioResampler(format="fltp")

@@ -94,14 +94,13 @@ def stft(samples: torch.Tensor, geometry: Geometry) -> torch.Tensor:
 def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Tensor:
     """Spectrum [shape=(..., patches, bins, frames), complex] of whole `samples` [shape=(..., n)], patches end to end.
 
-    With zeros in front (window - hop) and behind, all windows see every sample, and the last patch is full.
+    With zeros in front (window - hop) and behind, equally many windows see each sample, and the last patch is full.
     """
     # A copy, since torch cannot share read-only or reversed arrays.
     tensor = samples if isinstance(samples, torch.Tensor) else torch.from_numpy(np.array(samples, dtype=np.float32))
     frames, front = math.ceil(tensor.shape[-1] / geometry.hop) + geometry.overlap - 1, geometry.window - geometry.hop
     count = math.ceil(frames / geometry.frames)
-    behind = geometry.hop * count * geometry.frames - tensor.shape[-1]
-    padded = torch.nn.functional.pad(tensor, (front, behind))
+    padded = torch.nn.functional.pad(tensor, (front, geometry.hop * count * geometry.frames - tensor.shape[-1]))
     return stft(padded, geometry).unflatten(-1, (count, geometry.frames)).movedim(-2, -3).contiguous()
 
 

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import itertools
+import math
 import re
 import warnings
 from collections import defaultdict
@@ -44,11 +45,7 @@ class Corpus:
     citation: str
 
     def items(self, split: str | None = None) -> list[Item]:
-        """The items of one split, or all; a larger size only adds items at a split's end.
-
-        `info` holds ``file``, ``start`` and ``seconds`` of the part in use, ``snr_db`` and ``vocals`` ("present", "very
-        quiet", "silent") where there are any, and what the layout and ``items.csv`` know.
-        """
+        """The items of one split, or all; a larger size only adds items at a split's end."""
         check_choice("split", split or "train", SPLITS)
         rows = [row for row in self.rows.values() if split in (None, row.split)]
         return [Item(row.name, row.group, str(row.split), row.info) for row in rows]
@@ -98,7 +95,7 @@ def _corpus(name: str, used: list[Row], survey: Survey) -> Corpus:
         if reasons:
             warnings.warn(f"{name}: {len(reasons)} {what}{_listed(reasons)}", stacklevel=3)
     known = pd.read_csv(Path(__file__).with_name("licences.csv"), index_col="layout").T
-    texts = {"licence": "that of the recordings", "citation": ""} | dict(known.get(name, {}))
+    texts: dict[str, str] = {"licence": "that of the recordings", "citation": ""} | dict(known.get(name, {}))
     for text, file in (("licence", "LICENCE.txt"), ("citation", "CITATION.bib")):
         if (path := used[0].folder / file).is_file():
             texts[text] = path.read_text(encoding="utf-8").strip()
@@ -127,9 +124,10 @@ def choose(rows: list[Row], survey: Survey) -> list[Row]:
             kept = taken(dealt, split, survey.sizes.get(split), survey)
             add_noise(kept, split, survey)
             for row in kept:
-                start, seconds = round(row.start, 3), round(row.seconds or 0.0, 3)
-                snr = {} if row.snr_db is None else {"snr_db": row.snr_db}
-                row.split, row.info = split, row.info | {"file": row.file, "start": start, "seconds": seconds} | snr
+                row.split, start, seconds = split, round(row.start, 3), round(row.seconds or 0.0, 3)
+                row.info = {**row.info, "file": row.file, "start": start, "seconds": seconds}
+                if row.snr_db is not None:
+                    row.info["snr_db"] = row.snr_db
             chosen += kept
     except CorpusError as error:
         snrs = sorted(row.snr_db for row in parts if row.snr_db is not None and row.mixture)
@@ -147,14 +145,13 @@ def cut(row: Row) -> list[Row]:
         row.problem = f"too short: {seconds:.2f} s, 1 s is needed" * (seconds < 1)
     except (soundfile.SoundFileError, OSError) as error:
         row.problem, seconds = f"cannot be read as sound ({error})", 0.0
-    count = max(1, int(np.ceil(seconds / 4)))
-    names = [row.file] if count == 1 else [f"{row.file} part {place}" for place in range(count)]
-    length = seconds / count
+    count = max(1, math.ceil(seconds / 4))
+    length, names = seconds / count, [f"{row.file} part {place}" for place in range(count)] if count > 1 else [row.file]
     return [replace(row, file=name, start=place * length, seconds=length) for place, name in enumerate(names)]
 
 
 def deal(rows: Sequence[Row], survey: Survey, kind: str) -> dict[str, list[Row]]:
-    """`rows` by those splits that are wanted; those without one follow their group, other groups the seed deals out.
+    """`rows` by wanted splits; those without one follow their group, other groups the seed deals out.
 
     Movable ones, too, where a wanted split would have no song with vocals; their silent ones train.
     """
@@ -170,9 +167,8 @@ def deal(rows: Sequence[Row], survey: Survey, kind: str) -> dict[str, list[Row]]
         if row.split and given.setdefault(row.group, row.split) != row.split:
             text = f"{row.file} is for {row.split} and shares its group {row.group!r} with one for {given[row.group]}"
             raise CorpusError(f"{text}; give both one split in items.csv, or each a group of its own")
-    rest = [row.group for row in rows if row.group not in given]
+    rest, (what, fractions) = [row.group for row in rows if row.group not in given], DEALT[kind]
     if rest or not given:
-        what, fractions = DEALT[kind]
         given |= split_groups(rest, fractions, survey.seed, what)
     return {split: [row for row in rows if given[row.group] == split] for split in splits}
 
@@ -191,7 +187,7 @@ def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], s
 
 def taken(rows: Sequence[Row], what: str, limit: int | None, survey: Survey) -> list[Row]:
     """Usable ones of `rows` in an order drawn from the seed, groups in turn, beginnings first, silent vocals last."""
-    drawn = [rows[int(place)] for place in random_generator(survey.seed, "order", what).permutation(len(rows))]
+    drawn = [rows[place] for place in random_generator(survey.seed, "order", what).permutation(len(rows))]
     drawn.sort(key=lambda row: (row.info.get("vocals") == "silent", row.start if row.noise else 0.0))
     turns = defaultdict[str, Iterator[int]](itertools.count)
     if not (kept := survey(sorted(drawn, key=lambda row: next(turns[row.group])), limit)):
@@ -207,7 +203,7 @@ def add_noise(rows: list[Row], split: str, survey: Survey) -> None:
     heard = taken(deal(found, survey, "noise")[split], "noise", len(rows), survey)
     for row, noise in zip(rows, itertools.cycle(heard), strict=False):
         row.noise, row.digest, row.snr_db = noise.sound, row.digest + noise.digest, SNR_DB
-        row.info = row.info | {"noise_source": noise.group, "noise": noise.file}
+        row.info = {**row.info, "noise_source": noise.group, "noise": noise.file}
 
 
 def source_of(file: str) -> str:

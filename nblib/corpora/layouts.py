@@ -7,7 +7,7 @@ import difflib
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from itertools import cycle
@@ -27,11 +27,13 @@ SUFFIXES = "|".join(map(re.escape, (STEM_FILE, *LOSSLESS, *LOSSY)))
 
 @dataclass(frozen=True)
 class Item:
-    """One recording or mixture. `name` is unique in its corpus and safe as a file name."""
+    """One recording or mixture."""
 
-    name: str
+    name: str  # unique in its corpus and safe as a file name
     group: str
     split: str
+    # "file", "start" and "seconds" of the part in use, "snr_db" and "vocals" ("present", "very quiet", "silent") where
+    # there are any, and what the layout and items.csv know
     info: Mapping[str, str | float | int] = field(default_factory=dict)
 
 
@@ -169,10 +171,10 @@ def voicebank_demand(root: Path) -> list[Row] | None:
         clean, noisy = ({path.stem: path for path in sound_files(folder / side)} for side in folders)
         for name in sorted(clean.keys() | noisy.keys()):
             (noise, snr_db), speaker = log.get(name, ("unknown", None)), name.split("_")[0]
-            info = {"speaker": speaker, "noise_kind": noise}
-            rows.append(Row(folder, name, speaker, clean.get(name, folder), noisy.get(name), snr_db=snr_db, info=info))
-            if not (name in clean and name in noisy):
-                rows[-1].problem = f"no {name} in {folders[name in clean]}"
+            row = Row(folder, name, speaker, clean.get(name, folder), noisy.get(name), snr_db=snr_db)
+            row.info = {"speaker": speaker, "noise_kind": noise}
+            row.problem = "" if name in clean and name in noisy else f"no {name} in {folders[name in clean]}"
+            rows.append(row)
     return rows
 
 
@@ -184,9 +186,9 @@ def speech_and_noise(root: Path) -> list[Row] | None:
         return None
     rows = []
     for path in sound_files(folder):
-        file, speaker = path.relative_to(folder).as_posix(), path.relative_to(folder).parts[0]
-        rows.append(Row(folder, file, speaker, path, noise=noise, info={"speaker": speaker}))
-        rows[-1].problem = "lies in no speaker's folder" if file == speaker else ""
+        speaker, *below = path.relative_to(folder).parts
+        row = Row(folder, "/".join([speaker, *below]), speaker, path, noise=noise, info={"speaker": speaker})
+        rows.append(replace(row, problem="" if below else "lies in no speaker's folder"))
     return rows
 
 
@@ -221,15 +223,14 @@ def musdb18(root: Path) -> list[Row] | None:
     for path in sorted(paths, key=lambda path: (path.is_file(), path.name.casefold(), path.parent.name != "train")):
         stems = {each.stem: each for each in sound_files(path)} if path.is_dir() else {"mixture": path, "vocals": path}
         file, name = path.relative_to(folder).as_posix(), path.name if path.is_dir() else path.name[: -len(STEM_FILE)]
-        absent = [stem for stem in ("mixture", "vocals") if stem not in stems]
-        problem = f"neither {absent[0]}.wav nor {absent[0]}.flac is there; unpack the track again" if absent else ""
+        absent = next((stem for stem in ("mixture", "vocals") if stem not in stems), None)
+        problem = f"neither {absent}.wav nor {absent}.flac is there; unpack the track again" if absent else ""
         if (twin := first.setdefault(_spelt(name), file)) != file:
             problem = f"the same track as {twin}"
         line = split_list().get(_spelt(name), {"track": name, "split": "train" if path.parent.name == "train" else ""})
         split, title = line["split"] or (None if problem else next(turns)), {"title": line["track"]}
-        sounds = stems.get("vocals", path), stems.get("mixture")
-        row = Row(folder, file, line["track"], *sounds, split=split, movable=True, info=title, problem=problem)
-        rows.append(row)
+        row = Row(folder, file, line["track"], stems.get("vocals", path), stems.get("mixture"), problem=problem)
+        rows.append(replace(row, split=split, movable=True, info=title))
     missing = [line["track"] for spelt, line in split_list().items() if spelt not in first]
     if rows and missing and not any("split" in line for line in read_table(folder).values()):
         names = "; ".join(missing[:10]) + " ..." * (len(missing) > 10)

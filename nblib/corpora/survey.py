@@ -74,8 +74,7 @@ class Survey:
         coding = suffix if suffix in LOSSY else soundfile.info(row.sound).subtype
         if not coding.startswith(("PCM", "FLOAT", "DOUBLE")):
             row.problem = f"coded lossily ({coding}): networks would learn what that left; take the original"
-        edge = filter_edge(samples, rate)
-        if edge < (0.95 if edge == rate / 2 else 1.05) * self.sample_rate / 2:
+        if (edge := filter_edge(samples, rate)) < (0.95 if edge == rate / 2 else 1.05) * self.sample_rate / 2:
             row.note = f"nothing above {edge / 1000:.1f} kHz: resampled, or from a lossy codec; a lower rate would do"
 
     def _pair(self, row: Row, rate: int, clean: np.ndarray, noisy: np.ndarray) -> None:
