@@ -60,8 +60,7 @@ def parallel_map(
                 result = function(item)
             yield result
         return
-    context = start_server()
-    with ProcessPoolExecutor(workers, context, _prepare_worker, (dict(os.environ),)) as pool:
+    with ProcessPoolExecutor(workers, start_server(), _prepare_worker, (dict(os.environ),)) as pool:
         try:
             yield from pool.map(function, work)
         except BrokenProcessPool as error:

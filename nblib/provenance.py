@@ -48,7 +48,7 @@ def seed_everything(*parts: str | int) -> None:
 
 @contextmanager
 def torch_threads(number: int) -> Iterator[None]:
-    """So many torch threads within the block: their number orders the sums, so it may decide the last bit."""
+    """So many torch threads within the block: their number orders sums, so it may decide the last bit."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -128,7 +128,7 @@ def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch
 
 
 def patches(samples: np.ndarray, geometry: Geometry) -> torch.Tensor:
-    """Training patches [shape=(patches, patch_samples), float32] of a signal [shape=(n,)], end to end; the rest drops.
+    """Patches [shape=(patches, patch_samples), float32] of a signal [shape=(n,)], end to end; the rest drops.
 
     A signal shorter than one patch is repeated until it fills one (IJCNN'20 Section IV).
     """

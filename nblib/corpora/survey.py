@@ -51,9 +51,9 @@ class Survey:
         """Enter part, digest and SNR, or the problem; of a pair that is not at 0 dB no digest."""
         if row.problem or row.digest:
             return
+        if self.kind == "music":
+            row.seconds = row.seconds or self.seconds
         try:
-            if self.kind == "music":
-                row.seconds = row.seconds or self.seconds
             parts, rate = sounds(row)
             check_signal(parts[-1], row.file, minimum_samples=rate if self.kind != "speech" else 1)
             row.seconds, digest = len(parts[0]) / rate, sha256(str(rate).encode())
@@ -116,15 +116,12 @@ def sounds(row: Row) -> tuple[list[np.ndarray], int]:
 
 
 def filter_edge(samples: np.ndarray, sample_rate: int) -> float:
-    """Where a filter makes the spectrum of samples [shape=(n,)] fall by 20 dB within 1 kHz, Hz; or half the rate.
-
-    Of medians over 250 Hz, so that no tone counts, under the top tenth, which is the file's own anti-aliasing filter's.
-    """
+    """Where a filter makes the spectrum of samples [shape=(n,)] fall by 20 dB within 1 kHz, Hz; or half the rate."""
     power = welch(samples, nperseg=4096, noverlap=0, detrend=False)[1]
-    width = max(1, round(250 * 4096 / sample_rate))
+    width = max(1, round(250 * 4096 / sample_rate))  # medians over 250 Hz, so that no tone counts
     bands = len(power) // width
     level = 10 * np.log10(np.median(power[: bands * width].reshape(bands, width), axis=1) + 1e-20)
-    for band in range(8, round(0.9 * bands)):
+    for band in range(8, round(0.9 * bands)):  # what lies above is the file's own anti-aliasing filter's
         if level[band - 3 : band - 1].mean() - level[band + 1 :].max() > 20:
             return band * width * sample_rate / 4096
     return sample_rate / 2
