@@ -1,10 +1,10 @@
-"""The corpora of some settings: embedded, made on the spot, or real, from folders in the datasets' layouts."""
+"""The corpora that settings ask for: embedded, made on the spot, or real, from folders in the datasets' layouts."""
 
 from functools import lru_cache
 from pathlib import Path
 
 from nblib import embedded, paths
-from nblib.corpora import Corpus, open_corpus
+from nblib.corpora import SPLITS, Corpus, open_corpus
 from nblib.entries import SPEECH, TASKS, Size
 from nblib.errors import ParameterError, check_choice
 from nblib.provenance import config_hash
@@ -26,11 +26,10 @@ def mixtures(setup: Settings, task: str) -> Corpus:
 
 @lru_cache(maxsize=8)  # a real corpus is surveyed, and its unusable files are named, once
 def _open(kind: str, corpus: str, data_root: str, seed: int, size: Size, sample_rate: int) -> Corpus:
-    sizes = {"train": size.train, "validation": size.validation, "test": size.test}
-    root = Path(data_root).expanduser()
+    root, sizes = Path(data_root).expanduser(), {split: getattr(size, split) for split in SPLITS}
     if corpus == "embedded":
         root = paths.cache() / f"{kind}-{config_hash([embedded.recipe(), seed, size])}"
         embedded.write(kind, root, sizes, size.seconds, seed)
     elif not data_root:
-        raise ParameterError("corpus='real' needs data_root: the folder of the datasets, e.g. data_root='/data'")
+        raise ParameterError("corpus='real' needs data_root: the folder of the datasets")
     return open_corpus(kind, root, sample_rate=sample_rate, seed=seed, sizes=sizes, seconds=size.seconds)

@@ -1,4 +1,4 @@
-"""The entries that studies are made of: loss networks, teachers and capacities; a further one is one entry here."""
+"""What studies are made of: loss networks, teachers and capacities; a further one is one entry here."""
 
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ class Size:
 
 @dataclass(frozen=True)
 class LossNetwork:
-    """A network that learns a codec: what it is, how it is trained, and the geometry of its patches."""
+    """A network that learns a codec, its training, and the geometry of its patches."""
 
     network: NetworkSpec
     training: Training
@@ -44,23 +44,20 @@ TEACHERS = {
     "mm19_time_domain": Teacher("MM'19, time domain", "mm19_time_domain"),
 }
 
-
 # Layers and filters: IJCNN'20 Table I, rows "Number of Layers" and "F"; the counts of Table II follow.
+SIZES = {SPEECH: ((1, 1), (1, 2), (1, 4), (2, 2), (2, 4)), VOCALS: ((2, 1), (2, 4), (3, 2), (4, 2), (5, 4))}
 CAPACITIES = {
     task: {f"P{number}": NetworkSpec(*size) for number, size in enumerate(sizes, start=1)}
-    for task, sizes in {
-        SPEECH: ((1, 1), (1, 2), (1, 4), (2, 2), (2, 4)),
-        VOCALS: ((2, 1), (2, 4), (3, 2), (4, 2), (5, 4)),
-    }.items()
+    for task, sizes in SIZES.items()
 }
 
-# Gain of a spectral loss network's training patches, not given: a codec hardly depends on level. The time-domain
-# network treats all levels nearly alike, and gains cost it accuracy: 0.92 of the identity's l1 instead of 0.88.
-ANY_LEVEL_DB = (-20.0, 0.0)
 MM19_GEOMETRY = Geometry(sample_rate=16_000)  # 66,048 samples: spectral network, Models A, B and C
 MM19_TIME_GEOMETRY = Geometry(sample_rate=16_000, frames=31)  # 16,384: time-domain network, Model D
 
-_SPECTRAL, _TIME_DOMAIN = Training(batch_size=32, gain_db=ANY_LEVEL_DB), Training(learning_rate=1e-4, batch_size=16)
+# Gains of training patches are not given: a codec hardly depends on level. The time-domain network treats all levels
+# nearly alike, and gains cost it accuracy: 0.92 of the identity's l1 instead of 0.88.
+_SPECTRAL = Training(batch_size=32, gain_db=(-20.0, 0.0))
+_TIME_DOMAIN = Training(learning_rate=1e-4, batch_size=16)
 LOSS_NETWORKS = {
     "ijcnn20": LossNetwork(NetworkSpec(6, 28), replace(_SPECTRAL, learning_rate=1e-4), Geometry()),
     "mm19_spectral": LossNetwork(NetworkSpec(5, 32), replace(_SPECTRAL, learning_rate=1e-3), MM19_GEOMETRY),

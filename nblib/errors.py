@@ -43,7 +43,7 @@ def check_whole(name: str, value: object, least: int = 0) -> None:
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
-    """Raise `ParameterError` unless `value` is one of `choices`; the nearest is named, of many the nearest 20."""
+    """Raise `ParameterError` unless `value` is one of `choices`; it names the nearest, and of many choices 20."""
     known = list(choices)
     if value not in known:
         near = difflib.get_close_matches(str(value), known, n=1)

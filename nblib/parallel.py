@@ -9,6 +9,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver
 from typing import Any, TypeVar
 
+import torch
+
 from nblib.errors import NblibError
 from nblib.provenance import torch_threads
 
@@ -23,8 +25,6 @@ def cores() -> int:
 
 
 def _prepare_worker(environment: dict[str, str]) -> None:
-    import torch
-
     def end_with_parent() -> None:  # a pool's workers outlive a parent that was killed: nobody is left to tell them
         if parent := multiprocessing.parent_process():
             parent.join()
@@ -37,10 +37,7 @@ def _prepare_worker(environment: dict[str, str]) -> None:
 
 
 def start_server() -> Any:
-    """Let the server that workers are forked from import all of nblib, in the background; its context.
-
-    To fork this process itself would not do: torch's threads and CUDA do not survive it.
-    """
+    """The context of a server that imports nblib in the background; torch's threads and CUDA survive no plain fork."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["nblib.claims"])
     forkserver.ensure_running()
@@ -50,10 +47,10 @@ def start_server() -> Any:
 def parallel_map(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
 ) -> Iterator[Result]:
-    """``map(function, items)`` over processes of one torch thread each, results in the order of `items` as they come.
+    """``map(function, items)``, both picklable, over processes of one torch thread each, in order, as they come.
 
-    `function` and the items must be picklable. With one item or one worker this process works, with one thread, so
-    that the results are the same. An error in a worker is raised here, and work not yet begun is cancelled.
+    For one item or worker this process does, with one thread, so that the results are the same. An error in a worker
+    is raised here, and work not yet begun is cancelled.
     """
     work = list(items)
     workers = min(workers or cores(), len(work))
@@ -63,16 +60,12 @@ def parallel_map(
                 result = function(item)
             yield result
         return
-    context = start_server()
-    with ProcessPoolExecutor(workers, context, _prepare_worker, (dict(os.environ),)) as pool:
+    with ProcessPoolExecutor(workers, start_server(), _prepare_worker, (dict(os.environ),)) as pool:
         try:
             yield from pool.map(function, work)
         except BrokenProcessPool as error:
-            cause = (
-                "a worker process was killed from outside, most often for want of memory; run again, what was finished "
-            )
-            remedy = f"is kept; NBLIB_CORES=1 needs the least memory (now {workers} workers)"
-            raise NblibError(cause + remedy) from error
+            remedy = f"what was finished is kept; NBLIB_CORES=1 needs the least memory (now {workers} workers)"
+            raise NblibError(f"a worker was killed, most often for want of memory; run again: {remedy}") from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

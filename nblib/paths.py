@@ -1,8 +1,7 @@
-"""Where data, runs, results and figures live, and how a file is written whole.
+"""Where data, runs and results live, and how a file is written whole.
 
-Every place is found from the package, never from the working directory, and can be moved by an environment variable:
-``NBLIB_HOME`` (the project), ``NBLIB_DATA`` (default HOME/data), ``NBLIB_FIGURES`` (default HOME/figures/own). What is
-committed, `paper` and `record`, stays in HOME.
+Places are found from the package, never from the working directory; ``NBLIB_HOME`` moves the project, ``NBLIB_DATA``
+what is made as data (default HOME/data). What is committed, `paper` and `record`, stays in HOME.
 """
 
 import errno
@@ -12,6 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,55 +20,29 @@ from nblib.errors import StorageError
 ABANDONED_SECONDS = 600.0
 
 
-def home() -> Path:
-    """The project's folder."""
-    return Path(os.environ.get("NBLIB_HOME") or Path(__file__).resolve().parents[1])
+def home(*below: str) -> Path:
+    """The project's folder, or what lies below it."""
+    return Path(os.environ.get("NBLIB_HOME") or Path(__file__).resolve().parents[1], *below)
 
 
-def data() -> Path:
-    """Everything that is made as data."""
-    return Path(os.environ.get("NBLIB_DATA") or home() / "data")
+def data(*below: str) -> Path:
+    """The folder of everything that is made as data, or what lies below it."""
+    return Path(os.environ.get("NBLIB_DATA") or home("data"), *below)
 
 
-def cache() -> Path:
-    """Corpora and patches, rebuilt when missing."""
-    return data() / "cache"
-
-
-def runs() -> Path:
-    """One folder per trained network, named by the hash of its configuration."""
-    return data() / "runs"
-
-
-def paper() -> Path:
-    """The papers' published numbers."""
-    return home() / "data" / "paper"
-
-
-def record(name: str) -> Path:
-    """The committed results of one profile and corpus."""
-    return home() / "data" / "record" / name
-
-
-def results(name: str) -> Path:
-    """Own results."""
-    return data() / "results" / name
-
-
-def figures(name: str, of_record: bool = False) -> Path:
-    """Own figures; those of the record where it is being made (``NBLIB_RECORD`` is set)."""
-    if of_record and os.environ.get("NBLIB_RECORD"):
-        return home() / "figures" / name
-    own = Path(os.environ.get("NBLIB_FIGURES") or home() / "figures" / "own")
-    return own / (f"record-{name}" if of_record else name)
+paper = partial(home, "data", "paper")  # the papers' published numbers
+record = partial(home, "data", "record")  # the committed results of one profile and corpus, by their name
+results = partial(data, "results")  # own results, by their name
+runs = partial(data, "runs")  # one folder per trained network, named by the hash of its configuration
+cache = partial(data, "cache")  # corpora and patches, rebuilt when missing
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path of `path`'s own name beside it; rename it to `path` only if the block ends without error.
+    """Yield a temporary path; rename it to `path` only if the block ends without error. Else the old file stays.
 
-    It stands in a folder of its own, since some writers put the name into the file (gzip) or further files beside it.
-    `StorageError` where the disk is full or the folder cannot be written; the old file stays.
+    It has `path`'s name, which gzip puts into the file, in a folder of its own, since some writers add further files.
+    `StorageError` where the disk is full or the folder cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,5 +62,6 @@ def whole(path: Path) -> Iterator[Path]:
             raise
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         remedy = "free some space and run again" if full else "check the folder's permissions, or move it by NBLIB_DATA"
-        message = f"{path}: could not be written ({error.strerror}); {remedy}; nothing else was lost"
-        raise StorageError(message) from error
+        raise StorageError(
+            f"{path}: could not be written ({error.strerror}); {remedy}; nothing else is lost"
+        ) from error

@@ -8,7 +8,7 @@ import platform
 import random
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from nblib import paths
 
 
 def canonical(config: object) -> Any:
-    """`config` as plain JSON values: dataclasses become mappings, tuples lists; `TypeError` for what has none."""
+    """`config` as plain JSON values, dataclasses as mappings; `TypeError` for what has none."""
     return json.loads(json.dumps(config, default=dataclasses.asdict, allow_nan=False))
 
 
@@ -29,7 +29,7 @@ def config_hash(config: object) -> str:
 
 
 def derive_seed(*parts: str | int) -> int:
-    """A seed in [0, 2**63) for one purpose, e.g. ``derive_seed(seed, "speech", 17)``; the same on every machine."""
+    """A seed in [0, 2**63) for one purpose, such as ``(seed, "speech", 17)``; the same on every machine."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
@@ -41,15 +41,14 @@ def random_generator(*parts: str | int) -> np.random.Generator:
 
 def seed_everything(*parts: str | int) -> None:
     """Seed Python, numpy and torch (all devices) from `parts`."""
-    seed = derive_seed(*parts)
-    random.seed(seed)
+    random.seed(seed := derive_seed(*parts))
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
 @contextmanager
 def torch_threads(number: int) -> Iterator[None]:
-    """So many torch threads within the block: their number orders the sums, so it may decide the last bit."""
+    """So many torch threads within the block: their number orders sums, so it may decide the last bit."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
@@ -67,8 +66,8 @@ def deterministic() -> None:
 
 def code_digest() -> str:
     """Changes with any change to the package's code."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+    return hashlib.sha256(code).hexdigest()[:12]
 
 
 def commit() -> str:
@@ -84,7 +83,8 @@ def environment() -> dict[str, str]:
     """Python's, the platform's and the main packages' versions."""
     found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
     for package in "torch torchaudio librosa av numpy scipy music21 tinysoundfont espeakng-loader".split():
-        found[package] = "not installed"
-        with suppress(importlib.metadata.PackageNotFoundError):
+        try:
             found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
     return found

@@ -1,19 +1,21 @@
 """Everything that a study needs to know: the papers' configuration, changed by a profile and by what a user sets.
 
-Where the papers are silent, docs/decisions.md lists the choices. A profile, and what a user changes, is a set of paths
-with values, such as ``separation_training.max_epochs`` 3: one mechanism for both.
+Both are paths with values, such as ``separation_training.max_epochs`` 3. Where the papers are silent, docs/decisions.md
+lists the choices.
 """
 
 import ast
+import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nblib import entries, paths
-from nblib.audio import DOMAINS, Codec, Geometry
+from nblib.audio import Codec, Geometry
+from nblib.audio.spectral import DOMAINS
 from nblib.entries import BASELINE, CODEC, Autoencoding, LossNetwork, Size, Teacher
 from nblib.errors import ParameterError, check_choice, check_whole
 from nblib.listening import PUBLISHED_TESTS
@@ -28,10 +30,7 @@ OWN_OPTIONS = ("profile", "corpus", "data_root", "seed", "source", "device")
 
 @dataclass(frozen=True)
 class Settings:
-    """One profile on one corpus with its changes; `OWN_OPTIONS` say who asks and where.
-
-    The defaults are IJCNN'20's (Table I, Section IV); a comment marks what the paper does not give.
-    """
+    """One profile on one corpus with its changes; the defaults are IJCNN'20's (Table I, Section IV) or say why not."""
 
     profile: str = "paper"
     corpus: str = "embedded"
@@ -76,14 +75,14 @@ class Settings:
     @property
     def trained_capacities(self) -> dict[str, dict[str, NetworkSpec]]:
         """The networks of each task that this profile trains."""
+        wanted = {task: self.only_capacities or own for task, own in self.capacities.items()}
         return {
-            task: {name: network for name, network in own.items() if name in (self.only_capacities or own)}
-            for task, own in self.capacities.items()
+            task: {name: own[name] for name in own if name in wanted[task]} for task, own in self.capacities.items()
         }
 
     @property
     def contenders(self) -> dict[str, str]:
-        """Title of every loss that competes in the capacity study: the baseline, the codec loss, then any other."""
+        """Title of every loss that competes in the capacity study, the baseline and the codec loss first."""
         learnt = {each.contender: f"codec loss, {each.title}" for each in self.teachers.values() if each.contender}
         plain = {name: kind.title for name, kind in LOSSES.items() if kind.contender}
         return {BASELINE: plain.pop(BASELINE)} | learnt | ({CODEC: "codec loss"} if CODEC in learnt else {}) | plain
@@ -105,79 +104,76 @@ class Settings:
 
     @property
     def name(self) -> str:
-        """The folder of own results: it follows from everything that changes them, so that none overwrite others."""
+        """The folder of own results: from everything that changes them, so that none overwrite others."""
         root = config_hash(str(Path(self.data_root).expanduser().resolve()))[:6] if self.corpus == "real" else ""
         changes = ",".join(f"{path}={value}" for path, value in self.changed.items())
-        if not re.fullmatch(r"[\w.,=-]{0,60}", changes):
-            changes = config_hash(self.changed)[:6]
+        changes = changes if re.fullmatch(r"[\w.,=-]{0,60}", changes) else config_hash(self.changed)[:6]
         return "-".join(filter(None, (self.record_name, root, f"seed{self.seed}" * bool(self.seed), changes)))
 
     @property
     def results(self) -> Path:
-        """The folder of result tables: own ones, or the committed ones where `source` is "record"."""
+        """The folder of result tables: own ones, or the committed ones that are redrawn."""
         return paths.record(self.record_name) if self.source == "record" else paths.results(self.name)
 
     @property
     def figures(self) -> Path:
-        """The folder that figures are drawn into."""
-        return paths.figures(self.record_name if self.source == "record" else self.name, self.source == "record")
+        """The folder of figures: own ones, or those of the record where it is being made (``NBLIB_RECORD`` is set)."""
+        if self.source == "record" and os.environ.get("NBLIB_RECORD"):
+            return paths.home("figures", self.record_name)
+        own = Path(os.environ.get("NBLIB_FIGURES") or paths.home("figures", "own"))
+        return own / (f"record-{self.record_name}" if self.source == "record" else self.name)
 
 
 def settings(
     profile: str = "quick",
     corpus: str = "embedded",
     *,
-    data_root: str | Path | None = "",
+    data_root: str | Path = "",
     seed: int = 0,
     changes: str | Sequence[str] = (),
     source: str = "run",
     device: str = "cpu",
 ) -> Settings:
-    """The settings of a profile (of `PROFILES`) on a corpus ("embedded" or "real"), with further changes.
+    """The settings of a profile (of `PROFILES`) on a corpus ("embedded" or "real", then below `data_root`).
 
-    `data_root` is the folder of the recordings, for the real corpus. `changes` are ``path=value`` each, in a text
-    separated by spaces; paths as `values` gives them. A `source` "run" trains or loads, "record" redraws the committed
-    results. `ParameterError`, where a name, a type or a value is wrong, names the near miss.
+    `changes` are ``path=value`` each, in a text separated by spaces; paths as `values` gives them. A `source` "run"
+    trains or loads, "record" redraws the committed results. `ParameterError` names what is wrong and the near miss.
     """
     check_choice("profile", profile, PROFILES)
     check_choice("corpus", corpus, ("embedded", "real"))
     check_choice("source", source, ("record", "run"))
     check_whole("seed", seed)
-    made = Settings(profile, corpus, str(data_root or ""), seed, source, device)
-    for path, value in _leaves(PROFILES[profile]):
+    made = Settings(profile, corpus, str(data_root), seed, source, device)
+    for path, value in values(PROFILES[profile]).items():
         made = _replaced(made, path, tuple(value) if isinstance(value, list) else value)
     for change in changes.split() if isinstance(changes, str) else changes:
         path, equals, text = change.partition("=")
         check_choice("setting", path, known := values(made))
-        if not equals:
-            raise ParameterError(f"setting {change!r}: write it as PATH=VALUE, e.g. replicates=3")
         try:
+            if not equals:
+                raise ParameterError("write it as PATH=VALUE, e.g. replicates=3")
             made = _replaced(made, path, _read(text, known[path]))
         except ParameterError as error:
             raise ParameterError(f"setting {change}: {error}") from error
     return made
 
 
-def values(made: Settings) -> dict[str, Any]:
+def values(made: Any, path: str = "") -> dict[str, Any]:
     """Every setting but `OWN_OPTIONS` by its path, such as ``capacities.speech.P1.base_filters``."""
-    return {path: value for path, value in _leaves(made) if path not in OWN_OPTIONS}
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    below = vars(value) if is_dataclass(value) else value
-    if isinstance(below, Mapping):
-        for name, each in below.items():
-            yield from _leaves(each, f"{path}.{name}".lstrip("."))
-    else:
-        yield path, value
+    below = vars(made) if is_dataclass(made) else made
+    if not isinstance(below, Mapping):
+        return {path: made}
+    parts = (values(each, f"{path}.{name}".lstrip(".")) for name, each in below.items() if name not in OWN_OPTIONS)
+    return {leaf: value for part in parts for leaf, value in part.items()}
 
 
 def _replaced(value: Any, path: str, new: Any) -> Any:
     if not path:
         return new
     name, _, rest = path.partition(".")
-    changed = {name: _replaced((value if isinstance(value, Mapping) else vars(value))[name], rest, new)}
-    return {**value, **changed} if isinstance(value, Mapping) else replace(value, **changed)
+    if isinstance(value, Mapping):
+        return {**value, name: _replaced(value[name], rest, new)}
+    return replace(value, **{name: _replaced(getattr(value, name), rest, new)})
 
 
 def _read(text: str, default: Any) -> Any:

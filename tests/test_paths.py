@@ -12,22 +12,16 @@ from nblib.errors import ParameterError, StorageError, check_choice
 
 
 def test_every_place_follows_the_environment_and_never_the_working_directory(monkeypatch, tmp_path):
-    for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES", "NBLIB_RECORD"):
+    for name in ("NBLIB_HOME", "NBLIB_DATA"):
         monkeypatch.delenv(name, raising=False)
-    before = (paths.data(), paths.figures("quick"), paths.paper(), paths.record("quick"))
+    before = (paths.data(), paths.paper(), paths.record("quick"))
     monkeypatch.chdir(tmp_path)
-    assert (paths.data(), paths.figures("quick"), paths.paper(), paths.record("quick")) == before
+    assert (paths.data(), paths.paper(), paths.record("quick")) == before
     assert (paths.data().parent / "nblib" / "paths.py").exists()
     monkeypatch.setenv("NBLIB_DATA", str(tmp_path / "elsewhere"))
-    monkeypatch.setenv("NBLIB_FIGURES", str(tmp_path / "pictures"))
     for place in (paths.cache(), paths.runs(), paths.results("quick")):
         assert place.is_relative_to(tmp_path / "elsewhere")
-    for of_record in (False, True):
-        assert paths.figures("quick", of_record).parent == tmp_path / "pictures"
-    assert (paths.paper(), paths.record("quick")) == before[2:], "what is committed is never moved"
-    monkeypatch.setenv("NBLIB_RECORD", "1")
-    assert paths.figures("quick", of_record=True) == paths.home() / "figures" / "quick"
-    assert paths.figures("quick") == tmp_path / "pictures" / "quick"
+    assert (paths.paper(), paths.record("quick")) == before[1:], "what is committed is never moved"
 
 
 def test_a_block_that_ends_well_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
@@ -59,13 +53,8 @@ def test_a_block_that_fails_leaves_the_old_file_and_says_why(tmp_path, error, ra
         (temporary.parent / "more").write_text("a writer's own file")
         raise error
     assert path.read_text() == "old" and files(tmp_path) == ["table.csv"]
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    path = tmp_path / "file" / "table.csv"
-    with pytest.raises(StorageError, match="table.csv: could not be written .*NBLIB_DATA"), paths.whole(path):
-        pass
+    with pytest.raises(StorageError, match="more: could not be .*NBLIB_DATA"), paths.whole(path / "more"):
+        pass  # its folder cannot be made
 
 
 def test_what_a_killed_process_left_is_removed_and_work_in_progress_is_not(tmp_path):

@@ -59,7 +59,7 @@ def test_every_setting_takes_its_own_value_as_text():
     [
         ("separation_trainig.max_epochs=3", "setting='separation_trainig.max_epochs' is not .*mean 'separation_tr"),
         ("profile=paper", "setting='profile' is not known"),
-        ("replicates", r"setting 'replicates': write it as PATH=VALUE, e.g. replicates=3"),
+        ("replicates", r"setting replicates: write it as PATH=VALUE, e.g. replicates=3"),
         ("replicates=two", "setting replicates=two: must be of type int, like 1, not str"),
         ("only_capacities=P1", r"must be of type tuple, like \('P1', 'P5'\), not str"),
         ("replicates=0", "setting replicates=0: must be at least 1 and finite"),
@@ -106,8 +106,11 @@ def test_the_record_is_never_written_over_by_own_results(monkeypatch, tmp_path):
     assert own.results.parent == tmp_path / "results" and own.results.name.startswith("smoke-real-")
     committed = paths.home() / "figures" / "smoke-real"
     assert own.figures != record.figures and committed not in (own.figures, record.figures)
+    monkeypatch.setenv("NBLIB_FIGURES", str(tmp_path / "pictures"))
+    assert own.figures == tmp_path / "pictures" / own.name
+    assert record.figures == tmp_path / "pictures" / "record-smoke-real"
     monkeypatch.setenv("NBLIB_RECORD", "1")
-    assert record.figures == committed and own.figures != committed
+    assert record.figures == committed and own.figures == tmp_path / "pictures" / own.name
 
 
 def test_contenders_are_the_baseline_the_codec_losses_and_whatever_else_is_entered(monkeypatch):

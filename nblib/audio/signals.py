@@ -1,4 +1,4 @@
-"""What passes as a signal; resampling and the band limit; are two signals in line; the loudest stretch; noise."""
+"""Signals: what passes as one, resampling, the band limit, whether two are in line, the loudest stretch, noise."""
 
 from pathlib import Path
 
@@ -15,10 +15,7 @@ SILENCE = 2.0**-16  # peak under which a signal is silent: half a step of 16-bit
 
 
 def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1, allow_silence: bool = False) -> None:
-    """Raise `AudioError`, by the `name` of a file or parameter, unless `samples` [shape=(..., n)] are a signal.
-
-    Floating point, finite, n at least `minimum_samples`, the peak at least `SILENCE` unless `allow_silence`.
-    """
+    """Raise `AudioError`, by the `name` of a file or parameter, unless `samples` [shape=(..., n)] are a signal."""
     if samples.ndim == 0 or samples.size == 0:
         raise AudioError(f"{name}: empty, 0 samples; leave it out")
     if samples.dtype.kind != "f":
@@ -34,28 +31,25 @@ def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1
 
 
 def resample(samples: np.ndarray, sample_rate: int, to: int) -> np.ndarray:
-    """Band-limited, zero-phase resampling (soxr HQ: pass band to 0.91 of half the lower rate).
+    """`samples` [shape=(n,) or (channels, n)] at another rate (Hz): float32, length ``ceil(n * to / sample_rate)``.
 
-    From `samples` [shape=(n,) or (channels, n)] to float32 of ``ceil(n * to / sample_rate)``, rates in Hz; overshoot
-    over full scale is kept. `AudioError` for what is no signal, `ParameterError` for what is no rate.
+    Band-limited, zero phase (soxr HQ: pass band to 0.91 of half the lower rate); overshoot over full scale is kept.
     """
-    check_whole("sample_rate", sample_rate, 1)
-    check_whole("to", to, 1)
+    for name, rate in (("sample_rate", sample_rate), ("to", to)):
+        check_whole(name, rate, 1)
     check_signal(samples, "samples", allow_silence=True)
     if sample_rate == to:
         return samples.astype(np.float32)
     # soxr rounds its length down or up, and it is wanted up: some more zeros behind.
     behind = [(0, 0)] * (samples.ndim - 1) + [(0, -(-sample_rate // to) + 1)]
-    single = np.pad(samples.astype(np.float32, copy=False), behind)
-    longer = soxr.resample(single.T, sample_rate, to, quality="HQ")
+    longer = soxr.resample(np.pad(samples.astype(np.float32, copy=False), behind).T, sample_rate, to, quality="HQ")
     return np.ascontiguousarray(longer.T[..., : -(-samples.shape[-1] * to // sample_rate)])
 
 
 def band_limit(samples: np.ndarray, sample_rate: int, cutoff_hz: int) -> np.ndarray:
     """`samples` [shape=(n,)] without what lies above `cutoff_hz`, same length, zero phase, float32.
 
-    Resampled to ``2 * cutoff_hz`` and back, a sinc low-pass of 64 zero crossings on each side: tones up to 93 % of the
-    cut-off pass within 0.2 %. `ParameterError` unless 0 < cutoff_hz < sample_rate / 2.
+    By a sinc low-pass of 64 zero crossings on each side: tones up to 93 % of the cut-off pass within 0.2 %.
     """
     if not 0 < cutoff_hz < sample_rate / 2:
         raise ParameterError(f"cutoff_hz={cutoff_hz!r}: between 0 and {sample_rate / 2:g} Hz is needed")
@@ -66,41 +60,33 @@ def band_limit(samples: np.ndarray, sample_rate: int, cutoff_hz: int) -> np.ndar
     return limited[: len(samples)].numpy()
 
 
-def lag(samples: np.ndarray, reference: np.ndarray, sample_rate: int) -> int | None:
-    """How many samples later than `reference` the same sound comes in `samples`; None where that is not clear.
+def check_alignment(name: str, samples: np.ndarray, reference: np.ndarray, sample_rate: int, tolerance: float) -> None:
+    """Raise `AudioError` where `samples`, called `name`, clearly lag `reference` by over `tolerance` (s), or lead it.
 
-    The highest value, of either sign, of the cross-correlation weighted to a flat cross-spectrum (the phase transform:
-    Knapp and Carter 1976), within +-1 s: a low-passed or separated sound has as sharp a peak as an equal one. It is
-    clear where it is twice as high as any value farther than 2 ms from it, which neither a periodic sound nor unrelated
-    ones attain, and the samples (equal shapes, (n,) or (n, 2)) are correlated there by at least 0.05 (as in noise 26 dB
-    stronger), which a click and a hum are not.
+    Shapes are equal, (n,) or (n, 2). The lag is the highest value, of either sign, within +-1 s, of the phase transform
+    (Knapp and Carter 1976), where a low-passed or separated sound has as sharp a peak as an equal one. It is clear if
+    no value 2 ms away is over half as high, as of a periodic sound or unrelated ones, and if the samples correlate
+    there by 0.05 (as in noise 26 dB stronger), which a click and a hum do not.
     """
     late, early = (signal.mean(-1) if signal.ndim == 2 else signal for signal in (samples, reference))
     size = next_fast_len(2 * len(late), real=True)
     cross = rfft(late, size) * np.conj(rfft(early, size))
     power = np.abs(cross)
     if power.max() == 0:
-        return None
+        return
     correlation = irfft(cross / (power + 1e-8 * power.max()), size)  # phases of less power are rounding
     reach, flank = min(len(late) - 1, sample_rate), round(0.002 * sample_rate)
     heights = np.abs(np.concatenate([correlation[-reach:], correlation[: reach + 1]]))
     peak = int(heights.argmax())
     elsewhere = np.concatenate([heights[: max(0, peak - flank)], heights[peak + flank + 1 :]])
-    found = peak - reach
-    one, other = (late[found:], early[: len(early) - found]) if found >= 0 else (late[:found], early[-found:])
-    one, other = (signal.astype(np.float64) - signal.mean() for signal in (one, other))
-    energy = float(one @ one) * float(other @ other)
-    clear = heights[peak] >= 2 * elsewhere.max() and energy > 0 and abs(float(one @ other)) >= 0.05 * energy**0.5
-    return found if clear else None
-
-
-def check_alignment(name: str, samples: np.ndarray, reference: np.ndarray, sample_rate: int, tolerance: float) -> None:
-    """Raise `AudioError` where `lag` is clear and over `tolerance` (s); messages call the samples by `name`."""
-    found = lag(samples, reference, sample_rate)
-    if found is not None and abs(found) > tolerance * sample_rate:
-        late, early = ("later", "cut them from its start"), ("earlier", "put so much silence before it")
-        side, remedy = late if found > 0 else early
-        by = f"{abs(found)} samples ({1000 * abs(found) / sample_rate:.1f} ms)"
+    lag = peak - reach
+    if abs(lag) <= tolerance * sample_rate or heights[peak] < 2 * elsewhere.max():
+        return
+    parts = (late[lag:], early[:-lag]) if lag > 0 else (late[:lag], early[-lag:])
+    one, other = (signal.astype(np.float64) - signal.mean() for signal in parts)
+    if abs(one @ other) > 0.05 * (one @ one * (other @ other)) ** 0.5:
+        side, remedy = ("later", "cut them from its start") if lag > 0 else ("earlier", "put so much silence before it")
+        by = f"{abs(lag)} samples ({1000 * abs(lag) / sample_rate:.1f} ms)"
         raise AudioError(f"{name}: {by} {side} than the reference; {remedy}")
 
 

@@ -1,23 +1,31 @@
 """From samples to 512 x 128 magnitude patches and back (MM'19 Table 1, IJCNN'20 Table I).
 
-A spectrum is divided by the magnitude that a full-scale sine has in its own bin, so that linear magnitude is 1 for a
-sine of amplitude 1, whatever the window. Networks, targets, masks and errors live in a *scaled* magnitude domain with
-range [0, 1]; `scale` leads into it, `unscale` out of it.
+Linear magnitude is 1 for a sine of amplitude 1, in its own bin, whatever the window. Networks, targets, masks and
+errors live in a *scaled* magnitude domain with range [0, 1]; `scale` leads into it, `unscale` out of it.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from nblib.audio.signals import check_signal
 from nblib.errors import AudioError, ParameterError, check_choice, check_whole
 
-DOMAINS = ("sqrt", "linear", "log1p")
 # Linear magnitude under which the sqrt domain runs straight to 0: about the rounding of 16-bit samples in one bin.
 SQRT_FLOOR = 1e-6
 # k of the log1p domain: linear below 1 / k = -60 dB of a full-scale sine, near the median bin of music.
 LOG_SLOPE = 1000.0
+DOMAINS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], ...]] = {  # into the scaled domain, and out of it
+    "sqrt": (lambda m: m * m.clamp(min=SQRT_FLOOR).rsqrt(), lambda v: v * v.clamp(min=math.sqrt(SQRT_FLOOR))),
+    "linear": (lambda m: m, lambda v: v),
+    "log1p": (  # log1p(k m) / log1p(k)
+        lambda m: torch.log1p(LOG_SLOPE * m) / math.log1p(LOG_SLOPE),
+        lambda v: torch.expm1(math.log1p(LOG_SLOPE) * v) / LOG_SLOPE,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,8 @@ class Geometry:
         for name, value in vars(self).items():
             check_whole(name, value, least=1)
         if self.window % 2 or self.window % self.hop or self.overlap < 2:
-            needed = "to add frames up to samples again it must be even and a multiple (2, 3, ...) of the hop"
-            raise ParameterError(f"window={self.window} with hop={self.hop}: {needed}; use hop = window // 2")
+            needed = "it must be even and a multiple (2, 3, ...) of the hop; use hop = window // 2"
+            raise ParameterError(f"window={self.window} with hop={self.hop}: {needed}")
 
     @property
     def bins(self) -> int:
@@ -53,44 +61,29 @@ class Geometry:
 
 
 def scale(magnitude: torch.Tensor, domain: str = "sqrt") -> torch.Tensor:
-    """Linear magnitude (1 for a full-scale sine) in [0, 1]: ``sqrt(m)``, ``m`` or ``log1p(k m) / log1p(k)``.
+    """Linear magnitude in a domain, [0, 1], above 1 as 1. Slopes are finite (up to 1000) also at silence.
 
-    Slopes are finite (up to 1000) also at silence, since MM'19's Models B and C (Section 6) send gradients back to
-    samples: below `SQRT_FLOOR` the root is replaced by the line from 0 that meets it there. Above 1 the value is 1.
+    MM'19's Models B and C (Section 6) send gradients back to samples, so below `SQRT_FLOOR` the root is a line.
     """
     check_choice("domain", domain, DOMAINS)
-    magnitude = magnitude.clamp(max=1.0)
-    if domain == "sqrt":
-        return magnitude * magnitude.clamp(min=SQRT_FLOOR).rsqrt()
-    if domain == "log1p":
-        return torch.log1p(LOG_SLOPE * magnitude) / math.log1p(LOG_SLOPE)
-    return magnitude
+    return DOMAINS[domain][0](magnitude.clamp(max=1.0))
 
 
 def unscale(values: torch.Tensor, domain: str = "sqrt") -> torch.Tensor:
-    """Linear magnitude in [0, 1] of `values` in [0, 1]: the inverse of `scale`, same parameters."""
+    """Linear magnitude in [0, 1] of `values` in [0, 1]: the inverse of `scale`."""
     check_choice("domain", domain, DOMAINS)
-    if domain == "sqrt":
-        return values * values.clamp(min=math.sqrt(SQRT_FLOOR))
-    if domain == "log1p":
-        return torch.expm1(math.log1p(LOG_SLOPE) * values) / LOG_SLOPE
-    return values
-
-
-def _window(geometry: Geometry, like: torch.Tensor) -> torch.Tensor:
-    return torch.hann_window(geometry.window, dtype=like.real.dtype, device=like.device)
+    return DOMAINS[domain][1](values)
 
 
 def stft(samples: torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """Complex spectrum, not centred, over that of a full-scale sine, without the top bin. Differentiable.
+    """Complex spectrum [shape=(..., bins, frames)], not centred, over that of a full-scale sine, without the top bin.
 
-    Of `samples` [shape=(..., n), full scale 1, float32 or float64] it is [shape=(..., bins, frames)] with
-    ``frames = 1 + (n - window) // hop``: 512 x 128 for 66,048 samples. `AudioError` under one window of samples.
+    Of `samples` [shape=(..., n), full scale 1, float32 or float64]; ``frames = 1 + (n - window) // hop``.
     """
     if samples.ndim == 0 or samples.shape[-1] < geometry.window:
-        wanted = f"one window needs {geometry.window} samples; use analyse(), which pads, or tile by patches()"
+        wanted = f"one window needs {geometry.window}; use analyse(), which pads, or tile by patches()"
         raise AudioError(f"samples [shape={tuple(samples.shape)}]: {wanted}")
-    window = _window(geometry, samples)
+    window = torch.hann_window(geometry.window, dtype=samples.dtype, device=samples.device)
     flat = samples.reshape(-1, samples.shape[-1])
     # unfold + rfft gives the same bits in the same time, forward and backward (32 x 66,048 samples on one core).
     spectrum = torch.stft(flat, geometry.window, geometry.hop, window=window, center=False, return_complex=True)
@@ -99,18 +92,15 @@ def stft(samples: torch.Tensor, geometry: Geometry) -> torch.Tensor:
 
 
 def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """Spectrum of a whole signal, cut along time into patches that lie end to end; `synthesise` inverts it.
+    """Spectrum [shape=(..., patches, bins, frames), complex] of whole `samples` [shape=(..., n)], patches end to end.
 
-    Zeros are put in front (window - hop of them) and behind, so that every sample is seen by the same number of windows
-    and the last patch is full: of `samples` [shape=(..., n)] it is [shape=(..., patches, bins, frames), complex].
+    With zeros in front (window - hop) and behind, equally many windows see each sample, and the last patch is full.
     """
     # A copy, since torch cannot share read-only or reversed arrays.
     tensor = samples if isinstance(samples, torch.Tensor) else torch.from_numpy(np.array(samples, dtype=np.float32))
-    needed = math.ceil(tensor.shape[-1] / geometry.hop) + geometry.overlap - 1
-    count = math.ceil(needed / geometry.frames)
-    front = geometry.window - geometry.hop
-    total = geometry.window + geometry.hop * (count * geometry.frames - 1)
-    padded = torch.nn.functional.pad(tensor, (front, total - front - tensor.shape[-1]))
+    frames, front = math.ceil(tensor.shape[-1] / geometry.hop) + geometry.overlap - 1, geometry.window - geometry.hop
+    count = math.ceil(frames / geometry.frames)
+    padded = torch.nn.functional.pad(tensor, (front, geometry.hop * count * geometry.frames - tensor.shape[-1]))
     return stft(padded, geometry).unflatten(-1, (count, geometry.frames)).movedim(-2, -3).contiguous()
 
 
@@ -122,11 +112,9 @@ def with_phase(magnitude: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
 def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch.Tensor:
     """Samples [shape=(..., length)] of `analyse`'s patches, or of some changed since: least-squares overlap-add.
 
-    Each frame is windowed again, and the sum divided by the sum of the squared windows: exact to 1e-6 for signals
-    without energy at half the sample rate (the dropped bin counts as zero). `spectrum` is [shape=(..., patches, bins,
-    frames), complex]; `ParameterError` where `length` is outside 1 to what the frames cover.
+    Exact to 1e-6 for signals without energy at half the sample rate, since the dropped bin counts as zero.
     """
-    window = _window(geometry, spectrum)
+    window = torch.hann_window(geometry.window, dtype=spectrum.real.dtype, device=spectrum.device)
     whole = spectrum.movedim(-3, -2).flatten(-2).transpose(-1, -2)
     frames = torch.fft.irfft(torch.nn.functional.pad(whole, (0, 1)), n=geometry.window) * window * (window.sum() / 2)
     steps = frames.unflatten(-1, (geometry.overlap, geometry.hop))
@@ -140,9 +128,25 @@ def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch
 
 
 def patches(samples: np.ndarray, geometry: Geometry) -> torch.Tensor:
-    """Training patches [shape=(patches, patch_samples), float32] of a signal [shape=(n,)], end to end; the rest drops.
+    """Patches [shape=(patches, patch_samples), float32] of a signal [shape=(n,)], end to end; the rest drops.
 
     A signal shorter than one patch is repeated until it fills one (IJCNN'20 Section IV).
     """
     count = max(1, len(samples) // geometry.patch_samples)
     return torch.from_numpy(np.resize(samples.astype(np.float32), (count, geometry.patch_samples)))
+
+
+def cutoff_hz(lossless: np.ndarray, coded: np.ndarray, sample_rate: int) -> float:
+    """Cut-off frequency of coded material, above which the codec left nothing: Hz, in steps of sample_rate / 1024.
+
+    The highest at which the long-term power of `coded` lies within 30 dB of that of `lossless` [shape=(n,), n >= 1024]
+    (holes at 16 kbit/s cost under 20 dB), among those where this is within 80 dB of its loudest bin; 0 where there is
+    none. Material with nothing to cut gives its own upper limit: take the median over several.
+    """
+    geometry = Geometry(sample_rate)
+    check_signal(lossless, "lossless", minimum_samples=geometry.window)
+    # Whole windows only: where a signal breaks off, a window padded with zeros holds a click at all frequencies.
+    pair = torch.from_numpy(np.stack([lossless, coded]).astype(np.float32))
+    before, after = stft(pair, geometry).abs().square().mean(-1)
+    left = (before > before.max() * 1e-8) & (after > before * 1e-3)
+    return float(left.nonzero().max()) * sample_rate / geometry.window if left.any() else 0.0

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import itertools
+import math
 import re
 import warnings
 from collections import defaultdict
@@ -44,21 +45,13 @@ class Corpus:
     citation: str
 
     def items(self, split: str | None = None) -> list[Item]:
-        """The items of one split, or all; a larger size only adds items at a split's end.
-
-        `info` holds ``file``, ``start`` and ``seconds`` of the part in use, what the layout knows, such as ``speaker``,
-        ``snr_db``, ``vocals`` ("present", "very quiet", "silent": a score against silence is not defined), and further
-        columns of ``items.csv``.
-        """
+        """The items of one split, or all; a larger size only adds items at a split's end."""
         check_choice("split", split or "train", SPLITS)
         rows = [row for row in self.rows.values() if split in (None, row.split)]
         return [Item(row.name, row.group, str(row.split), row.info) for row in rows]
 
     def load(self, item: Item) -> Any:
-        """Music: mono samples [shape=(n,)], float32 in [-1, 1]; else a `Mixture`. The same at every call.
-
-        A peak over full scale (in mixtures over 0.99) makes the whole quieter.
-        """
+        """Music: mono samples [shape=(n,)], float32, made quieter to lie in [-1, 1]; else a `Mixture`, `limited`."""
         row = self.rows[item.name]
         parts, own_rate = sounds(row)
         target, *mixture = (resample(part, own_rate, self.sample_rate) for part in parts)
@@ -75,13 +68,11 @@ class Corpus:
 def open_corpus(
     kind: str, root: str | Path, *, sample_rate: int, seed: int, sizes: Mapping[str, int], seconds: float | None = None
 ) -> Corpus:
-    """The recordings of a kind below `root`, by the first of `LAYOUTS` that is there and can be used.
+    """Recordings of "music" (lossless), "speech" (with noise, at 0 dB) or "vocals" (in songs) below `root`.
 
-    `kind` is "music" (lossless), "speech" (with noise, at 0 dB) or "vocals" (with their accompaniment). The seed deals
-    groups to splits, draws the order, and what is mixed with what. `sizes` has the most items of a split, all where it
-    does not name one. Of music the first `seconds` of each file are used, of songs those in which the vocals (where
-    silent: the accompaniment) have most energy; all without. Warnings name what is skipped and what to know of the
-    rest; `CorpusError` says what was looked for.
+    The seed deals groups to splits, draws the order, and what is mixed with what. `sizes` has the most items of a
+    split, all where it does not name one. Of music the first `seconds` are used, of songs those in which the vocals
+    (where silent: the rest) have most energy; all without. Warnings name what is skipped and what to know of the rest.
     """
     if not Path(root).is_dir():
         raise CorpusError(f"{root}: no such folder; give the one that holds the recordings (--data-root)")
@@ -115,8 +106,8 @@ def _corpus(name: str, used: list[Row], survey: Survey) -> Corpus:
 
 
 def _listed(reasons: Mapping[str, str]) -> str:
-    more = f"\n  and {len(reasons) - 10} more" * (len(reasons) > 10)
-    return "".join(f"\n  {file}: {reason}" for file, reason in list(reasons.items())[:10]) + more
+    first = [f"\n  {file}: {reason}" for file, reason in list(reasons.items())[:10]]
+    return "".join(first) + f"\n  and {len(reasons) - 10} more" * (len(reasons) > 10)
 
 
 def choose(rows: list[Row], survey: Survey) -> list[Row]:
@@ -154,14 +145,13 @@ def cut(row: Row) -> list[Row]:
         row.problem = f"too short: {seconds:.2f} s, 1 s is needed" * (seconds < 1)
     except (soundfile.SoundFileError, OSError) as error:
         row.problem, seconds = f"cannot be read as sound ({error})", 0.0
-    count = max(1, int(np.ceil(seconds / 4)))
-    names = [row.file] if count == 1 else [f"{row.file} part {place}" for place in range(count)]
-    length = seconds / count
+    count = max(1, math.ceil(seconds / 4))
+    length, names = seconds / count, [f"{row.file} part {place}" for place in range(count)] if count > 1 else [row.file]
     return [replace(row, file=name, start=place * length, seconds=length) for place, name in enumerate(names)]
 
 
 def deal(rows: Sequence[Row], survey: Survey, kind: str) -> dict[str, list[Row]]:
-    """`rows` by those splits that are wanted; those without one follow their group, other groups the seed deals out.
+    """`rows` by wanted splits; those without one follow their group, other groups the seed deals out.
 
     Movable ones, too, where a wanted split would have no song with vocals; their silent ones train.
     """
@@ -177,20 +167,17 @@ def deal(rows: Sequence[Row], survey: Survey, kind: str) -> dict[str, list[Row]]
         if row.split and given.setdefault(row.group, row.split) != row.split:
             text = f"{row.file} is for {row.split} and shares its group {row.group!r} with one for {given[row.group]}"
             raise CorpusError(f"{text}; give both one split in items.csv, or each a group of its own")
-    rest = [row.group for row in rows if row.group not in given]
+    rest, (what, fractions) = [row.group for row in rows if row.group not in given], DEALT[kind]
     if rest or not given:
-        what, fractions = DEALT[kind]
         given |= split_groups(rest, fractions, survey.seed, what)
     return {split: [row for row in rows if given[row.group] == split] for split in splits}
 
 
 def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], seed: int, what: str) -> dict[str, str]:
     """Deal `groups` out to train, validation and test in about `fractions`, at least one each, the order by `seed`."""
-    different = sorted(set(groups))
-    if len(different) < 3:
+    if len(different := sorted(set(groups))) < 3:
         found = f"{what}: {len(different)} group(s) found ({', '.join(different) or 'none'})"
-        remedy = "add recordings of other pieces, speakers or sources"
-        raise CorpusError(f"{found}, at least 3 are needed to split; {remedy}")
+        raise CorpusError(f"{found}, at least 3 are needed to split: add recordings of others")
     order = [different[index] for index in random_generator(seed, "split", what).permutation(len(different))]
     validation, test = (max(1, round(fraction * len(order))) for fraction in fractions[1:])
     validation, test = (1, 1) if test + validation >= len(order) else (validation, test)
@@ -200,7 +187,7 @@ def split_groups(groups: Sequence[str], fractions: tuple[float, float, float], s
 
 def taken(rows: Sequence[Row], what: str, limit: int | None, survey: Survey) -> list[Row]:
     """Usable ones of `rows` in an order drawn from the seed, groups in turn, beginnings first, silent vocals last."""
-    drawn = [rows[int(place)] for place in random_generator(survey.seed, "order", what).permutation(len(rows))]
+    drawn = [rows[place] for place in random_generator(survey.seed, "order", what).permutation(len(rows))]
     drawn.sort(key=lambda row: (row.info.get("vocals") == "silent", row.start if row.noise else 0.0))
     turns = defaultdict[str, Iterator[int]](itertools.count)
     if not (kept := survey(sorted(drawn, key=lambda row: next(turns[row.group])), limit)):

@@ -1,13 +1,13 @@
-"""Where recordings of a kind are looked for: a layout is one function from a root folder to rows.
+"""Where recordings of a kind are looked for: a layout is one function from a root folder to rows, or to None.
 
-It gives None where its folders are not below the root; of a kind the first layout that can be used is taken.
+Of a kind the first layout is taken whose folders are there and can be used.
 """
 
 import difflib
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from itertools import cycle
@@ -27,11 +27,13 @@ SUFFIXES = "|".join(map(re.escape, (STEM_FILE, *LOSSLESS, *LOSSY)))
 
 @dataclass(frozen=True)
 class Item:
-    """One recording or mixture. `name` is unique in its corpus and safe as a file name."""
+    """One recording or mixture."""
 
-    name: str
+    name: str  # unique in its corpus and safe as a file name
     group: str
     split: str
+    # "file", "start" and "seconds" of the part in use, "snr_db" and "vocals" ("present", "very quiet", "silent") where
+    # there are any, and what the layout and items.csv know
     info: Mapping[str, str | float | int] = field(default_factory=dict)
 
 
@@ -57,7 +59,7 @@ class Row:
 
     @property
     def key(self) -> str:
-        """By which ``items.csv`` names it: `file` less its suffix, a song's mixture by the song."""
+        """What ``items.csv`` calls it: `file` less its suffix, a song's mixture by the song."""
         return re.sub(rf"(/mixture)?({SUFFIXES})(?=$| part \d+$)", "", self.file, flags=re.IGNORECASE)
 
     @property
@@ -84,8 +86,7 @@ def sound_files(folder: Path, suffixes: Sequence[str] = LOSSLESS) -> list[Path]:
 
 def read_table(folder: Path) -> dict[str, dict[str, Any]]:
     """The lines of ``items.csv`` in a layout's folder by their `file`, empty fields left out."""
-    path = folder / "items.csv"
-    if not path.is_file():
+    if not (path := folder / "items.csv").is_file():
         return {}
     kinds: dict[str, Any] = dict.fromkeys(("file", "split", "group", "title"), str) | {"snr_db": float}
     how: dict[str, Any] = {"encoding": "utf-8-sig", "index_col": False, "keep_default_na": False, "na_values": ""}
@@ -94,10 +95,10 @@ def read_table(folder: Path) -> dict[str, dict[str, Any]]:
         known = {str(file): {str(k): cell for k, cell in line.items() if cell == cell} for file, line in lines.items()}
         for key, line in known.items():
             check_choice(f"split of {key}", line.get("split", "train"), SPLITS)
+        return known
     except (KeyError, ValueError) as error:
         needed = "needed are UTF-8, a column file that names no recording twice, and numbers as snr_db"
         raise CorpusError(f"{path}: {error}; {needed}") from error
-    return known
 
 
 def complete(rows: Sequence[Row], skipped: dict[str, str]) -> None:
@@ -117,7 +118,7 @@ def complete(rows: Sequence[Row], skipped: dict[str, str]) -> None:
 
 @layout("music", "lossless_music/, WAV or FLAC files in the folder itself, musdb18hq/ (its mixtures)")
 def music_folder(root: Path) -> list[Row] | None:
-    """Every recording below a folder, by piece; beside a ``mixture`` (MUSDB18-HQ) its stems are passed over."""
+    """Recordings by piece; beside a ``mixture`` (MUSDB18-HQ) its stems are passed over."""
     folder = root / "lossless_music"
     if not folder.is_dir():
         folder = root if any(path.suffix.lower() in LOSSLESS for path in root.iterdir()) else root / "musdb18hq"
@@ -130,18 +131,15 @@ def music_folder(root: Path) -> list[Row] | None:
         group, title = (path.parent.name,) * 2 if path.parent in songs else (piece_name(file), path.stem)
         rows.append(Row(folder, file, group, path, info={"title": title}))
     if len(pieces := {row.group for row in rows}) < 3 <= len(rows):
-        found = f"pieces by name ({', '.join(sorted(pieces))}) are too few to split"
-        warnings.warn(f"{folder}: {found}; each file is taken for one", stacklevel=3)
+        few = f"pieces by name ({', '.join(sorted(pieces))}) are too few to split; each file is taken for one"
+        warnings.warn(f"{folder}: {few}", stacklevel=3)
         for row in rows:
             row.group = row.file
     return rows
 
 
 def piece_name(file: str) -> str:
-    """The piece that a recording belongs to: its folder, and its name less a track number and a take's mark.
-
-    ``album/03 - Song.flac`` is ``album/song``; ``beat_a`` and ``beat_b`` are takes of ``beat``.
-    """
+    """Folder and name less track number and take's mark: ``a/03 - Song.flac`` is ``a/song``, ``beat_a`` is ``beat``."""
     folder, _, name = file.rpartition("/")
     stem = re.sub(r"^\d+([ ._-]+\d+)*([ ._-]+|$)", "", name.rsplit(".", 1)[0].casefold())
     stem = re.sub(r"[ ._-]+([a-z]|\(?\d+\)?)$", "", stem)
@@ -188,18 +186,18 @@ def speech_and_noise(root: Path) -> list[Row] | None:
         return None
     rows = []
     for path in sound_files(folder):
-        file, speaker = path.relative_to(folder).as_posix(), path.relative_to(folder).parts[0]
-        rows.append(Row(folder, file, speaker, path, noise=noise, info={"speaker": speaker}))
-        rows[-1].problem = "lies in no speaker's folder" if file == speaker else ""
+        speaker, *below = path.relative_to(folder).parts
+        row = Row(folder, "/".join([speaker, *below]), speaker, path, noise=noise, info={"speaker": speaker})
+        rows.append(replace(row, problem="" if below else "lies in no speaker's folder"))
     return rows
 
 
 @cache
 def split_list() -> dict[str, dict[str, Any]]:
-    """MUSDB18's 150 tracks by their names' letters and digits: ``track``, MUSDB18's own ``set``, our ``split``.
+    """MUSDB18's 150 tracks (sigsep/website, tracklist.csv) by `_spelt` names: ``track``, its ``set``, our ``split``.
 
-    IJCNN'20 Section IV does not publish which are its 100, 25 and 25. Here MUSDB18's training tracks are train; its
-    test tracks, by name without regard to case, go alternately to validation and test (sigsep/website, tracklist.csv).
+    IJCNN'20 (Section IV) does not publish its own. Here the training set is train, the test set, by name without regard
+    to case, alternately validation and test.
     """
     lines: list[Any] = pd.read_csv(Path(__file__).with_name("musdb18_split.csv")).to_dict("records")
     return {_spelt(line["track"]): line for line in lines}
@@ -211,11 +209,10 @@ def _spelt(name: str) -> str:
 
 @layout("vocals", "musdb18hq/, musdb18/, train/ or test/ in the folder itself")
 def musdb18(root: Path) -> list[Row] | None:
-    """Songs of MUSDB18 or MUSDB18-HQ, or of any part of it, in folders of stems and in stem files, also side by side.
+    """Songs of MUSDB18, or of any part of it, in folders of stems (HQ) and in stem files, which come second.
 
     The accompaniment is mixture - vocals, since stems sum up but for rounding or coding (and "PR - Oh No", HQ, not).
-    Listed tracks are split by `split_list`; others follow their folder, those in test/ alternately to validation and
-    test. Of a song that is there twice, a folder comes before a stem file.
+    Tracks that `split_list` lacks follow their folder, those in test/ alternately to validation and test.
     """
     folder = next((root / name for name in ("musdb18hq", "musdb18") if (root / name).is_dir()), root)
     paths = [path for each in ("train", "test") for path in folder.glob(f"{each}/[!.]*")]
@@ -226,15 +223,14 @@ def musdb18(root: Path) -> list[Row] | None:
     for path in sorted(paths, key=lambda path: (path.is_file(), path.name.casefold(), path.parent.name != "train")):
         stems = {each.stem: each for each in sound_files(path)} if path.is_dir() else {"mixture": path, "vocals": path}
         file, name = path.relative_to(folder).as_posix(), path.name if path.is_dir() else path.name[: -len(STEM_FILE)]
-        absent = [stem for stem in ("mixture", "vocals") if stem not in stems]
-        problem = f"neither {absent[0]}.wav nor {absent[0]}.flac is there; unpack the track again" if absent else ""
+        absent = next((stem for stem in ("mixture", "vocals") if stem not in stems), None)
+        problem = f"neither {absent}.wav nor {absent}.flac is there; unpack the track again" if absent else ""
         if (twin := first.setdefault(_spelt(name), file)) != file:
             problem = f"the same track as {twin}"
         line = split_list().get(_spelt(name), {"track": name, "split": "train" if path.parent.name == "train" else ""})
+        split, title = line["split"] or (None if problem else next(turns)), {"title": line["track"]}
         row = Row(folder, file, line["track"], stems.get("vocals", path), stems.get("mixture"), problem=problem)
-        row.split = line["split"] or (None if problem else next(turns))
-        row.movable, row.info = True, {"title": row.group}
-        rows.append(row)
+        rows.append(replace(row, split=split, movable=True, info=title))
     missing = [line["track"] for spelt, line in split_list().items() if spelt not in first]
     if rows and missing and not any("split" in line for line in read_table(folder).values()):
         names = "; ".join(missing[:10]) + " ..." * (len(missing) > 10)

@@ -8,7 +8,8 @@ from helpers.measures import noise as drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nblib.audio import DOMAINS, Geometry, analyse, patches, scale, stft, synthesise, unscale, with_phase
+from nblib.audio import Geometry, analyse, patches, scale, stft, synthesise, unscale, with_phase
+from nblib.audio.spectral import DOMAINS
 from nblib.errors import AudioError, ParameterError
 
 PAPER = Geometry()
@@ -81,12 +82,7 @@ def test_batches_are_analysed_and_restored_like_single_signals():
     reversed_view = samples[1, ::-1]
     reversed_view.flags.writeable = False
     assert torch.equal(analyse(reversed_view, SMALL), analyse(reversed_view.copy(), SMALL))
-
-
-def test_the_mixtures_phase_is_kept():
-    mixture = analyse(noise(900, "phase"), SMALL)
-    half = with_phase(mixture.abs() / 2, mixture)
-    torch.testing.assert_close(half, mixture / 2, rtol=0, atol=1e-5)
+    torch.testing.assert_close(with_phase(spectrum.abs() / 2, spectrum), spectrum / 2, rtol=0, atol=1e-5)
     assert torch.isfinite(torch.view_as_real(with_phase(torch.ones(3), torch.zeros(3, dtype=torch.complex64)))).all()
 
 

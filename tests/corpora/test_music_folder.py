@@ -11,20 +11,12 @@ from scipy.signal import firwin, lfilter
 from nblib.corpora.layouts import piece_name
 from nblib.errors import CorpusError
 
-PIECES = {
-    "Album/03 - Song.flac Album/1-03 Song.flac Album/Song (2).wav": "Album/song",
-    "beat_a.wav beat 03.wav": "beat",
-    "flac_subset_11.flac": "flac_subset",
-    "spi_guit_em9.flac": "spi_guit_em9",
-    "Album/07.flac": "Album",
-    "12.flac": ".",
-    "Album/Track 12.flac": "Album/track",
-}
-
 
 def test_piece_name() -> None:
-    for paths, piece in PIECES.items():
-        assert {piece_name(path) for path in re.findall(r".+?\.(?:flac|wav) ?", paths)} == {piece}
+    pieces = {"Album/03 - Song": "Album/song", "Album/1-03 Song": "Album/song", "Album/Song (2)": "Album/song"}
+    pieces |= {"beat_a": "beat", "beat 03": "beat", "flac_subset_11": "flac_subset", "spi_guit_em9": "spi_guit_em9"}
+    pieces |= {"Album/07": "Album", "12": ".", "Album/Track 12": "Album/track"}
+    assert {name: piece_name(f"{name}.flac") for name in pieces} == pieces
 
 
 @pytest.mark.parametrize("place", ["lossless_music", ".", "musdb18hq/train"])
