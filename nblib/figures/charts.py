@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from nblib.figures.base import COLOURS, PALETTE, Names, palette, whiskers
-from nblib.listening import preference_rates
+from nblib.listening.statistics import preference_rates
 
 BELOW: dict[str, Any] = {"fontsize": 9, "loc": "upper center"}  # a legend under its panel
 

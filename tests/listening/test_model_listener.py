@@ -7,7 +7,9 @@ from scipy.stats import norm
 from test_statistics import GOLDEN
 
 from nblib.errors import ParameterError
-from nblib.listening import LABEL, ModelListener, all_pairs, model_listener, noticeable_difference
+from nblib.listening import LABEL, model_listener
+from nblib.listening.model_listener import ModelListener, noticeable_difference
+from nblib.listening.votes import all_pairs
 
 JND = 0.04
 NOISE = JND / norm.ppf(0.794)

@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from nblib.errors import ParameterError
-from nblib.listening import LABEL, davidson, dont_know_matrix, dont_know_triangle, exact_tests, outcomes
-from nblib.listening.statistics import preference_rates, side_bias, sign_flip_test, wilson_interval
+from nblib.listening import LABEL
+from nblib.listening.statistics import (
+    davidson,
+    dont_know_matrix,
+    dont_know_triangle,
+    exact_tests,
+    outcomes,
+    preference_rates,
+    side_bias,
+    sign_flip_test,
+    wilson_interval,
+)
 from nblib.listening.votes import COLUMNS
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_statistics.json").read_text())

@@ -12,10 +12,10 @@ from helpers import listening as heard
 from helpers.listening import RATE
 
 from nblib.errors import AudioError, ParameterError
-from nblib.listening import SPOILT
 from nblib.listening.server import levels, manifest
 from nblib.listening.server.build import build_test, read_systems, spoil
 from nblib.listening.server.levels import tone_trials
+from nblib.listening.votes import SPOILT
 from nblib.provenance import random_generator
 
 
