@@ -22,12 +22,12 @@ from nblib.provenance import torch_threads
 
 try:
     import pesq as pesq_package
-except ImportError:  # source-only package: set-up adds it where a C compiler is found
+except ImportError:  # set-up adds it where a C compiler is found
     pesq_package = None
 
 FILTER_TAPS, LIMIT_DB = 512, 100.0
-# A reference that ends at a codec's cut-off has almost no energy above it, and the projection on its shifts is then
-# ill-conditioned: without a floor of -120 dB, float32 samples of such a pair gave a SAR 7 dB off.
+# Over a codec's cut-off the projection on a reference's shifts is ill-conditioned: without this floor of -120 dB,
+# float32 samples of such a pair gave a SAR 7 dB off.
 FLOOR = 1e-12
 
 
@@ -48,18 +48,17 @@ def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
     found = estimate.astype(np.float64) - estimate.mean(dtype=np.float64)
     projection = target * (found @ target) / (target @ target)
     signal, distortion = float(projection @ projection), float(np.square(found - projection).sum())
-    if signal == 0.0:
+    if not signal:
         return -math.inf
-    return math.inf if distortion == 0.0 else 10 * math.log10(signal / distortion)
+    return 10 * math.log10(signal / distortion) if distortion else math.inf
 
 
 def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signal-to-distortion, -interference and -artefacts ratios in dB [shape=(sources,)] by fast_bss_eval.
+    """Signal-to-distortion, -interference and -artefacts ratios in dB [shape=(sources,)], in [-100, 100].
 
-    Of signals [shape=(sources, n)], by BSS-eval version 3, ``bss_eval_sources`` (Vincent, Gribonval and Fevotte 2006;
-    Scheibler 2022): an estimate is projected on its own reference, and on all references, each let through any filter
-    of 512 taps, so that a gain, a short delay or an equaliser costs nothing (museval's default, *images*, allows none).
-    Limited to -100 and 100; NaN for a silent estimate, or under 512 samples a source, where filters could fit anything.
+    Of signals [shape=(sources, n)], by BSS-eval version 3, ``bss_eval_sources`` (Vincent, Gribonval and Fevotte 2006):
+    any filter of 512 taps is allowed, so that a gain, a short delay or an equaliser costs nothing (in museval's
+    default, *images*, it does). NaN for a silent estimate, or under 512 samples a source, where filters fit anything.
     """
     if references.ndim != 2 or references.shape != estimates.shape:
         shapes = f"references {references.shape} and estimates {estimates.shape}"
@@ -71,23 +70,20 @@ def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray,
         return (np.full(len(references), math.nan),) * 3
     # As tensors, because with numpy 2 the array version of fast_bss_eval 0.1.4 fails unless it permutes.
     pair = [torch.from_numpy(np.array(samples, dtype=np.float64, order="C")) for samples in (references, estimates)]
+    options = {"filter_length": FILTER_TAPS, "clamp_db": LIMIT_DB, "compute_permutation": False, "load_diag": FLOOR}
     # On one thread: where the number of torch's threads was changed before, its MKL fails to solve on several.
     with torch_threads(1):
-        ratios = fast_bss_eval.bss_eval_sources(
-            *pair, filter_length=FILTER_TAPS, clamp_db=LIMIT_DB, compute_permutation=False, load_diag=FLOOR
-        )
-    sdr_db, sir_db, sar_db = np.where(np.abs(estimates).max(axis=1) < SILENCE, math.nan, np.stack(ratios))
-    return sdr_db, sir_db, sar_db
+        ratios = np.stack(fast_bss_eval.bss_eval_sources(*pair, **options))
+    return tuple(np.where(np.abs(estimates).max(axis=1) < SILENCE, math.nan, ratios))
 
 
 def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = 66_048) -> dict[str, float]:
     """Signal-to-noise ratio of one track, averaged over its frames (MM'19 Section 7, Table 3), in float64.
 
-    The paper gives no formula, and 45.6 to 62.7 dB are much for a network whose bottleneck halves the numbers. So
-    beside ``snr_db`` stand other readings: ``snr_20log_db``, as if the ratio of energies were one of amplitudes;
-    ``psnr_db``, as if the signal were full scale; ``snr_10ln``, with the natural logarithm. Infinite with a frame
-    without any error. The rest of a track behind its last frame is dropped, a shorter track is one frame; ``frames``
-    are averaged, ``frames_left_out`` are digital silence in the original, which has no ratio.
+    The paper gives no formula, so that beside ``snr_db`` stand other readings: ``snr_20log_db``, as if the ratio of
+    energies were one of amplitudes; ``psnr_db``, as if the signal were full scale; ``snr_10ln``, with the natural
+    logarithm. The rest behind the last frame is dropped, a shorter track is one frame; ``frames`` are averaged,
+    ``frames_left_out`` are digital silence in the original, which has no ratio. Infinite with a frame without error.
     """
     check_pair(original, estimate, allow_silence=True)
     size = min(frame_samples, len(original))
@@ -132,10 +128,7 @@ def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> fl
 
 
 def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """ViSQOL 3 in audio mode (Chinen et al. 2020) at 48 kHz by visqol-python, as MOS-LQO from 1 to 4.73.
-
-    It brings both to one level and in line first: neither gain nor delay cost anything.
-    """
+    """ViSQOL 3 in audio mode (Chinen et al. 2020) at 48 kHz by visqol-python, 1 to 4.73; gain and delay cost nothing."""
     pair = _resampled(reference, estimate, sample_rate, 48_000, least=0.96)
     if pair is None or _visqol() is None:
         return math.nan
@@ -145,7 +138,7 @@ def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
 @cache
 def _visqol() -> Any:
     try:
-        import visqol  # takes a second, which nobody shall wait for who does not ask for it
+        import visqol  # takes a second
     except ImportError:
         return None
     api = visqol.VisqolApi()
@@ -180,10 +173,9 @@ def score(
     measures: Sequence[str] = ("estoi", "pesq_wb", "si_sdr_db"),
     interference: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """The `MEASURES` asked for, by name and in the order asked; by default those of speech.
+    """The `MEASURES` asked for, by name and in the order asked; ``nmr_db``, PEAQ's TotalNMRB, is better where lower.
 
-    `interference` [shape=(n,) or (others, n)], the noise or the accompaniment, is the other true sources of the
-    mixture, which ``sir_db`` and ``sar_db`` need. ``nmr_db`` is `peaq_basic`'s TotalNMRB: lower is better.
+    ``sir_db`` and ``sar_db`` need `interference` [shape=(n,) or (others, n)], the mixture's other true sources.
     """
     for name in measures:
         check_choice("measure", name, MEASURES)

@@ -93,7 +93,7 @@ def test_the_bars_show_what_the_votes_say() -> None:
         votes(dict(zip("pqrs", choices, strict=True)), capacity=capacity, judge="people")
         for capacity, choices in {"P1": "aaaa", "P2": "aab-"}.items()
     )
-    bars = figures.preference_bars(given, {"P1": "54", "P2": "107"}, "capacity", "codec", published)
+    bars = figures.preference_bars(given, {"P1": "54", "P2": "107"}, published, "capacity", "codec")
     assert [patch.get_height() for patch in bars.axes[0].patches] == [1.0, 0.5, 0.9, 0.5]
 
 
