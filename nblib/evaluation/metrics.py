@@ -53,8 +53,8 @@ def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
     return 10 * math.log10(signal / distortion) if distortion else math.inf
 
 
-def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signal-to-distortion, -interference and -artefacts ratios in dB [shape=(sources,)], in [-100, 100].
+def bss_eval(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
+    """Signal-to-distortion, -interference and -artefacts ratios in dB [shape=(3, sources)], in [-100, 100].
 
     Of signals [shape=(sources, n)], by BSS-eval version 3, ``bss_eval_sources`` (Vincent, Gribonval and Fevotte 2006):
     any filter of 512 taps is allowed, so that a gain, a short delay or an equaliser costs nothing (in museval's
@@ -67,14 +67,14 @@ def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray,
         check_signal(reference, f"references[{index}]")
         check_signal(estimate, f"estimates[{index}]", allow_silence=True)
     if references.shape[1] < FILTER_TAPS * len(references):
-        return (np.full(len(references), math.nan),) * 3
+        return np.full((3, len(references)), math.nan)
     # As tensors, because with numpy 2 the array version of fast_bss_eval 0.1.4 fails unless it permutes.
     pair = [torch.from_numpy(np.array(samples, dtype=np.float64, order="C")) for samples in (references, estimates)]
     options = {"filter_length": FILTER_TAPS, "clamp_db": LIMIT_DB, "compute_permutation": False, "load_diag": FLOOR}
     # On one thread: where the number of torch's threads was changed before, its MKL fails to solve on several.
     with torch_threads(1):
         ratios = np.stack(fast_bss_eval.bss_eval_sources(*pair, **options))
-    return tuple(np.where(np.abs(estimates).max(axis=1) < SILENCE, math.nan, ratios))
+    return np.where(np.abs(estimates).max(axis=1) < SILENCE, math.nan, ratios)
 
 
 def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = 66_048) -> dict[str, float]:
@@ -128,7 +128,7 @@ def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> fl
 
 
 def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """ViSQOL 3 in audio mode (Chinen et al. 2020) at 48 kHz by visqol-python, 1 to 4.73; gain and delay cost nothing."""
+    """ViSQOL 3 in audio mode (Chinen et al. 2020) at 48 kHz by visqol-python, 1 to 4.73, whatever gain and delay."""
     pair = _resampled(reference, estimate, sample_rate, 48_000, least=0.96)
     if pair is None or _visqol() is None:
         return math.nan
@@ -193,6 +193,6 @@ def score(
             raise AudioError(f"interference {others.shape}: (n,) or (others, n) with n = {len(reference)} is needed")
         sources = np.stack([reference, *others])
         # No ratio depends on the other sources' estimates, so that any will do.
-        ratios = bss_eval(sources, np.broadcast_to(estimate, sources.shape))
-        found |= {name: float(ratio[0]) for name, ratio in zip(SEPARATION, ratios, strict=True)}
+        ratios = bss_eval(sources, np.broadcast_to(estimate, sources.shape))[:, 0]
+        found |= dict(zip(SEPARATION, ratios.tolist(), strict=True))
     return {name: found[name] for name in measures}
