@@ -27,10 +27,7 @@ def seed_interval(means: Sequence[float] | np.ndarray) -> dict[str, float]:
 
 
 def summary(rows: pd.DataFrame, measure: str, by: Sequence[str]) -> pd.DataFrame:
-    """Per group of `by` the mean of `measure` over seeds, each the mean of its usable items: mean, low, high, seeds.
-
-    Rows without a seed (a system that needs no training) give a mean alone.
-    """
+    """The `seed_interval` of `measure` per group of `by`, a mean alone of what was not trained (rows without seed)."""
     counted = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan).astype({"seed": float})
     means = counted.groupby([*by, "seed"], dropna=False, sort=False)[measure].mean().reset_index()
     groups = means.groupby(list(by), dropna=False, sort=False)[measure]

@@ -17,7 +17,7 @@ from pystoi import stoi
 
 from nblib.audio import SILENCE, check_signal, resample
 from nblib.errors import AudioError, ParameterError, check_choice
-from nblib.evaluation.peaq import peaq_basic
+from nblib.evaluation.peaq import check_pair, peaq_basic
 from nblib.provenance import torch_threads
 
 try:
@@ -29,15 +29,6 @@ FILTER_TAPS, LIMIT_DB = 512, 100.0
 # Over a codec's cut-off the projection on a reference's shifts is ill-conditioned: without this floor of -120 dB,
 # float32 samples of such a pair gave a SAR 7 dB off.
 FLOOR = 1e-12
-
-
-def check_pair(reference: np.ndarray, estimate: np.ndarray, allow_silence: bool = False) -> None:
-    """Raise `AudioError` unless these are mono signals of one length, finite, the reference not silent."""
-    if reference.ndim != 1 or reference.shape != estimate.shape:
-        shapes = f"reference {reference.shape} and estimate {estimate.shape}"
-        raise AudioError(f"{shapes}: two mono signals of one length are needed")
-    check_signal(reference, "reference", allow_silence=allow_silence)
-    check_signal(estimate, "estimate", allow_silence=True)
 
 
 def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:

@@ -4,6 +4,7 @@ Equations and shapes are as in `ear_model`; what is measured per frame stands as
 programs, signals are rounded to 16 bits.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,17 @@ _NETWORK = pd.read_csv(Path(__file__).with_name("peaq_network.csv"), index_col=0
 VARIABLES = tuple(_NETWORK.index[:-2])
 _LEAST, _MOST = (_NETWORK[name].to_numpy()[:-2] for name in ("least", "most"))
 _WEIGHTS = np.ascontiguousarray(_NETWORK.filter(like="hidden"))
+
+
+def check_pair(
+    reference: np.ndarray, estimate: np.ndarray, allow_silence: bool = False, dimensions: Sequence[int] = (1,)
+) -> None:
+    """Raise `AudioError` unless these are mono signals of one shape, finite, the reference not silent."""
+    if reference.ndim not in dimensions or reference.shape != estimate.shape:
+        shapes = f"reference {reference.shape} and estimate {estimate.shape}"
+        raise AudioError(f"{shapes}: mono signals of one shape are needed")
+    check_signal(reference, "reference", allow_silence=allow_silence)
+    check_signal(estimate, "estimate", allow_silence=True)
 
 
 def noise_loudness(modulations: list[Tensor], reference: Tensor, estimate: Tensor) -> Tensor:
@@ -189,11 +201,7 @@ def peaq_basic(
     reference's first and last sound, or a silent estimate. A gain of over 1 dB is undone first. `AudioError` for a pair
     that is wrong in itself, or out of line by over half a millisecond.
     """
-    check_signal(reference, "reference", allow_silence=True)
-    check_signal(estimate, "estimate", allow_silence=True)
-    if reference.shape != estimate.shape or reference.ndim > 2:
-        shapes = f"reference {reference.shape} and estimate {estimate.shape}"
-        raise AudioError(f"{shapes}: mono signals of equal shape are needed")
+    check_pair(reference, estimate, allow_silence=True, dimensions=(1, 2))
     pairs = [np.atleast_2d(resample(samples, sample_rate, ear_model.SAMPLE_RATE)) for samples in (reference, estimate)]
     parts = []
     for first in range(0, len(pairs[0]), PAIRS_AT_ONCE):

@@ -15,7 +15,7 @@ from scipy.signal.windows import hann
 from nblib.audio import Geometry, check_signal, resample, stft
 from nblib.errors import AudioError, ParameterError
 from nblib.evaluation import ear_model
-from nblib.evaluation.metrics import check_pair
+from nblib.evaluation.peaq import check_pair
 
 SETTLING_SAMPLES = 4096  # twice the reach, to either side, of eight levels of kernel 9: 4 * 2 * (1 + 2 + ... + 128)
 BAND_HZ = 250  # sixteen bins of MM'19's spectrogram, which average the peaks and gaps of a tone's harmonics

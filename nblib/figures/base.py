@@ -23,12 +23,14 @@ from nblib.audio import Geometry, stft
 COLOURS = {"codec": "#0072B2", "l1": "#D55E00", "paper": "#555555", "unprocessed": "#999999", "oracle_mask": "#009E73"}
 PALETTE = ("#555555", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 Sounds = Mapping[str, np.ndarray]
-Names = Mapping[str, str]  # what is written for each name, in the order in which it is drawn
+Names = Mapping[str, str]  # what is written for each name, in the order in which it is drawn; a baseline comes first
 
 
-def palette(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each of `names`, in order, from the start again after seven."""
-    return dict(zip(names, itertools.cycle(PALETTE), strict=False))
+def palette(names: Iterable[str], own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A colour for each of `names`: its `own`, or the next that no other owns, from the start again after the last."""
+    own = own or {}
+    free = itertools.cycle(colour for colour in PALETTE if colour not in own.values())
+    return {name: own.get(name) or next(free) for name in names}
 
 
 def whiskers(table: pd.DataFrame, value: str = "mean") -> np.ndarray:

@@ -1,11 +1,7 @@
-"""The figures of both papers' experiments, each as a function of its table.
+"""The figures of both papers' experiments, each as a function of its table."""
 
-`names` and `titles` label what is drawn, in the order of the axis or the legend; of `titles` the first is the baseline.
-"""
-
-import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -15,14 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from nblib.figures.base import COLOURS, PALETTE, Names, palette, whiskers
+from nblib.figures.base import COLOURS, Names, palette, whiskers
 from nblib.listening.statistics import preference_rates
-
-
-def _contenders(titles: Iterable[str]) -> dict[str, str]:
-    """The papers' two have colours of their own, others those that nothing else has."""
-    free = itertools.cycle(colour for colour in PALETTE if colour not in COLOURS.values())
-    return {name: COLOURS.get(name) or next(free) for name in titles}
 
 
 def interval_points(table: pd.DataFrame, names: Names, unit: str, published: pd.Series) -> Figure:
@@ -38,10 +28,7 @@ def interval_points(table: pd.DataFrame, names: Names, unit: str, published: pd.
 
 
 def aliasing_curves(tones: pd.DataFrame, names: Names) -> Figure:
-    """Aliasing and distortion over the frequency of a tone, seeds averaged as powers; a row of panels per band limit.
-
-    `tones` are `experiments.autoencoding.ALIASING`.
-    """
+    """`experiments.autoencoding.ALIASING` over a tone's frequency, seeds averaged as powers; a row per band limit."""
     limits = dict(list(tones.groupby("limit_hz")))
     size = (10.8, 3.1 * len(limits) + 0.4)
     figure, panels = plt.subplots(len(limits), 2, figsize=size, sharey=True, squeeze=False)
@@ -86,10 +73,7 @@ def learning_curve(history: pd.DataFrame, identity: Mapping[str, float], names: 
 def preference_bars(
     votes: pd.DataFrame, names: Names, published: pd.DataFrame, over: str = "system", chosen: str = ""
 ) -> Figure:
-    """How often each system (or `chosen`, in each class of `over`) was preferred: IJCNN'20 Figure 3, MM'19 Table 4.
-
-    `votes` have a column ``judge``, and each judge has a bar, as has the paper: `published` (`over`, value, spread).
-    """
+    """How often each system (or `chosen`, in each class of `over`) was preferred, by ``judge`` and in the paper."""
     rates = preference_rates(votes, ["judge", over] if chosen else ["judge"])
     rates = rates.rename(columns={"preferred_rate": "value", "preferred_std": "spread"})
     shown = rates[rates["system"] == chosen] if chosen else rates
@@ -109,12 +93,9 @@ def preference_bars(
 
 
 def figure5(data: pd.DataFrame, counts: pd.DataFrame, judges: Names, titles: Names) -> Figure:
-    """IJCNN'20 Figure 5: preference and don't-know above, test l1 below, against capacity; a column per task.
-
-    `data` is `tables.figure5_data`'s, `counts` `tables.parameter_table`'s; `judges` says who chose, per task.
-    """
+    """IJCNN'20 Figure 5 of `tables.figure5_data` and `tables.parameter_table`; `judges` says who chose, per task."""
     figure, panels = plt.subplots(2, len(judges), figsize=(6.4 * len(judges), 10.4), squeeze=False)
-    colours, rivals = _contenders(titles), list(titles)[1:]
+    colours, rivals = palette(titles, COLOURS), list(titles)[1:]
     parameters = counts.set_index(["task", "capacity"])["counted"]
     choices = [("preferred_rate", name, f"{titles[name]} preferred", colours[name]) for name in rivals]
     choices.append(("dont_know_rate", rivals[0], "“I don't know”", COLOURS["unprocessed"]))
@@ -155,14 +136,11 @@ def _series(axes: Axes, data: pd.DataFrame, names: list[str], series: Sequence[t
 
 
 def effects_figure(effects: pd.DataFrame, units: Names, titles: Names, group: str = "capacity") -> Figure:
-    """Mean paired difference to l1 with its 95 % interval over seeds, a panel per measure, a colour per contender.
-
-    `effects` is `evaluation.intervals.contrast`'s by `group`; `units` labels the measures, in the order of the panels.
-    """
+    """`evaluation.intervals.contrast` to l1 by `group`, a panel per measure of `units`, a colour per contender."""
     rows = math.ceil(len(units) / 4)
     columns = math.ceil(len(units) / rows)
     figure, panels = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
-    colours, rivals, names = _contenders(titles), list(effects["one"].unique()), sorted(effects[group].unique())
+    colours, rivals, names = palette(titles, COLOURS), list(effects["one"].unique()), sorted(effects[group].unique())
     for axes, (measure, unit) in zip(panels.flat, units.items(), strict=False):
         for index, rival in enumerate(rivals):
             own = effects[(effects["measure"] == measure) & (effects["one"] == rival)].set_index(group).reindex(names)
@@ -198,13 +176,10 @@ def costs_figure(costs: pd.DataFrame) -> Figure:
 
 
 def residual_figure(bands: pd.DataFrame, titles: Names) -> Figure:
-    """Residual above and below the target's masking threshold over frequency: a row a task, a line a contender.
-
-    `bands` are `experiments.redistribution.by_band`'s.
-    """
+    """`experiments.redistribution.by_band` above and below the threshold: a row a task, a line a contender."""
     tasks = list(bands["task"].unique())
     figure, panels = plt.subplots(len(tasks), 3, figsize=(14.5, 3.5 * len(tasks)), squeeze=False)
-    colours, baseline = _contenders(titles), next(iter(titles))
+    colours, baseline = palette(titles, COLOURS), next(iter(titles))
     for task, row in zip(tasks, panels, strict=True):
         for side, style, axes in (("above", "-", row[0]), ("below", ":", row[1])):
             own = bands[(bands["task"] == task) & (bands["side"] == side)]

@@ -25,10 +25,7 @@ def _boxes(axes: Axes, layers: Layers, size: str, labels: list[str], title: str,
 
 
 def network_diagram(layers: Layers, skips: bool = True) -> Figure:
-    """A network drawn from itself (IJCNN'20 and MM'19 Figure 1): a box a layer, as high as its output is long.
-
-    An arrow shows that a down layer's output is handed to the up layer of its level, where the network has `skips`.
-    """
+    """IJCNN'20 and MM'19 Figure 1: a box a layer, as high as its output is long, and `skips` as arrows if there are."""
     figure, axes = plt.subplots(figsize=(0.98 * len(layers) + 0.4, 3.6))
     _, *sizes = layers[0]
     rows = [map(str, layer.values()) for layer in layers]
@@ -59,10 +56,7 @@ def configurations_diagram(layers: Layers, chosen: Mapping[str, Sequence[str]]) 
 
 
 def models_diagram(terms: pd.DataFrame, names: Names, autoencoder: str) -> Figure:
-    """MM'19 Figure 3: what the samples pass, and where each model's loss compares estimate and target.
-
-    `terms` are `experiments.autoencoding.loss_terms`; `names` labels the models from top to bottom.
-    """
+    """MM'19 Figure 3: what the samples pass, and where each loss compares (`experiments.autoencoding.loss_terms`)."""
     places = {"samples": 3.3, "magnitude": 5.3, "C^S": 7.4, "C^T": 9.9}  # of what is compared
     texts = {0.0: "$x$", 1.6: autoencoder, 3.3: "samples\n$x, x_p$", 5.3: "STFT\n$S, S_p$"}
     texts |= {places[name]: f"codec network\n${name}$, frozen" for name in ("C^S", "C^T")}

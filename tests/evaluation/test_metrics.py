@@ -144,7 +144,7 @@ SINGLE = [estoi, pesq_wb, visqol, score, lambda *pair: frame_snr(*pair[:2]), lam
 @pytest.mark.parametrize(
     ("measures", "reference", "estimate", "message"),
     [
-        (SINGLE, VOICE, VOICE[:-1], r"reference \(48000,\) and estimate \(47999,\): two mono signals of one length"),
+        (SINGLE, VOICE, VOICE[:-1], r"reference \(48000,\) and estimate \(47999,\): mono signals of one shape"),
         (SINGLE, VOICE, np.where(np.arange(48_000) == 9, np.inf, VOICE), "estimate: sample 9 is not finite"),
         (SINGLE[:4], np.zeros_like(VOICE), VOICE, "reference: silent"),
         (SINGLE[-1:], np.full_like(VOICE, 0.5), VOICE, "reference without its mean: silent"),
