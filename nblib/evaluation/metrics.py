@@ -1,8 +1,4 @@
-"""Measures of an estimate against its reference, mono [shape=(n,), full scale 1], variant and unit in each name.
-
-One that cannot be taken of a pair (too little speech, a package that is not installed) is NaN, so that a table keeps
-its row; a pair that is wrong in itself (lengths, silence in the reference, NaN) is an `AudioError`.
-"""
+"""Measures of an estimate against its reference, mono [shape=(n,), full scale 1]; NaN and errors: docs/measures.md."""
 
 import math
 import warnings
@@ -51,12 +47,9 @@ def bss_eval(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
     any filter of 512 taps is allowed, so that a gain, a short delay or an equaliser costs nothing (in museval's
     default, *images*, it does). NaN for a silent estimate, or under 512 samples a source, where filters fit anything.
     """
-    if references.ndim != 2 or references.shape != estimates.shape:
-        shapes = f"references {references.shape} and estimates {estimates.shape}"
-        raise AudioError(f"{shapes}: both must have one shape, (sources, n)")
-    for index, (reference, estimate) in enumerate(zip(references, estimates, strict=True)):
+    check_pair(references, estimates, dimensions=(2,))
+    for index, reference in enumerate(references):
         check_signal(reference, f"references[{index}]")
-        check_signal(estimate, f"estimates[{index}]", allow_silence=True)
     if references.shape[1] < FILTER_TAPS * len(references):
         return np.full((3, len(references)), math.nan)
     # As tensors, because with numpy 2 the array version of fast_bss_eval 0.1.4 fails unless it permutes.
@@ -71,10 +64,9 @@ def bss_eval(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
 def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = 66_048) -> dict[str, float]:
     """Signal-to-noise ratio of one track, averaged over its frames (MM'19 Section 7, Table 3), in float64.
 
-    The paper gives no formula, so that beside ``snr_db`` stand other readings: ``snr_20log_db``, as if the ratio of
-    energies were one of amplitudes; ``psnr_db``, as if the signal were full scale; ``snr_10ln``, with the natural
-    logarithm. The rest behind the last frame is dropped, a shorter track is one frame; ``frames`` are averaged,
-    ``frames_left_out`` are digital silence in the original, which has no ratio. Infinite with a frame without error.
+    Beside ``snr_db`` stand other readings of a paper without a formula (docs/measures.md). A rest behind the last frame
+    is dropped, a shorter track is one frame; ``frames`` are averaged, ``frames_left_out`` are digital silence in the
+    original, which has no ratio. Infinite with a frame without error.
     """
     check_pair(original, estimate, allow_silence=True)
     size = min(frame_samples, len(original))

@@ -1,7 +1,6 @@
 """PEAQ, basic version (ITU-R BS.1387-1, Annex 2, Sections 3 to 6), and the 2f-model (Kastner and Herre, WASPAA 2019).
 
-Equations and shapes are as in `ear_model`; what is measured per frame stands as [frames, batch]. As in both standard
-programs, signals are rounded to 16 bits.
+Equations and shapes are as in `ear_model`; what is measured per frame stands as [frames, batch].
 """
 
 from collections.abc import Sequence
@@ -206,7 +205,7 @@ def peaq_basic(
     parts = []
     for first in range(0, len(pairs[0]), PAIRS_AT_ONCE):
         some = (torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs)
-        parts.append(_measure(*some, first))
+        parts.append(_measure(*some, first=first))
     table = np.concatenate(parts)
     columns = dict(zip(VARIABLES, table.T, strict=True)) | grades(table)
     return {name: float(column[0]) for name, column in columns.items()} if reference.ndim == 1 else columns

@@ -1,7 +1,4 @@
-"""Faults of spectra: aliasing (MM'19 Section 8.2), clicks and recovered width (8.1), holes of a codec (4.3), residual.
-
-Why aliasing and clicks are measured as they are stands in docs/measures.md.
-"""
+"""Faults of spectra (MM'19 Sections 4.3 and 8); why aliasing and clicks are measured like this: docs/measures.md."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -106,10 +103,9 @@ def holes(lossless: np.ndarray, coded: np.ndarray) -> np.ndarray:
 
 
 def hole_scores(lossless: np.ndarray, coded: np.ndarray, emulated: np.ndarray, below_bin: int) -> dict[str, float]:
-    """Precision and recall of the emulation's holes against the codec's, in [0, 1]; NaN where no hole is predicted.
+    """Share of the codec's holes among audible points, and the emulation's precision and recall, NaN without holes.
 
-    Of linear magnitudes [shape=(..., bins, frames)]; only bins below `below_bin`, the cut-off, count, so that the
-    low-pass alone earns nothing. ``hole_share`` is the codec's among audible points.
+    Of linear magnitudes [shape=(..., bins, frames)]; under the cut-off, `below_bin`: a low-pass alone earns nothing.
     """
     lossless, coded, emulated = (each[..., :below_bin, :] for each in (lossless, coded, emulated))
     truth, found = holes(lossless, coded), holes(lossless, emulated)

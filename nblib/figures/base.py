@@ -42,8 +42,8 @@ def use_style() -> None:
     """Set matplotlib's and seaborn's defaults; equal figures give equal files."""
     style = {"savefig.dpi": 110, "font.size": 11, "axes.titlesize": 11, "figure.constrained_layout.use": True}
     style |= {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
-    style |= {"svg.hashsalt": "nblib", "svg.fonttype": "none"}
-    sns.set_theme(style="ticks", palette=list(COLOURS.values()), rc=style)
+    files = {"svg.hashsalt": "nblib", "svg.fonttype": "none"}
+    sns.set_theme(style="ticks", palette=list(COLOURS.values()), rc=style | files)
 
 
 def save(folder: Path, name: str, figure: Figure, data: pd.DataFrame) -> Image:
@@ -118,7 +118,7 @@ def figure2(patches: pd.DataFrame, names: Names, geometry: Geometry) -> Figure:
     """MM'19 Figure 2, a row per system, a column per piece; `patches` and `names` are `experiments.teachers`'."""
     rows: dict[str, dict[str, np.ndarray]] = {}
     for (system, title), own in patches.groupby(["system", "title"], sort=False):
-        rows.setdefault(names[system], {})[title] = own.filter(regex="^frame").to_numpy()
+        rows.setdefault(names[str(system)], {})[str(title)] = own.filter(regex="^frame").to_numpy()
     return _grid(rows, geometry.sample_rate, geometry.hop)
 
 

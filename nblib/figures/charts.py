@@ -29,12 +29,13 @@ def interval_points(table: pd.DataFrame, names: Names, unit: str, published: pd.
 
 def aliasing_curves(tones: pd.DataFrame, names: Names) -> Figure:
     """`experiments.autoencoding.ALIASING` over a tone's frequency, seeds averaged as powers; a row per band limit."""
-    limits = dict(list(tones.groupby("limit_hz")))
+    limits = sorted(tones["limit_hz"].unique())
     size = (10.8, 3.1 * len(limits) + 0.4)
     figure, panels = plt.subplots(len(limits), 2, figsize=size, sharey=True, squeeze=False)
-    for (limit, own), row in zip(limits.items(), panels, strict=True):
+    for limit, row in zip(limits, panels, strict=True):
+        own = tones[tones["limit_hz"] == limit].set_index(["system", "frequency_hz"])
         for title, axes in zip(("aliasing", "harmonic distortion"), row, strict=True):
-            power = 10 ** (own.set_index(["system", "frequency_hz"])[f"{title.split()[-1]}_db"] / 10)
+            power = 10 ** (own[f"{title.split()[-1]}_db"] / 10)
             for model, colour in palette(names).items():
                 mean = power[model].groupby("frequency_hz").mean()
                 axes.plot(mean.index / 1000, 10 * np.log10(mean), "o-", ms=3, color=colour, label=names[model])
@@ -77,7 +78,7 @@ def preference_bars(
     rates = preference_rates(votes, ["judge", over] if chosen else ["judge"])
     rates = rates.rename(columns={"preferred_rate": "value", "preferred_std": "spread"})
     shown = rates[rates["system"] == chosen] if chosen else rates
-    tables = dict(list(shown.groupby("judge"))) | {"paper": published}
+    tables = {str(judge): own for judge, own in shown.groupby("judge")} | {"paper": published}
     colours = palette(["paper", *tables]) | {"paper": "0.75"}
     figure, axes = plt.subplots(figsize=(max(5.0, 1.35 * len(names)), 4.2))
     width = 0.8 / len(tables)

@@ -37,8 +37,8 @@ def network_diagram(layers: Layers, skips: bool = True) -> Figure:
     axes.tick_params("x", labelsize=9)
     arrow = {"arrowstyle": "->", "color": "0.4", "linewidth": 1.2}
     for level in range(1, levels if skips else 1):  # boxes between a skip's ends are lower, so its arrow passes above
-        start, end, height = level + 0.27, 2 * levels - level - 0.27, 0.94 * heights[level]
-        axes.annotate("", (end, height), (start, height), arrowprops=arrow)
+        height = 0.94 * heights[level]
+        axes.annotate("", (2 * levels - level - 0.27, height), (level + 0.27, height), arrowprops=arrow)
     return figure
 
 

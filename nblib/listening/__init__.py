@@ -1,7 +1,4 @@
-"""Choices between two sounds: `votes`, the `model_listener`, and `statistics` of its votes and of people's.
-
-Nothing of these is imported here: help texts, there in 0.3 s, do not wait 3 s for scipy.
-"""
+"""Choices between two sounds; its modules are imported by name, so that help texts need not wait for scipy."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,4 @@
-"""A model listener: it chooses between two sounds by a quality score. Model-predicted, no listeners.
-
-Its model, and what is published of its constants, stands in docs/listening-tests.md.
-"""
+"""A model listener chooses between two sounds by a quality score, as docs/listening-tests.md explains."""
 
 from dataclasses import dataclass
 

@@ -107,10 +107,8 @@ def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     `sign_flip_test` of their net preferences: believe this one. ``_holm`` is adjusted for all rows by Holm (1979).
     """
     if _simulated(votes):
-        raise ParameterError(
-            f"votes: some are {LABEL!r}, and more simulated people make any p-value small: keep judge 'people'; of a "
-            "model listener show preference_rates or davidson, and how they move with the listener's constants"
-        )
+        shown = "keep judge 'people'; of a model listener show preference_rates or davidson"
+        raise ParameterError(f"votes: some are {LABEL!r}, of which more make any p-value small: {shown}")
     groups = outcomes(votes, by).groupby([*by, "system_1", "system_2"], dropna=False)
     result = groups.size().index.to_frame(index=False).join(pd.DataFrame([_against_chance(own) for _, own in groups]))
     adjusted = {f"{name}_holm": multipletests(result[name], method="holm")[1] for name in ("sign_p", "flip_p")}
@@ -190,8 +188,7 @@ def _fit(design: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray
     settled = np.abs(scores.sum(axis=0)).max() < 1e-6 * total.sum()
     # Where votes keep a system infinitely far from others, its shares fall until the fit stops.
     if not settled or shares.min() < 1e-9 or np.linalg.matrix_rank(model.exog) < model.exog.shape[1] - 1:
-        raise ParameterError(
-            "votes: no finite strengths are the likeliest (some systems never met the others, never won or never lost "
-            "against them, or all votes are ties); ask for more votes, or give prior=1 (pseudo-votes, to be stated)"
-        )
+        reason = "some systems never met the others, never won or never lost, or all votes are ties"
+        remedy = "ask for more votes, or give prior=1 (pseudo-votes, to be stated)"
+        raise ParameterError(f"votes: no finite strengths are the likeliest ({reason}); {remedy}")
     return fit.params[:free], np.square(scores @ inverse).sum(axis=0) * len(counts) / (len(counts) - 1)

@@ -286,7 +286,7 @@ def test_sources_that_cannot_be_measured_are_nan_and_leave_the_others_alone():
         backwards = bss_eval(SOURCES[::-1].astype(np.float32), ESTIMATES[::-1])  # odd memory
     np.testing.assert_allclose(backwards, expected[:, ::-1], atol=1e-3)
     for references, estimates, message in (
-        (SOURCES, ESTIMATES[:2], r"references \(3, 4000\) and estimates \(2, 4000\): both must have one"),
+        (SOURCES, ESTIMATES[:2], r"reference \(3, 4000\) and estimate \(2, 4000\): mono signals of one shape"),
         (SOURCES * [[1], [0], [1]], ESTIMATES, r"references\[1\]: silent"),
     ):
         with pytest.raises(AudioError, match=message):
