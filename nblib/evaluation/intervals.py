@@ -1,7 +1,6 @@
-"""Intervals that hold under retraining: training seeds are a random effect.
+"""Intervals that hold under retraining: another training of a configuration moves all test items together.
 
-Another training of the same configuration moves all test items together. So the unit of every interval is the seed:
-Student's t over means per seed, which are taken to be roughly normal; with two seeds it is honest and very wide.
+So the unit is the seed: Student's t over means per seed, taken to be roughly normal; of two it is honestly very wide.
 """
 
 from collections.abc import Sequence

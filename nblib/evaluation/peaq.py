@@ -143,10 +143,7 @@ def harmonic_structure(reference: Patterns, estimate: Patterns) -> Tensor:
 
 
 def model_output_variables(reference: Tensor, estimate: Tensor, valid: Tensor) -> Tensor:
-    """The `VARIABLES` of each pair [shape=(batch, 11)], NaN where no frame serves one.
-
-    Signals [shape=(batch, n)] are in 16-bit steps, float32; `valid` [shape=(frames, batch)] says which frames count.
-    """
+    """The `VARIABLES` [shape=(batch, 11)] of pairs in 16-bit steps, of the frames `valid` [shape=(frames, batch)]."""
     before, after = ear_model.patterns(reference), ear_model.patterns(estimate)
     patterns, first, second, weight = modulations(before.unsmeared, after.unsmeared)
     added = noise_loudness(patterns, before.excitation, after.excitation)
@@ -205,13 +202,13 @@ def peaq_basic(
     parts = []
     for first in range(0, len(pairs[0]), PAIRS_AT_ONCE):
         some = (torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs)
-        parts.append(_measure(*some, first=first))
+        parts.append(_measure(first, *some))
     table = np.concatenate(parts)
     columns = dict(zip(VARIABLES, table.T, strict=True)) | grades(table)
     return {name: float(column[0]) for name, column in columns.items()} if reference.ndim == 1 else columns
 
 
-def _measure(reference: Tensor, estimate: Tensor, first: int) -> np.ndarray:
+def _measure(first: int, reference: Tensor, estimate: Tensor) -> np.ndarray:
     """The variables [shape=(batch, 11)] of pairs at 48 kHz, numbered from `first`."""
     energy, other = reference.square().sum(-1), estimate.square().sum(-1)
     if (energy == 0).any():
