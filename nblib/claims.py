@@ -11,7 +11,7 @@ from nblib.entries import BASELINE, CODEC, SPEECH, TASKS
 from nblib.evaluation.intervals import contrast, summary, verdict
 from nblib.experiments import autoencoding, listening, preferences, redistribution, separation, teachers
 from nblib.experiments.autoencoding import MODELS
-from nblib.listening import preference_rates
+from nblib.listening.statistics import preference_rates
 from nblib.settings import Settings
 from nblib.tables import interval, published
 

@@ -12,7 +12,8 @@ from nblib.entries import BASELINE, CODEC, SPEECH, VOCALS
 from nblib.evaluation.intervals import USABLE, summary
 from nblib.experiments import autoencoding, preferences
 from nblib.experiments.overview import codec_title
-from nblib.listening import LABEL, dont_know_matrix, dont_know_triangle, preference_rates
+from nblib.listening import LABEL
+from nblib.listening.statistics import dont_know_matrix, dont_know_triangle, preference_rates
 from nblib.networks import NetworkSpec, count_parameters, describe
 from nblib.settings import Settings
 from nblib.training import Training

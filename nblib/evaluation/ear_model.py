@@ -1,8 +1,8 @@
 """The FFT-based ear model of PEAQ's basic version (ITU-R BS.1387-1, Annex 2, Section 2.1), batched.
 
-Numbers of equations are those of P. Kabal, "An Examination and Interpretation of ITU-R BS.1387", McGill University,
-2002, followed where the standard is ambiguous. Everything over time stands as [frames, batch, bins or bands]; 10 log10
-of a band's power is its level in dB SPL. DFTs are float32, all from the critical bands on is float64.
+Equations are those of P. Kabal, "An Examination and Interpretation of ITU-R BS.1387", McGill University, 2002, followed
+where the standard is ambiguous. Everything over time stands as [frames, batch, bins or bands]; 10 log10 of a band's
+power is its level in dB SPL. DFTs are float32, all from the critical bands on is float64.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,6 @@
-"""Intervals that hold under retraining: training seeds are a random effect.
+"""Intervals that hold under retraining: another training of a configuration moves all test items together.
 
-Another training of the same configuration moves all test items together. So the unit of every interval is the seed:
-Student's t over means per seed, which are taken to be roughly normal; with two seeds it is honest and very wide.
+So the unit is the seed: Student's t over means per seed, taken to be roughly normal; of two it is honestly very wide.
 """
 
 from collections.abc import Sequence
@@ -20,33 +19,28 @@ def t_factor(seeds: int) -> float:
 
 def seed_interval(means: Sequence[float] | np.ndarray) -> dict[str, float]:
     """``mean``, ``low`` and ``high`` of the 95 % t interval, NaN under two, and ``seeds``; one value per seed."""
-    finite = np.asarray(means, float)
-    finite = finite[np.isfinite(finite)]
+    finite = np.asarray(means, float)[np.isfinite(means)]
     mean = finite.mean() if len(finite) else np.nan
     half = t_factor(len(finite)) * finite.std(ddof=1) / np.sqrt(len(finite)) if len(finite) > 1 else np.nan
     return {"mean": mean, "low": mean - half, "high": mean + half, "seeds": len(finite)}
 
 
 def summary(rows: pd.DataFrame, measure: str, by: Sequence[str]) -> pd.DataFrame:
-    """Per group of `by` the mean of `measure` over seeds, each the mean of its usable items: mean, low, high, seeds.
-
-    Rows without a seed (a system that needs no training) give a mean alone.
-    """
-    counted = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan)
-    seeds = counted.assign(seed=counted["seed"].astype(float)).groupby([*by, "seed"], dropna=False, sort=False)
-    means = seeds[measure].mean().reset_index()
-    groups = means.groupby(list(by), dropna=False, sort=False)
-    table = [(*name, measure, *seed_interval(own[measure].to_numpy()).values()) for name, own in groups]
+    """The `seed_interval` of `measure` per group of `by`, a mean alone of what was not trained (rows without seed)."""
+    counted = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan).astype({"seed": float})
+    means = counted.groupby([*by, "seed"], dropna=False, sort=False)[measure].mean().reset_index()
+    groups = means.groupby(list(by), dropna=False, sort=False)[measure]
+    table = [(*name, measure, *seed_interval(own.to_numpy()).values()) for name, own in groups]
     return pd.DataFrame(table, columns=[*by, "measure", "mean", "low", "high", "seeds"])
 
 
 def contrast(
     rows: pd.DataFrame, one: str, other: str, measure: str, by: Sequence[str] = (), label: str = "contender"
 ) -> pd.DataFrame:
-    """`one` minus `other` in `measure`, paired by seed and item, with its 95 % interval over seeds, per group of `by`.
+    """`one` minus `other` (values of `label`) in `measure`, paired by seed and item, with its 95 % interval over seeds.
 
-    `one` and `other` are values of the column `label`. Where `other` needs no training (the unprocessed input), or is
-    the same for all groups, it stands against every seed or group. There is no row where nothing can be paired.
+    A row per group of `by`, none where nothing can be paired. Where `other` needs no training (the unprocessed input),
+    or is the same for all groups, it stands against every seed or group.
     """
     usable = rows[rows["status"].isin(USABLE)].dropna(subset=[measure])
     first, second = (usable[usable[label] == name] for name in (one, other))
@@ -62,6 +56,6 @@ def contrast(
 
 def verdict(low: float, high: float) -> str:
     """What the 95 % interval of a difference shows, higher being better."""
-    if not np.isfinite([low, high]).all():
+    if not np.isfinite(low + high):
         return "cannot be told"
     return "better" if low > 0 else "worse" if high < 0 else "no difference shown"

@@ -1,8 +1,4 @@
-"""Measures of an estimate against its reference, mono [shape=(n,), full scale 1], variant and unit in each name.
-
-One that cannot be taken of a pair (too little speech, a package that is not installed) is NaN, so that a table keeps
-its row; a pair that is wrong in itself (lengths, silence in the reference, NaN) is an `AudioError`.
-"""
+"""Measures of an estimate against its reference, mono [shape=(n,), full scale 1]; NaN and errors: docs/measures.md."""
 
 import math
 import warnings
@@ -17,27 +13,18 @@ from pystoi import stoi
 
 from nblib.audio import SILENCE, check_signal, resample
 from nblib.errors import AudioError, ParameterError, check_choice
-from nblib.evaluation.peaq import peaq_basic
+from nblib.evaluation.peaq import check_pair, peaq_basic
 from nblib.provenance import torch_threads
 
 try:
     import pesq as pesq_package
-except ImportError:  # source-only package: set-up adds it where a C compiler is found
+except ImportError:  # set-up adds it where a C compiler is found
     pesq_package = None
 
 FILTER_TAPS, LIMIT_DB = 512, 100.0
-# A reference that ends at a codec's cut-off has almost no energy above it, and the projection on its shifts is then
-# ill-conditioned: without a floor of -120 dB, float32 samples of such a pair gave a SAR 7 dB off.
+# Over a codec's cut-off the projection on a reference's shifts is ill-conditioned: without this floor of -120 dB,
+# float32 samples of such a pair gave a SAR 7 dB off.
 FLOOR = 1e-12
-
-
-def check_pair(reference: np.ndarray, estimate: np.ndarray, allow_silence: bool = False) -> None:
-    """Raise `AudioError` unless these are mono signals of one length, finite, the reference not silent."""
-    if reference.ndim != 1 or reference.shape != estimate.shape:
-        shapes = f"reference {reference.shape} and estimate {estimate.shape}"
-        raise AudioError(f"{shapes}: two mono signals of one length are needed")
-    check_signal(reference, "reference", allow_silence=allow_silence)
-    check_signal(estimate, "estimate", allow_silence=True)
 
 
 def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -48,46 +35,38 @@ def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
     found = estimate.astype(np.float64) - estimate.mean(dtype=np.float64)
     projection = target * (found @ target) / (target @ target)
     signal, distortion = float(projection @ projection), float(np.square(found - projection).sum())
-    if signal == 0.0:
+    if not signal:
         return -math.inf
-    return math.inf if distortion == 0.0 else 10 * math.log10(signal / distortion)
+    return 10 * math.log10(signal / distortion) if distortion else math.inf
 
 
-def bss_eval(references: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signal-to-distortion, -interference and -artefacts ratios in dB [shape=(sources,)] by fast_bss_eval.
+def bss_eval(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
+    """Signal-to-distortion, -interference and -artefacts ratios in dB [shape=(3, sources)], in [-100, 100].
 
-    Of signals [shape=(sources, n)], by BSS-eval version 3, ``bss_eval_sources`` (Vincent, Gribonval and Fevotte 2006;
-    Scheibler 2022): an estimate is projected on its own reference, and on all references, each let through any filter
-    of 512 taps, so that a gain, a short delay or an equaliser costs nothing (museval's default, *images*, allows none).
-    Limited to -100 and 100; NaN for a silent estimate, or under 512 samples a source, where filters could fit anything.
+    Of signals [shape=(sources, n)], by BSS-eval version 3, ``bss_eval_sources`` (Vincent, Gribonval and Fevotte 2006):
+    any filter of 512 taps is allowed, so that a gain, a short delay or an equaliser costs nothing (in museval's
+    default, *images*, it does). NaN for a silent estimate, or under 512 samples a source, where filters fit anything.
     """
-    if references.ndim != 2 or references.shape != estimates.shape:
-        shapes = f"references {references.shape} and estimates {estimates.shape}"
-        raise AudioError(f"{shapes}: both must have one shape, (sources, n)")
-    for index, (reference, estimate) in enumerate(zip(references, estimates, strict=True)):
+    check_pair(references, estimates, dimensions=(2,))
+    for index, reference in enumerate(references):
         check_signal(reference, f"references[{index}]")
-        check_signal(estimate, f"estimates[{index}]", allow_silence=True)
     if references.shape[1] < FILTER_TAPS * len(references):
-        return (np.full(len(references), math.nan),) * 3
+        return np.full((3, len(references)), math.nan)
     # As tensors, because with numpy 2 the array version of fast_bss_eval 0.1.4 fails unless it permutes.
     pair = [torch.from_numpy(np.array(samples, dtype=np.float64, order="C")) for samples in (references, estimates)]
+    options = {"filter_length": FILTER_TAPS, "clamp_db": LIMIT_DB, "compute_permutation": False, "load_diag": FLOOR}
     # On one thread: where the number of torch's threads was changed before, its MKL fails to solve on several.
     with torch_threads(1):
-        ratios = fast_bss_eval.bss_eval_sources(
-            *pair, filter_length=FILTER_TAPS, clamp_db=LIMIT_DB, compute_permutation=False, load_diag=FLOOR
-        )
-    sdr_db, sir_db, sar_db = np.where(np.abs(estimates).max(axis=1) < SILENCE, math.nan, np.stack(ratios))
-    return sdr_db, sir_db, sar_db
+        ratios = np.stack(fast_bss_eval.bss_eval_sources(*pair, **options))
+    return np.where(np.abs(estimates).max(axis=1) < SILENCE, math.nan, ratios)
 
 
 def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = 66_048) -> dict[str, float]:
     """Signal-to-noise ratio of one track, averaged over its frames (MM'19 Section 7, Table 3), in float64.
 
-    The paper gives no formula, and 45.6 to 62.7 dB are much for a network whose bottleneck halves the numbers. So
-    beside ``snr_db`` stand other readings: ``snr_20log_db``, as if the ratio of energies were one of amplitudes;
-    ``psnr_db``, as if the signal were full scale; ``snr_10ln``, with the natural logarithm. Infinite with a frame
-    without any error. The rest of a track behind its last frame is dropped, a shorter track is one frame; ``frames``
-    are averaged, ``frames_left_out`` are digital silence in the original, which has no ratio.
+    Beside ``snr_db`` stand other readings of a paper without a formula (docs/measures.md). A rest behind the last frame
+    is dropped, a shorter track is one frame; ``frames`` are averaged, ``frames_left_out`` are digital silence in the
+    original, which has no ratio. Infinite with a frame without error.
     """
     check_pair(original, estimate, allow_silence=True)
     size = min(frame_samples, len(original))
@@ -132,10 +111,7 @@ def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> fl
 
 
 def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """ViSQOL 3 in audio mode (Chinen et al. 2020) at 48 kHz by visqol-python, as MOS-LQO from 1 to 4.73.
-
-    It brings both to one level and in line first: neither gain nor delay cost anything.
-    """
+    """ViSQOL 3 in audio mode (Chinen et al. 2020) at 48 kHz by visqol-python, 1 to 4.73, whatever gain and delay."""
     pair = _resampled(reference, estimate, sample_rate, 48_000, least=0.96)
     if pair is None or _visqol() is None:
         return math.nan
@@ -145,7 +121,7 @@ def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) 
 @cache
 def _visqol() -> Any:
     try:
-        import visqol  # takes a second, which nobody shall wait for who does not ask for it
+        import visqol  # takes a second
     except ImportError:
         return None
     api = visqol.VisqolApi()
@@ -180,10 +156,9 @@ def score(
     measures: Sequence[str] = ("estoi", "pesq_wb", "si_sdr_db"),
     interference: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """The `MEASURES` asked for, by name and in the order asked; by default those of speech.
+    """The `MEASURES` asked for, by name and in the order asked; ``nmr_db``, PEAQ's TotalNMRB, is better where lower.
 
-    `interference` [shape=(n,) or (others, n)], the noise or the accompaniment, is the other true sources of the
-    mixture, which ``sir_db`` and ``sar_db`` need. ``nmr_db`` is `peaq_basic`'s TotalNMRB: lower is better.
+    ``sir_db`` and ``sar_db`` need `interference` [shape=(n,) or (others, n)], the mixture's other true sources.
     """
     for name in measures:
         check_choice("measure", name, MEASURES)
@@ -201,6 +176,6 @@ def score(
             raise AudioError(f"interference {others.shape}: (n,) or (others, n) with n = {len(reference)} is needed")
         sources = np.stack([reference, *others])
         # No ratio depends on the other sources' estimates, so that any will do.
-        ratios = bss_eval(sources, np.broadcast_to(estimate, sources.shape))
-        found |= {name: float(ratio[0]) for name, ratio in zip(SEPARATION, ratios, strict=True)}
+        ratios = bss_eval(sources, np.broadcast_to(estimate, sources.shape))[:, 0]
+        found |= dict(zip(SEPARATION, ratios.tolist(), strict=True))
     return {name: found[name] for name in measures}

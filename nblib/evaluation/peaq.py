@@ -1,10 +1,9 @@
-"""PEAQ, basic version (ITU-R BS.1387-1, Annex 2, Sections 3 to 6), and the 2f-model.
+"""PEAQ, basic version (ITU-R BS.1387-1, Annex 2, Sections 3 to 6), and the 2f-model (Kastner and Herre, WASPAA 2019).
 
-Equation numbers are those of P. Kabal's examination of the standard (2002), shapes as in `ear_model`; what is measured
-per frame stands as [frames, batch]. As in both standard programs for PEAQ, signals are at 48 kHz and rounded to 16
-bits. The 2f-model (Kastner and Herre, WASPAA 2019) was found the best open one by Torcoli et al. 2021 (2110.11438).
+Equations and shapes are as in `ear_model`; what is measured per frame stands as [frames, batch].
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +17,41 @@ from nblib.errors import AudioError
 from nblib.evaluation import ear_model
 from nblib.evaluation.ear_model import BANDS, CENTRE_HZ, FRAME_RATE, FULL_SCALE, HOP, WINDOW, Patterns, smoothed, tensor
 
-LAGS = 256
+LAGS, LOUDNESS_EXPONENT = 256, 0.23
 HIGHEST_BIN = 921  # of 21.6 kHz: above it lies what counts as the estimate's noise floor
 # Bin of 8.1 kHz, under which no bandwidth is looked for. The standard leaves open what a reference without any sound
 # above it has (all that was sampled at 16 kHz): this, as its estimate, so that bandwidth says nothing either way.
 LOWEST_BANDWIDTH = 346
-LOUDNESS_EXPONENT = 0.23
-START_FRAMES = int(np.ceil(0.5 * FRAME_RATE))  # modulation filters settle first
-WINDOW_FRAMES = 4
+START_FRAMES, WINDOW_FRAMES = int(np.ceil(0.5 * FRAME_RATE)), 4  # modulation filters settle first
+SHORTEST_FRAMES = START_FRAMES + WINDOW_FRAMES
 SLOW = ear_model.time_constants(0.050, 0.008)
 # Averages each band with three below and four above, as far as there are any (equation 46).
 NEIGHBOURS = np.tri(BANDS, k=3) - np.tri(BANDS, k=-5)
 NEIGHBOURS /= NEIGHBOURS.sum(0)
 PAIRS_AT_ONCE = 8  # what stays in the processor's cache and in a small GPU's memory
-SHORTEST_FRAMES = START_FRAMES + WINDOW_FRAMES  # the modulation filters' settling and one window
-# The network of the basic version (BS.1387-1, Annex 2, Tables 18 and 19): a row per model output variable, by the
-# standard's name and in its order, the biases of the three hidden nodes, and what each gives to the output.
+# The network (Tables 18 and 19): a row per model output variable, by the standard's name and in its order, the biases
+# of the three hidden nodes, and what each gives to the output.
 _NETWORK = pd.read_csv(Path(__file__).with_name("peaq_network.csv"), index_col=0, dtype=str).astype(float)
 VARIABLES = tuple(_NETWORK.index[:-2])
 _LEAST, _MOST = (_NETWORK[name].to_numpy()[:-2] for name in ("least", "most"))
 _WEIGHTS = np.ascontiguousarray(_NETWORK.filter(like="hidden"))
 
 
+def check_pair(
+    reference: np.ndarray, estimate: np.ndarray, allow_silence: bool = False, dimensions: Sequence[int] = (1,)
+) -> None:
+    """Raise `AudioError` unless these are mono signals of one shape, finite, the reference not silent."""
+    if reference.ndim not in dimensions or reference.shape != estimate.shape:
+        shapes = f"reference {reference.shape} and estimate {estimate.shape}"
+        raise AudioError(f"{shapes}: mono signals of one shape are needed")
+    check_signal(reference, "reference", allow_silence=allow_silence)
+    check_signal(estimate, "estimate", allow_silence=True)
+
+
 def noise_loudness(modulations: list[Tensor], reference: Tensor, estimate: Tensor) -> Tensor:
     """Partial loudness of what the estimate adds, from modulations and excitations (equations 36 to 49, 68 to 74)."""
-    smooth_reference, smooth_estimate = smoothed(reference, SLOW), smoothed(estimate, SLOW)
-    level = (smooth_reference * smooth_estimate).sqrt().sum(-1, keepdim=True) / smooth_estimate.sum(-1, keepdim=True)
-    level = level.square()
+    smooth, other = smoothed(reference, SLOW), smoothed(estimate, SLOW)
+    level = ((smooth * other).sqrt().sum(-1, keepdim=True) / other.sum(-1, keepdim=True)).square()
     reference, estimate = reference / level.clamp(min=1), estimate * level.clamp(max=1)
     ratio = smoothed(reference * estimate, SLOW, 1.0) / smoothed(reference.square(), SLOW, 1.0)
     # The pattern that is stronger is turned down: the reference by its ratio, the estimate by the inverse.
@@ -136,11 +143,7 @@ def harmonic_structure(reference: Patterns, estimate: Patterns) -> Tensor:
 
 
 def model_output_variables(reference: Tensor, estimate: Tensor, valid: Tensor) -> Tensor:
-    """The eleven variables of each pair [shape=(batch, 11)], in the order of `VARIABLES`.
-
-    Signals [shape=(batch, n)] are in 16-bit steps, float32, 48 kHz; `valid` [shape=(frames, batch)] says which frames
-    count, one stretch a pair. NaN where no frame serves a variable.
-    """
+    """The `VARIABLES` [shape=(batch, 11)] of pairs in 16-bit steps, of the frames `valid` [shape=(frames, batch)]."""
     before, after = ear_model.patterns(reference), ear_model.patterns(estimate)
     patterns, first, second, weight = modulations(before.unsmeared, after.unsmeared)
     added = noise_loudness(patterns, before.excitation, after.excitation)
@@ -178,10 +181,9 @@ def grades(values: np.ndarray) -> dict[str, np.ndarray]:
     """``di``, ``odg`` (Annex 2, Section 6), ``two_f`` (Kastner and Herre 2019) of the variables [shape=(..., 11)]."""
     hidden = ((values - _LEAST) / (_MOST - _LEAST)) @ _WEIGHTS[:-2] + _WEIGHTS[-2]
     index = (1 / (1 + np.exp(-hidden))) @ _WEIGHTS[-1] - 0.307594
-    modulation, steps = values[..., VARIABLES.index("AvgModDiff1B")], values[..., VARIABLES.index("ADBB")]
+    modulation, steps = (values[..., VARIABLES.index(name)] for name in ("AvgModDiff1B", "ADBB"))
     score = 56.1345 / (1 + (-0.0282 * modulation - 0.8628) ** 2) - 27.1451 * steps + 86.3515
-    odg = -3.98 + (0.22 + 3.98) / (1 + np.exp(-index))
-    return {"di": index, "odg": odg, "two_f": np.clip(score, 0, 100)}
+    return {"di": index, "odg": -3.98 + (0.22 + 3.98) / (1 + np.exp(-index)), "two_f": np.clip(score, 0, 100)}
 
 
 def peaq_basic(
@@ -189,34 +191,25 @@ def peaq_basic(
 ) -> dict[str, Any]:
     """PEAQ's basic version and the 2f-model of one pair or of a batch of pairs.
 
-    Of mono signals [shape=(n,) or (batch, n), full scale 1] at `sample_rate` (Hz; all but 48 kHz is resampled). An
-    estimate that holds the reference over 1 dB too loud or too soft is first brought to its level. Less is left alone,
-    as by the programs whose values are published: LAME turns everything down by 0.45 dB, and to undo that moves the
-    2f-model by up to 10 points.
-
-    Gives `VARIABLES` (TotalNMRB in dB), ``di``, ``odg`` (the grade that people would give, 0.22, imperceptible, to
-    -3.98, very annoying) and ``two_f`` (0 to 100), each a float, or an array [shape=(batch,)]; NaN with under 0.65 s
-    between the reference's first and last sound, or a silent estimate. `AudioError` for a pair that is wrong in itself,
-    or out of line by over half a millisecond.
+    Of mono signals [shape=(n,) or (batch, n), full scale 1] at `sample_rate` (Hz; all but 48 kHz is resampled): the
+    `VARIABLES` (TotalNMRB in dB), ``di``, ``odg`` (the grade of people, 0.22, imperceptible, to -3.98, very
+    annoying) and ``two_f`` (0 to 100), each a float, or an array [shape=(batch,)]. NaN with under 0.65 s between the
+    reference's first and last sound, or a silent estimate. A gain of over 1 dB is undone first. `AudioError` for a pair
+    that is wrong in itself, or out of line by over half a millisecond.
     """
-    check_signal(reference, "reference", allow_silence=True)
-    check_signal(estimate, "estimate", allow_silence=True)
-    if reference.shape != estimate.shape or reference.ndim > 2:
-        shapes = f"reference {reference.shape} and estimate {estimate.shape}"
-        raise AudioError(f"{shapes}: mono signals of equal shape are needed")
+    check_pair(reference, estimate, allow_silence=True, dimensions=(1, 2))
     pairs = [np.atleast_2d(resample(samples, sample_rate, ear_model.SAMPLE_RATE)) for samples in (reference, estimate)]
-    parts = [
-        _measure([torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs], first)
-        for first in range(0, len(pairs[0]), PAIRS_AT_ONCE)
-    ]
+    parts = []
+    for first in range(0, len(pairs[0]), PAIRS_AT_ONCE):
+        some = (torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs)
+        parts.append(_measure(first, *some))
     table = np.concatenate(parts)
     columns = dict(zip(VARIABLES, table.T, strict=True)) | grades(table)
     return {name: float(column[0]) for name, column in columns.items()} if reference.ndim == 1 else columns
 
 
-def _measure(pairs: list[Tensor], first: int) -> np.ndarray:
+def _measure(first: int, reference: Tensor, estimate: Tensor) -> np.ndarray:
     """The variables [shape=(batch, 11)] of pairs at 48 kHz, numbered from `first`."""
-    reference, estimate = pairs
     energy, other = reference.square().sum(-1), estimate.square().sum(-1)
     if (energy == 0).any():
         raise AudioError(f"reference {first + int((energy == 0).int().argmax())}: silent; leave this pair out")
@@ -227,14 +220,12 @@ def _measure(pairs: list[Tensor], first: int) -> np.ndarray:
     correlation = product / (energy * other).sqrt().clamp(min=1e-30)
     # From 0.9 on no lag need be looked for; under 0.5 a gain means nothing; 1 dB can just be noticed.
     for pair in torch.nonzero(correlation < 0.9).flatten().tolist():
-        early, late = (samples[pair].cpu().numpy() for samples in pairs)
+        early, late = (samples[pair].cpu().numpy() for samples in (reference, estimate))
         check_alignment(f"estimate of pair {first + pair}", late, early, ear_model.SAMPLE_RATE, 0.0005)
     gain = torch.where(correlation >= 0.5, energy / product, 1.0)
     gain = torch.where(20 * gain.log10().abs() > 1.0, gain, 1.0)
-    reference, estimate = (
-        (samples * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1)
-        for samples in (reference, estimate * gain[:, None])
-    )
+    pairs = torch.stack([reference, estimate * gain[:, None]]) * FULL_SCALE
+    reference, estimate = pairs.round().clamp(-FULL_SCALE, FULL_SCALE - 1)
     # Between the first and the last five successive samples that come to 200 steps (Annex 2, 5.2.4.4).
     sound = reference.abs().unfold(-1, 5, 1).sum(-1) > 200
     positions = torch.arange(sound.shape[-1], device=reference.device)

@@ -1,13 +1,4 @@
-"""Faults of spectra: aliasing (MM'19 Section 8.2), clicks and recovered width (8.1), holes of a codec (4.3), residual.
-
-*Aliasing.* A network that decimates and interpolates by P in all is time-invariant only for shifts by P. The tone of
-bin j of N comes out at the bins n j + m N / P (modulo N), n the harmonic and m the image, 0 <= m < P. A time-invariant
-system has m = 0 alone, however non-linear it is; m > 0 is aliasing. With D = N / P even and j odd, the harmonics
--D / 2 < n < D / 2 can be told; those from D / 2 on count as aliasing: of a rectified sine 56 dB under it at D = 64.
-
-*Clicks.* Models B and C fill the spectrum "by generating a series of broadband pulses": here, what stands out at three
-of four frequencies from what lies a few milliseconds before and after. A note's attack is as wide but not as short.
-"""
+"""Faults of spectra (MM'19 Sections 4.3 and 8); why aliasing and clicks are measured like this: docs/measures.md."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -21,7 +12,7 @@ from scipy.signal.windows import hann
 from nblib.audio import Geometry, check_signal, resample, stft
 from nblib.errors import AudioError, ParameterError
 from nblib.evaluation import ear_model
-from nblib.evaluation.metrics import check_pair
+from nblib.evaluation.peaq import check_pair
 
 SETTLING_SAMPLES = 4096  # twice the reach, to either side, of eight levels of kernel 9: 4 * 2 * (1 + 2 + ... + 128)
 BAND_HZ = 250  # sixteen bins of MM'19's spectrogram, which average the peaks and gaps of a tone's harmonics
@@ -40,14 +31,14 @@ def aliasing(
 ) -> list[dict[str, float]]:
     """What becomes of sines of -20 dBFS: a row per tone, in dB, each power over that of the tone going in.
 
-    `process` maps samples [shape=(n,), float32, full scale 1] to samples, commutes with shifts by `period`
-    (a power of 2 up to 2048: harmonics up to the third have room) and reaches no further than 4096 samples. Frequencies
-    are moved to the middle between two even bins. ``gain_db`` is of the tone, ``distortion_db`` of harmonics and the
-    mean, ``aliasing_db`` of everything else; ``aliasing_over_output_db`` is over all that comes out, NaN of silence.
+    `process` maps samples [shape=(n,), float32, full scale 1] to samples, commutes with shifts by `period` (a power of
+    2 up to 2048) and reaches no further than 4096 samples. Frequencies are moved to the middle between two even bins.
+    ``gain_db`` is of the tone, ``distortion_db`` of harmonics and the mean, ``aliasing_db`` of everything else;
+    ``aliasing_over_output_db`` is over all that comes out, NaN of silence.
     """
     length, amplitude = 16_384, 0.1
     residues = length // period
-    if length % period or residues < 8:
+    if length % period or residues < 8:  # harmonics up to the third have room
         raise ParameterError(f"period={period}: a power of two up to {length // 8} is needed")
     # From a table, so that the rounding to float32 repeats, too, and falls on the tone's own harmonics.
     table = (amplitude * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
@@ -73,7 +64,7 @@ def aliasing(
 def click_times(samples: np.ndarray, sample_rate: int, limit_hz: float) -> np.ndarray:
     """When there are clicks in `samples` [shape=(n,), at least 14 ms]: their middles in seconds, within about 1 ms.
 
-    `limit_hz` is the limit of the signal's band: a pulse is looked for from 1.5 kHz to it.
+    One stands out at three of four frequencies between 1.5 kHz and `limit_hz`, the limit of the signal's band.
     """
     if not 3000 <= limit_hz <= sample_rate / 2:  # a band from 1.5 kHz to less is too narrow to tell wide from narrow
         raise ParameterError(f"limit_hz={limit_hz!r}: 3000 Hz to half the sample rate is needed")
@@ -97,11 +88,7 @@ def click_times(samples: np.ndarray, sample_rate: int, limit_hz: float) -> np.nd
 
 
 def clicks_per_second(samples: np.ndarray, sample_rate: int, limit_hz: float) -> float:
-    """How many clicks a second there are, at most 200; parameters as for `click_times`.
-
-    Ordinary music in a band of 5 kHz has a median of 0, one piece in ten over 0.2, noise none; percussion has a few. A
-    tone under some 150 Hz with harmonics in phase is a train of pulses and counts so.
-    """
+    """How many `click_times` a second there are: in music in a band of 5 kHz mostly none, at most 200."""
     return len(click_times(samples, sample_rate, limit_hz)) * sample_rate / len(samples)
 
 
@@ -116,10 +103,9 @@ def holes(lossless: np.ndarray, coded: np.ndarray) -> np.ndarray:
 
 
 def hole_scores(lossless: np.ndarray, coded: np.ndarray, emulated: np.ndarray, below_bin: int) -> dict[str, float]:
-    """Precision and recall of the emulation's holes against the codec's, in [0, 1]; NaN where no hole is predicted.
+    """Share of the codec's holes among audible points, and the emulation's precision and recall, NaN without holes.
 
-    Of linear magnitudes over that of a full-scale sine [shape=(..., bins, frames)]; only bins below `below_bin`, the
-    cut-off, count, so that the low-pass alone earns nothing. ``hole_share`` is the codec's among audible points.
+    Of linear magnitudes [shape=(..., bins, frames)]; under the cut-off, `below_bin`: a low-pass alone earns nothing.
     """
     lossless, coded, emulated = (each[..., :below_bin, :] for each in (lossless, coded, emulated))
     truth, found = holes(lossless, coded), holes(lossless, emulated)
@@ -132,10 +118,9 @@ def recovered_bandwidth(
 ) -> dict[str, float]:
     """Total width of the bands of 250 Hz in which `estimate` has what `original` has (MM'19 Section 8.1), in Hz.
 
-    Of signals [shape=(n,)], by bands under `limit_hz`. Models B and C fill what A leaves out with the right magnitude
-    and the wrong phase, so that it is measured twice. ``level_bandwidth_hz``: the long-term power is within 6 dB of the
-    original's. ``waveform_bandwidth_hz``: besides, the power of the error, of complex spectra, is under the original's.
-    ``offered_bandwidth_hz``: the original has anything, within 80 dB of its strongest band; no other bands count.
+    Of signals [shape=(n,)], by bands under `limit_hz`. ``level_``: the power is within 6 dB of the original's;
+    ``waveform_``: besides, the power of the error, of complex spectra, is under it (Models B and C have the wrong
+    phase); ``offered_``: the original has anything, within 80 dB of its strongest band; no other bands count.
     """
     check_pair(original, estimate, allow_silence=True)
     rate = geometry.sample_rate
@@ -159,8 +144,7 @@ def residual(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> d
 
     Energies per band of one Bark around ``centre_hz``, over the reference's in all bands: ``target``, the reference's
     own; and of the error as PEAQ's noise-to-mask ratio has it (ITU-R BS.1387-1, Annex 2, Section 4.5), ``added_`` where
-    the estimate is the stronger one, ``missing_`` where it is the weaker one, ``above`` the masking threshold or
-    ``below`` it.
+    the estimate is the stronger one, ``missing_`` where the weaker, ``above`` the masking threshold or ``below`` it.
     """
     check_pair(reference, estimate)
     pair = resample(np.stack([reference, estimate]), sample_rate, ear_model.SAMPLE_RATE)
@@ -169,15 +153,13 @@ def residual(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> d
     heard = ear_model.patterns(torch.as_tensor(pair * ear_model.FULL_SCALE))
     powers = heard.heard.double()
     difference = powers[:, 1].sqrt() - powers[:, 0].sqrt()
-    error = {"added": difference.clamp(min=0), "missing": difference.clamp(max=0)}
-    error = {name: ear_model.grouped(part.square()) for name, part in error.items()}
-    above = error["added"] + error["missing"] > heard.excitation[:, 0] * torch.from_numpy(ear_model.MASKING_OFFSET)
-    target = ear_model.grouped(powers[:, 0]).sum(0)
-    energies = {"target": target}
-    for name, part in error.items():
+    added, missing = (ear_model.grouped(part.square()) for part in (difference.clamp(min=0), difference.clamp(max=0)))
+    above = added + missing > heard.excitation[:, 0] * torch.from_numpy(ear_model.MASKING_OFFSET)
+    energies = {"target": ear_model.grouped(powers[:, 0]).sum(0)}
+    for name, part in {"added": added, "missing": missing}.items():
         energies |= {f"{name}_above": (part * above).sum(0), f"{name}_below": (part * ~above).sum(0)}
     count = int((sample_rate / 2 > ear_model.LOWER_HZ).sum())
     starts = np.arange(0, count, round(1 / ear_model.BAND_WIDTH))
     centre = np.add.reduceat(ear_model.CENTRE_HZ[:count], starts) / np.diff([*starts, count])
-    shares = {name: (energy / target.sum()).numpy()[:count] for name, energy in energies.items()}
+    shares = {name: (energy / energies["target"].sum()).numpy()[:count] for name, energy in energies.items()}
     return {"centre_hz": centre} | {name: np.add.reduceat(share, starts) for name, share in shares.items()}

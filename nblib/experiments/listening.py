@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nblib import listening as choices
 from nblib import paths, study
 from nblib.audio import loudest, noise_like
 from nblib.errors import AudioError, ParameterError, check_choice
@@ -18,14 +17,17 @@ from nblib.evaluation import peaq_basic
 from nblib.evaluation.intervals import seed_interval, verdict
 from nblib.experiments import autoencoding
 from nblib.experiments.autoencoding import MODELS, Piece, first_of_each, heard
-from nblib.listening import LABEL, ORIGINAL, ModelListener, preference_rates
+from nblib.listening import LABEL, PUBLISHED_TESTS
+from nblib.listening.model_listener import ModelListener, noticeable_difference
 from nblib.listening.server.build import build_test
+from nblib.listening.statistics import outcomes, preference_rates
+from nblib.listening.votes import ORIGINAL, all_pairs, passed_catch, passed_headphones, read_votes
 from nblib.provenance import derive_seed, torch_threads
 from nblib.settings import Settings
 from nblib.study import Row, Sounds, Study, Trained
 
 VOTES, SENSITIVITY = "listening_votes.csv.gz", "listening_sensitivity.csv"
-PUBLISHED = choices.PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
+PUBLISHED = PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
 SYSTEMS = {ORIGINAL: "original"} | MODELS
 JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
 SIGNS = {"two_f": 1, "nmr_db": -1}  # so that higher is better
@@ -96,7 +98,7 @@ def made_test(setup: Settings) -> Path | None:
 def difference(scores: pd.DataFrame, measure: str) -> float:
     """The JND in the unit of `measure`: 3 dB of signal-to-noise ratio."""
     noisy = scores[scores["system"] == NOISE]
-    return choices.noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
+    return noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
 
 
 def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
@@ -106,7 +108,7 @@ def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) 
     for seed in systems["seed"].dropna().unique():
         own = systems[(systems["seed"] == seed) | systems["seed"].isna()]
         score = SIGNS[measure] * own.set_index(["item", "system"])[measure]
-        pairs = choices.all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
+        pairs = all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
         for side in ("a", "b"):
             pairs = pairs.join(score.rename(f"score_{side}"), on=["item", f"system_{side}"])
         chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
@@ -133,7 +135,7 @@ def share_interval(shares: Sequence[float] | pd.Series, least: float = 0.0) -> d
 def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
     """Share of a model listener's votes on a pair for `one` less that for `other`: `share_interval`, ``verdict``."""
     first, second = sorted((one, other))
-    table = choices.outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
+    table = outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
     found = share_interval(table.groupby("seed")["outcome"].mean() * (1 if one == first else -1), least=-1)
     return found | {"verdict": verdict(found["low"], found["high"])}
 
@@ -145,11 +147,11 @@ def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """
     if not path:
         return None, None
-    everyone = choices.read_votes(Path(path).expanduser())
+    everyone = read_votes(Path(path).expanduser())
     for system in pd.unique(everyone.loc[everyone["kind"] == "test", ["system_a", "system_b"]].to_numpy().ravel()):
         check_choice(f"{path}: system", system, SYSTEMS)
-    heard = choices.passed_headphones(everyone)[0] if "headphones" in everyone else everyone
-    kept, participants = (heard, None) if heard.empty else choices.passed_catch(heard)
+    heard = passed_headphones(everyone)[0] if "headphones" in everyone else everyone
+    kept, participants = (heard, None) if heard.empty else passed_catch(heard)
     if kept.empty:
         raise ParameterError(f"{path}: none of {everyone['participant'].nunique()} participants passed the checks")
     return kept, participants

@@ -11,8 +11,10 @@ from nblib.errors import ParameterError
 from nblib.evaluation.intervals import USABLE
 from nblib.experiments import separation
 from nblib.experiments.listening import share_interval
-from nblib.listening import LABEL, ModelListener, preference_rates
-from nblib.listening import noticeable_difference as carried_over
+from nblib.listening import LABEL
+from nblib.listening.model_listener import ModelListener
+from nblib.listening.model_listener import noticeable_difference as carried_over
+from nblib.listening.statistics import preference_rates
 from nblib.provenance import derive_seed
 from nblib.settings import Settings
 

@@ -23,12 +23,14 @@ from nblib.audio import Geometry, stft
 COLOURS = {"codec": "#0072B2", "l1": "#D55E00", "paper": "#555555", "unprocessed": "#999999", "oracle_mask": "#009E73"}
 PALETTE = ("#555555", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 Sounds = Mapping[str, np.ndarray]
-Names = Mapping[str, str]  # what is written for each name, in the order in which it is drawn
+Names = Mapping[str, str]  # what is written for each name, in the order in which it is drawn; a baseline comes first
 
 
-def palette(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each of `names`, in order, from the start again after seven."""
-    return dict(zip(names, itertools.cycle(PALETTE), strict=False))
+def palette(names: Iterable[str], own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A colour for each of `names`: its `own`, or the next that no other owns, from the start again after the last."""
+    own = own or {}
+    free = itertools.cycle(colour for colour in PALETTE if colour not in own.values())
+    return {name: own.get(name) or next(free) for name in names}
 
 
 def whiskers(table: pd.DataFrame, value: str = "mean") -> np.ndarray:
@@ -37,18 +39,15 @@ def whiskers(table: pd.DataFrame, value: str = "mean") -> np.ndarray:
 
 
 def use_style() -> None:
-    """Set matplotlib's and seaborn's defaults for every figure of the suite."""
-    sizes = {"savefig.dpi": 110, "font.size": 11, "axes.titlesize": 11, "figure.constrained_layout.use": True}
-    frames = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
-    files = {"svg.hashsalt": "nblib", "svg.fonttype": "none"}  # equal figures give equal files
-    sns.set_theme("notebook", "ticks", list(COLOURS.values()), rc=sizes | frames | files)
+    """Set matplotlib's and seaborn's defaults; equal figures give equal files."""
+    style = {"savefig.dpi": 110, "font.size": 11, "axes.titlesize": 11, "figure.constrained_layout.use": True}
+    style |= {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+    files = {"svg.hashsalt": "nblib", "svg.fonttype": "none"}
+    sns.set_theme(style="ticks", palette=list(COLOURS.values()), rc=style | files)
 
 
 def save(folder: Path, name: str, figure: Figure, data: pd.DataFrame) -> Image:
-    """Write ``name.png``, ``name.svg`` and the data behind them (``name.csv``, ``.csv.gz`` over 10,000 values).
-
-    Returns the picture to show, so that a cell can end with the call.
-    """
+    """Write ``name.png``, ``.svg`` and the data behind them (``.csv``, over 10,000 values ``.csv.gz``); to be shown."""
     for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
         with paths.whole(folder / f"{name}.{suffix}") as temporary:
             figure.savefig(temporary, format=suffix, metadata=metadata)
@@ -80,15 +79,14 @@ def players(sounds: Mapping[str, np.ndarray], sample_rate: int) -> HTML:
 
 def _grid(rows: Mapping[str, Sounds], sample_rate: int, hop: int, width: float = 3.2) -> Figure:
     """Decibels [shape=(bins, frames)] with one colour bar: a row per key, a column per title (over the first row)."""
-    first, columns = next((name, len(cells)) for name, cells in rows.items())
+    columns = len(next(iter(rows.values())))
     size = (width * columns + 1, 2.3 * len(rows) + 0.4)
     figure, panels = plt.subplots(len(rows), columns, figsize=size, sharex="col", sharey=True, squeeze=False)
     for (name, cells), own in zip(rows.items(), panels, strict=True):
-        for axes, (title, levels) in zip(own, cells.items(), strict=True):
+        for axes, above, (title, levels) in zip(own, panels[0], cells.items(), strict=True):
             extent = (0.0, levels.shape[1] * hop / sample_rate, 0.0, sample_rate / 2000)
-            style = {"origin": "lower", "aspect": "auto", "cmap": "magma", "extent": extent}
-            image = axes.imshow(levels, vmin=-100, vmax=-10, **style)
-            axes.set_title(title if name == first else "", parse_math=False)
+            image = axes.imshow(levels, "magma", aspect="auto", vmin=-100, vmax=-10, origin="lower", extent=extent)
+            axes.set_title(title if axes is above else "", parse_math=False)
         own[0].set_ylabel(f"{name}\nfrequency (kHz)")
     for axes in panels[-1]:
         axes.set_xlabel("time (s)")
@@ -97,33 +95,30 @@ def _grid(rows: Mapping[str, Sounds], sample_rate: int, hop: int, width: float =
 
 
 def _decibels(sounds: Sounds, geometry: Geometry) -> dict[str, np.ndarray]:
-    magnitudes = {title: stft(torch.from_numpy(samples), geometry).abs().numpy() for title, samples in sounds.items()}
-    return {title: 20 * np.log10(np.maximum(magnitude, 1e-6)) for title, magnitude in magnitudes.items()}
+    spectra = {title: stft(torch.from_numpy(samples), geometry) for title, samples in sounds.items()}
+    return {title: 20 * np.log10(np.maximum(spectrum.abs().numpy(), 1e-6)) for title, spectrum in spectra.items()}
 
 
 def spectrogram_rows(rows: Mapping[str, Sounds], geometry: Geometry) -> Figure:
     """Spectrograms of samples: a row per key, a column per sound, whose titles stand over the first row."""
-    decibels = {name: _decibels(sounds, geometry) for name, sounds in rows.items()}
-    return _grid(decibels, geometry.sample_rate, geometry.hop)
+    return _grid({name: _decibels(own, geometry) for name, own in rows.items()}, geometry.sample_rate, geometry.hop)
 
 
 def magnitude_table(sounds: Sounds, geometry: Geometry) -> pd.DataFrame:
     """The decibels of one row of `spectrogram_rows`: a line per sound and frequency, one column per frame."""
     frequency_hz = np.arange(geometry.bins) * geometry.sample_rate / geometry.window
-    tables = [
-        pd.DataFrame(levels.round(1)).add_prefix("frame").assign(sound=title, frequency_hz=frequency_hz)
+    tables = {
+        title: pd.DataFrame(levels.round(1), frequency_hz).add_prefix("frame")
         for title, levels in _decibels(sounds, geometry).items()
-    ]
-    return pd.concat(tables, ignore_index=True).set_index(["sound", "frequency_hz"]).reset_index()
-
-
-def figure2(patches: pd.DataFrame, names: Mapping[str, str], geometry: Geometry) -> Figure:
-    """MM'19 Figure 2, a row per system, a column per piece; `patches` and `names` are `experiments.teachers`'."""
-    frames = [name for name in patches.columns if str(name).startswith("frame")]
-    rows = {
-        names[str(system)]: {str(title): part[frames].to_numpy() for title, part in own.groupby("title", sort=False)}
-        for system, own in patches.groupby("system", sort=False)
     }
+    return pd.concat(tables, names=["sound", "frequency_hz"]).reset_index()
+
+
+def figure2(patches: pd.DataFrame, names: Names, geometry: Geometry) -> Figure:
+    """MM'19 Figure 2, a row per system, a column per piece; `patches` and `names` are `experiments.teachers`'."""
+    rows: dict[str, dict[str, np.ndarray]] = {}
+    for (system, title), own in patches.groupby(["system", "title"], sort=False):
+        rows.setdefault(names[str(system)], {})[str(title)] = own.filter(regex="^frame").to_numpy()
     return _grid(rows, geometry.sample_rate, geometry.hop)
 
 
@@ -131,11 +126,9 @@ def separated_figure(sounds: Sounds, sample_rate: int, title: str) -> Figure:
     """Samples [shape=(channels, n)] of equal length: a column is the mean power of all windows in its time."""
     window, rows = np.hanning(1024), {}
     for name, samples in sounds.items():
-        padded = np.pad(samples, ((0, 0), (0, -samples.shape[1] % len(window))))
-        step = len(window) * max(1, padded.shape[1] // (len(window) * 1600))  # about as many columns as pixels
-        columns = []
-        for start in range(0, padded.shape[1], step):
-            windows = padded[:, start : start + step].reshape(-1, len(window)) * window
-            columns.append(np.square(np.abs(np.fft.rfft(windows) / (window.sum() / 2))).mean(0))
+        padded = np.pad(samples, ((0, 0), (0, -samples.shape[1] % 1024)))
+        step = 1024 * max(1, padded.shape[1] // (1024 * 1600))  # about as many columns as pixels
+        parts = (padded[:, start : start + step].reshape(-1, 1024) for start in range(0, padded.shape[1], step))
+        columns = [np.square(np.abs(np.fft.rfft(part * window) / (window.sum() / 2))).mean(0) for part in parts]
         rows[name] = {title: 10 * np.log10(np.transpose(columns) + 1e-10)}
     return _grid(rows, sample_rate, step, width=10)

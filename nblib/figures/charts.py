@@ -1,8 +1,7 @@
 """The figures of both papers' experiments, each as a function of its table."""
 
-import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -12,22 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from nblib.figures.base import COLOURS, PALETTE, Names, palette, whiskers
-from nblib.listening import preference_rates
-
-BELOW: dict[str, Any] = {"fontsize": 9, "loc": "upper center"}  # a legend under its panel
-
-def _contenders(titles: Iterable[str]) -> dict[str, str]:
-    """The papers' two have colours of their own, others those that nothing else has."""
-    free = itertools.cycle(colour for colour in PALETTE if colour not in COLOURS.values())
-    return {name: COLOURS.get(name) or next(free) for name in titles}
+from nblib.figures.base import COLOURS, Names, palette, whiskers
+from nblib.listening.statistics import preference_rates
 
 
 def interval_points(table: pd.DataFrame, names: Names, unit: str, published: pd.Series) -> Figure:
-    """A point per system with its 95 % interval where there is one, the published value (by system) beside it.
-
-    `table` has columns system, mean, low, high; `names` labels the systems, in the order of the axis.
-    """
+    """A point per system with its 95 % interval, if it has one (system, mean, low, high), and the paper's value."""
     figure, axes = plt.subplots(figsize=(1.3 * len(names) + 1.5, 3.6))
     own, place = table.set_index("system").reindex(list(names)), np.arange(len(names))
     axes.errorbar(place - 0.06, own["mean"], whiskers(own), fmt="o", color=COLOURS["codec"], capsize=4, label="here")
@@ -39,26 +28,19 @@ def interval_points(table: pd.DataFrame, names: Names, unit: str, published: pd.
 
 
 def aliasing_curves(tones: pd.DataFrame, names: Names) -> Figure:
-    """Aliasing and distortion of each model against the frequency of a tone, a panel per band limit and quantity.
-
-    `tones` are `experiments.autoencoding.ALIASING`, seeds averaged as powers; `names` labels the models to be shown.
-    """
-    limits, quantities = (
-        sorted(tones["limit_hz"].unique()),
-        {"aliasing": "aliasing", "distortion": "harmonic distortion"},
-    )
+    """`experiments.autoencoding.ALIASING` over a tone's frequency, seeds averaged as powers; a row per band limit."""
+    limits = sorted(tones["limit_hz"].unique())
     size = (10.8, 3.1 * len(limits) + 0.4)
     figure, panels = plt.subplots(len(limits), 2, figsize=size, sharey=True, squeeze=False)
-    for (limit, (quantity, title)), axes in zip(
-        itertools.product(limits, quantities.items()), panels.flat, strict=True
-    ):
-        power = (10 ** (tones.set_index(["limit_hz", "system", "frequency_hz"])[f"{quantity}_db"] / 10))[limit]
-        for model, colour in palette(names).items():
-            mean = power[model].groupby("frequency_hz").mean()
-            axes.plot(mean.index / 1000, 10 * np.log10(mean), "o-", ms=3, color=colour, label=names[model])
-        axes.set(title=f"{title}, material up to {limit / 1000:g} kHz", xlabel="frequency of the tone (kHz)")
-    for first in panels[:, 0]:
-        first.set(ylabel="dB re tone", ylim=(-60, 5))
+    for limit, row in zip(limits, panels, strict=True):
+        own = tones[tones["limit_hz"] == limit].set_index(["system", "frequency_hz"])
+        for title, axes in zip(("aliasing", "harmonic distortion"), row, strict=True):
+            power = 10 ** (own[f"{title.split()[-1]}_db"] / 10)
+            for model, colour in palette(names).items():
+                mean = power[model].groupby("frequency_hz").mean()
+                axes.plot(mean.index / 1000, 10 * np.log10(mean), "o-", ms=3, color=colour, label=names[model])
+            axes.set(title=f"{title}, material up to {limit / 1000:g} kHz", xlabel="frequency of the tone (kHz)")
+        row[0].set(ylabel="dB re tone", ylim=(-60, 5))
     panels[0, 0].legend(fontsize=9)
     return figure
 
@@ -75,10 +57,7 @@ def hole_shares(table: pd.DataFrame) -> Figure:
 
 
 def learning_curve(history: pd.DataFrame, identity: Mapping[str, float], names: Names) -> Figure:
-    """Errors (`history`: teacher, epoch, training_loss, validation_l1) over the epochs, a panel per loss network.
-
-    `identity` is the identity's error on the validation pieces per teacher, in the order of the panels.
-    """
+    """Errors over epochs (teacher, epoch, training_loss, validation_l1) and the `identity`'s; a panel a teacher."""
     figure, panels = plt.subplots(1, len(identity), figsize=(4.2 * len(identity), 3.3), squeeze=False)
     for axes, (teacher, level) in zip(panels[0], identity.items(), strict=True):
         own = history[history["teacher"] == teacher]
@@ -93,41 +72,31 @@ def learning_curve(history: pd.DataFrame, identity: Mapping[str, float], names: 
 
 
 def preference_bars(
-    votes: pd.DataFrame, names: Names, over: str = "system", chosen: str = "", published: pd.DataFrame | None = None
+    votes: pd.DataFrame, names: Names, published: pd.DataFrame, over: str = "system", chosen: str = ""
 ) -> Figure:
-    """How often each system (or `chosen`, in each class of `over`) was preferred: IJCNN'20 Figure 3, MM'19 Table 4.
-
-    `votes` are as in `nblib.listening.votes`, with a column ``judge``; each judge has a bar. `names` labels the
-    values of the column `over`, in the order of the axis; `published` has columns `over`, value, spread.
-    """
-    rates = preference_rates(votes, list(dict.fromkeys(["judge", over])) if chosen else ["judge"])
+    """How often each system (or `chosen`, in each class of `over`) was preferred, by ``judge`` and in the paper."""
+    rates = preference_rates(votes, ["judge", over] if chosen else ["judge"])
     rates = rates.rename(columns={"preferred_rate": "value", "preferred_std": "spread"})
     shown = rates[rates["system"] == chosen] if chosen else rates
-    tables = {str(judge): own for judge, own in shown.groupby("judge")}
+    tables = {str(judge): own for judge, own in shown.groupby("judge")} | {"paper": published}
     colours = palette(["paper", *tables]) | {"paper": "0.75"}
-    if published is not None:
-        tables["paper"] = published
     figure, axes = plt.subplots(figsize=(max(5.0, 1.35 * len(names)), 4.2))
     width = 0.8 / len(tables)
     for index, (judge, table) in enumerate(tables.items()):
         own = table.set_index(over).reindex(list(names))
         place = np.arange(len(names)) + (index - (len(tables) - 1) / 2) * width
-        style: dict[str, Any] = {"color": colours[judge], "ecolor": "0.25", "capsize": 3}
-        axes.bar(place, own["value"], 0.92 * width, yerr=own["spread"].fillna(0), label=judge, **style)
+        style: dict[str, Any] = {"color": colours[judge], "ecolor": "0.25", "capsize": 3, "label": judge}
+        axes.bar(place, own["value"], 0.92 * width, yerr=own["spread"].fillna(0), **style)
     axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names.values()])
     axes.set(ylabel="share of choices, mean ± standard\ndeviation over participants", ylim=(0, 1.08))
-    axes.legend(**BELOW, bbox_to_anchor=(0.5, -0.16))
+    axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     return figure
 
 
 def figure5(data: pd.DataFrame, counts: pd.DataFrame, judges: Names, titles: Names) -> Figure:
-    """IJCNN'20 Figure 5: preference and don't-know above, test l1 below, against capacity; a column per task.
-
-    `data` is `tables.figure5_data`'s, `counts`, for the axis, `tables.parameter_table`'s; `judges` says who chose, per
-    task in the order of the columns; `titles` names the contenders, the baseline first.
-    """
+    """IJCNN'20 Figure 5 of `tables.figure5_data` and `tables.parameter_table`; `judges` says who chose, per task."""
     figure, panels = plt.subplots(2, len(judges), figsize=(6.4 * len(judges), 10.4), squeeze=False)
-    colours, rivals = _contenders(titles), list(titles)[1:]
+    colours, rivals = palette(titles, COLOURS), list(titles)[1:]
     parameters = counts.set_index(["task", "capacity"])["counted"]
     choices = [("preferred_rate", name, f"{titles[name]} preferred", colours[name]) for name in rivals]
     choices.append(("dont_know_rate", rivals[0], "“I don't know”", COLOURS["unprocessed"]))
@@ -138,10 +107,10 @@ def figure5(data: pd.DataFrame, counts: pd.DataFrame, judges: Names, titles: Nam
         _series(upper, own, names, choices, step=0.1)
         upper.set(title=f"{task}: choices\n(here: {judge}; paper: 20 listeners)", ylim=(-0.05, 1.12))
         _series(lower, own, names, errors, step=0.08)
+        means = own[own["quantity"] == "test_l1"].groupby("contender")["value"].mean()
         for system in ("unprocessed", "oracle_mask"):
-            level = own.loc[(own["quantity"] == "test_l1") & (own["contender"] == system), "value"].mean()
             style = {"color": COLOURS[system], "linestyle": "-.", "linewidth": 1.2}
-            lower.axhline(level, label=f"{system.replace('_', ' ')}, here", **style)
+            lower.axhline(means.get(system, np.nan), label=f"{system.replace('_', ' ')}, here", **style)
         lower.set(title=f"{task}: test error", ylim=(0, None))
         for axes in (upper, lower):
             axes.set_xticks(range(len(names)), [f"{name}\n{parameters[task, name]:,}" for name in names])
@@ -168,14 +137,11 @@ def _series(axes: Axes, data: pd.DataFrame, names: list[str], series: Sequence[t
 
 
 def effects_figure(effects: pd.DataFrame, units: Names, titles: Names, group: str = "capacity") -> Figure:
-    """Mean paired difference to l1 with its 95 % interval over seeds, one panel per measure, a colour per contender.
-
-    `effects` is `evaluation.intervals.contrast`'s by `group`; `units` labels the measures, in the order of the panels.
-    """
+    """`evaluation.intervals.contrast` to l1 by `group`, a panel per measure of `units`, a colour per contender."""
     rows = math.ceil(len(units) / 4)
     columns = math.ceil(len(units) / rows)
     figure, panels = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
-    colours, rivals, names = _contenders(titles), list(effects["one"].unique()), sorted(effects[group].unique())
+    colours, rivals, names = palette(titles, COLOURS), list(effects["one"].unique()), sorted(effects[group].unique())
     for axes, (measure, unit) in zip(panels.flat, units.items(), strict=False):
         for index, rival in enumerate(rivals):
             own = effects[(effects["measure"] == measure) & (effects["one"] == rival)].set_index(group).reindex(names)
@@ -197,29 +163,26 @@ def costs_figure(costs: pd.DataFrame) -> Figure:
     """Time of a training step and the loss's peak memory per configuration; `costs` are `separation.costs_table`'s."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6))
     loss, weights = costs["loss_seconds"], costs["weights_mib"]
-    left.bar(costs.index, loss, color=COLOURS["codec"], label="loss")
-    rest = (costs["step_seconds"] - loss).clip(lower=0)
+    rest, blue = (costs["step_seconds"] - loss).clip(lower=0), COLOURS["codec"]
+    left.bar(costs.index, loss, color=blue, label="loss")
     left.bar(costs.index, rest, bottom=loss, color="0.75", label="separation network")
     left.set(ylabel="s per step", title=f"time, batches of {costs['batch'].iloc[0]} patches")
     right.bar(costs.index, weights, color=COLOURS["l1"], label="weights of the layers")
-    right.bar(costs.index, costs["activations_mib"], bottom=weights, color=COLOURS["codec"], label="what a step holds")
+    right.bar(costs.index, costs["activations_mib"], bottom=weights, color=blue, label="what a step holds")
     right.set(ylabel="MiB at the peak", title="memory of the loss")
     for axes in (left, right):
         axes.set(xlabel="configuration")
-        axes.legend(**BELOW, bbox_to_anchor=(0.5, -0.2), ncols=2)
+        axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 
 
 def residual_figure(bands: pd.DataFrame, titles: Names) -> Figure:
-    """Residual above and below the target's masking threshold over frequency: a row a task, a line a contender.
-
-    `bands` are `experiments.redistribution.by_band`'s; `titles` names the contenders, the baseline first.
-    """
+    """`experiments.redistribution.by_band` above and below the threshold: a row a task, a line a contender."""
     tasks = list(bands["task"].unique())
     figure, panels = plt.subplots(len(tasks), 3, figsize=(14.5, 3.5 * len(tasks)), squeeze=False)
-    colours, baseline = _contenders(titles), next(iter(titles))
+    colours, baseline = palette(titles, COLOURS), next(iter(titles))
     for task, row in zip(tasks, panels, strict=True):
-        for (side, style), axes in zip({"above": "-", "below": ":"}.items(), row, strict=False):
+        for side, style, axes in (("above", "-", row[0]), ("below", ":", row[1])):
             own = bands[(bands["task"] == task) & (bands["side"] == side)]
             for contender, line in own.groupby("contender", sort=False):
                 hertz, colour = line["centre_hz"] / 1000, colours[contender]

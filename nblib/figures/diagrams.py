@@ -16,8 +16,7 @@ Layers = list[dict[str, Any]]  # `nblib.networks.describe`'s, from input to outp
 def _boxes(axes: Axes, layers: Layers, size: str, labels: list[str], title: str, **style: Any) -> list[float]:
     """A box a layer, on bare axes; gives their heights, which follow `size`."""
     heights = [(layer[size] / layers[0][size]) ** 0.5 for layer in layers]
-    axes.bar(range(len(layers)), heights, **style)
-    axes.set_xticks(range(len(layers)), labels)
+    axes.bar(range(len(layers)), heights, tick_label=labels, **style)
     axes.tick_params(length=0)
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
@@ -26,24 +25,20 @@ def _boxes(axes: Axes, layers: Layers, size: str, labels: list[str], title: str,
 
 
 def network_diagram(layers: Layers, skips: bool = True) -> Figure:
-    """A network drawn from itself (IJCNN'20 and MM'19 Figure 1): a box a layer, as high as its output is long.
-
-    `skips` says whether a down layer's output is handed to the up layer of its level, which an arrow shows.
-    """
+    """IJCNN'20 and MM'19 Figure 1: a box a layer, as high as its output is long, and `skips` as arrows if there are."""
     figure, axes = plt.subplots(figsize=(0.98 * len(layers) + 0.4, 3.6))
-    _, _, *sizes = layers[0]
-    shapes = ["\n× ".join(str(layer[size]) for size in sizes) for layer in layers]
-    labels = [f"{layer['name']}\n{layer['channels']} × {shape}" for layer, shape in zip(layers, shapes, strict=True)]
+    _, *sizes = layers[0]
+    rows = [map(str, layer.values()) for layer in layers]
+    labels = [f"{name}\n{channels} × " + "\n× ".join(shape) for name, channels, *shape in rows]
     levels = (len(layers) - 1) // 2
     colours = ["0.75"] + [COLOURS["codec"]] * levels + [COLOURS["l1"]] * levels
-    arrows = "arrows: skips, concatenated" if skips else "no skips"
-    title = f"outputs of the layers, channels × {' × '.join(sizes)}; {arrows}"
-    heights = _boxes(axes, layers, sizes[0], labels, title, width=0.5, color=colours)
+    title = f"outputs of the layers, {' × '.join(sizes)}; {'arrows: skips, concatenated' if skips else 'no skips'}"
+    heights = _boxes(axes, layers, sizes[1], labels, title, width=0.5, color=colours)
     axes.tick_params("x", labelsize=9)
     arrow = {"arrowstyle": "->", "color": "0.4", "linewidth": 1.2}
     for level in range(1, levels if skips else 1):  # boxes between a skip's ends are lower, so its arrow passes above
-        start, end, height = level + 0.27, 2 * levels - level - 0.27, 0.94 * heights[level]
-        axes.annotate("", (end, height), (start, height), arrowprops=arrow)
+        height = 0.94 * heights[level]
+        axes.annotate("", (2 * levels - level - 0.27, height), (level + 0.27, height), arrowprops=arrow)
     return figure
 
 
@@ -61,20 +56,17 @@ def configurations_diagram(layers: Layers, chosen: Mapping[str, Sequence[str]]) 
 
 
 def models_diagram(terms: pd.DataFrame, names: Names, autoencoder: str) -> Figure:
-    """MM'19 Figure 3: what the samples pass, and where each model's loss compares estimate and target.
-
-    `terms` are `experiments.autoencoding.loss_terms`; `names` labels the models from top to bottom.
-    """
+    """MM'19 Figure 3: what the samples pass, and where each loss compares (`experiments.autoencoding.loss_terms`)."""
     places = {"samples": 3.3, "magnitude": 5.3, "C^S": 7.4, "C^T": 9.9}  # of what is compared
     texts = {0.0: "$x$", 1.6: autoencoder, 3.3: "samples\n$x, x_p$", 5.3: "STFT\n$S, S_p$"}
     texts |= {places[name]: f"codec network\n${name}$, frozen" for name in ("C^S", "C^T")}
-    top, (figure, axes) = len(names) + 0.3, plt.subplots(figsize=(12.5, 5.0))
-    frame: dict[str, Any] = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": "0.3"}
+    top = len(names) + 0.3
+    figure, axes = plt.subplots(figsize=(12.5, 5.0))
+    frame = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": "0.3"}
     for place, text in texts.items():
         axes.text(place, top, text, ha="center", va="center", bbox=frame, zorder=3)
-    way: dict[str, Any] = {"color": "0.3", "linewidth": 1.2, "zorder": 1}
-    axes.plot([0.0, 7.4], [top, top], **way)
-    axes.plot([3.3, 3.3, 9.9, 9.9], [top, top + 0.75, top + 0.75, top], **way)
+    axes.plot([0.0, 7.4], [top, top], color="0.3", linewidth=1.2, zorder=1)
+    axes.plot([3.3, 3.3, 9.9, 9.9], [top, top + 0.75, top + 0.75, top], color="0.3", linewidth=1.2, zorder=1)
     for place in places.values():
         axes.plot([place] * 2, [0.2, top], color="0.75", linewidth=1, zorder=0)
     for row, (model, colour) in enumerate(palette(names).items()):

@@ -1,13 +1,6 @@
-"""Choices between two sounds: the model listener, and statistics of its votes and of people's.
-
-What ``__init__.pyi`` names is imported when first asked for: help texts, there in 0.3 s, do not wait 3 s for scipy.
-"""
+"""Choices between two sounds; its modules are imported by name, so that help texts need not wait for scipy."""
 
 from typing import NamedTuple
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 LABEL = "model-predicted, no listeners"  # in the judge's name, wherever the model listener's votes are shown
 

@@ -1,11 +1,4 @@
-"""A model listener: it chooses between two sounds by a quality score. Model-predicted, no listeners.
-
-The papers' evidence is people's choices; this stands in for them, and nothing in it is fitted to the papers' results.
-It rests on a published just-noticeable difference (JND), told rightly in 79.4 % of forced choices (Levitt 1971, a
-3-down 1-up track): the choice noise is Gaussian with 0.794 = Phi(JND / noise). Don't know are perceived differences
-under half a JND, where an observer with equal noise for "equal" and "just noticeable" errs least. Most observers lean
-to A or B (Yeshurun, Carrasco and Maloney 2008): no published constant suits, and sides are drawn anew for every pair.
-"""
+"""A model listener chooses between two sounds by a quality score, as docs/listening-tests.md explains."""
 
 from dataclasses import dataclass
 
@@ -18,7 +11,7 @@ from nblib.listening import LABEL
 from nblib.listening.votes import presented
 from nblib.provenance import random_generator
 
-CORRECT_AT_JND = 0.794
+CORRECT_AT_JND = 0.794  # Levitt 1971
 PARTICIPANT_SPREAD = 0.3  # standard deviation of the logarithm of a participant's noise: a factor of 1.35 either way
 BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choice noise; assumed
 # McShefferty, Whitmer and Akeroyd 2015, Trends in Hearing 19, doi 10.1177/2331216515572316: which of two sentences in
@@ -36,10 +29,7 @@ def noticeable_difference(snr_db: np.ndarray, score: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class ModelListener:
-    """Simulated participants of an A/B test with "I don't know".
-
-    `noticeable_difference` is the JND in the score's unit; the others are factors, to show how a result moves.
-    """
+    """Simulated participants; `noticeable_difference` is the JND in the score's unit, the others are factors."""
 
     noticeable_difference: float
     noise_scale: float = 1.0
@@ -52,14 +42,14 @@ class ModelListener:
             raise ParameterError("pairs: some have a score that is not finite; leave their items out")
         deviation = self.noticeable_difference / norm.ppf(CORRECT_AT_JND)
         zone = self.zone_scale * self.noticeable_difference / 2
-        numbers, noise = range(1, participants + 1), []
-        for number in numbers:
+        numbers, noise = np.arange(1, participants + 1), []
+        for number in numbers.tolist():
             generator = random_generator(seed, "participant", number)
             own = self.noise_scale * deviation * np.exp(PARTICIPANT_SPREAD * generator.standard_normal())
             bias = self.bias_scale * BIAS_OF_NOISE * deviation * generator.standard_normal()
             noise.append(bias + own * generator.standard_normal(len(pairs)))
-        shown = presented(pairs, seed, numbers)
+        shown = presented(pairs, seed, numbers.tolist())
         perceived = (shown["score_a"] - shown["score_b"]).to_numpy(float) + np.concatenate(noise)
-        choice = np.where(np.abs(perceived) < zone, "dont_know", np.where(perceived > 0, "a", "b"))
-        names = np.repeat([str(number) for number in numbers], len(pairs))
+        choice = np.select([np.abs(perceived) < zone, perceived > 0], ["dont_know", "a"], "b")
+        names = np.repeat(numbers.astype(str), len(pairs))
         return shown.assign(participant=names, choice=choice, kind="test", judge=LABEL)

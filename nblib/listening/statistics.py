@@ -23,11 +23,7 @@ from nblib.provenance import random_generator
 
 
 def outcomes(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
-    """The votes of kind "test", whichever side each system stood on.
-
-    One row per vote: `by`, ``participant``, ``system_1``, ``system_2`` (in the order of the alphabet), ``outcome`` (1:
-    the first was chosen, -1: the second, 0: don't know).
-    """
+    """The "test" votes with ``system_1`` < ``system_2``; ``outcome``: 1, the first was chosen, -1, or 0, don't know."""
     votes = votes[votes["kind"] == "test"].reset_index(drop=True)
     if votes.empty:
         raise ParameterError("votes: none has kind='test'; catch and training pairs are not counted")
@@ -37,10 +33,10 @@ def outcomes(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     return votes[[*by, "participant"]].assign(**systems, outcome=side.where(a < b, -side))
 
 
-def wilson_interval(successes: np.ndarray | float, trials: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % interval of a share by Wilson (1927, JASA 22), too narrow for votes where participants differ."""
-    low, high = proportion_confint(np.asarray(successes), np.asarray(trials), alpha=0.05, method="wilson")
-    return np.clip(low, 0, 1), np.clip(high, 0, 1)
+def wilson_interval(successes: np.ndarray | float, trials: np.ndarray | float) -> np.ndarray:
+    """Ends of the 95 % interval of a share by Wilson (1927), too narrow for votes where participants differ."""
+    ends = proportion_confint(np.asarray(successes), np.asarray(trials), alpha=0.05, method="wilson")
+    return np.clip(ends, 0, 1)
 
 
 def preference_rates(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0) -> pd.DataFrame:
@@ -50,10 +46,9 @@ def preference_rates(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0)
     sides. ``_low`` and ``_high`` are the 95 % bootstrap over participants, NaN for one; ``comparisons`` are of one
     participant; ``pooled_rate`` and ``wilson_`` are of all presentations.
     """
-    table = outcomes(votes, by)
-    sides = {"system_1": 1, "system_2": -1}
-    of_sides = [table.assign(system=table[name], preferred=table["outcome"] == own) for name, own in sides.items()]
-    rows, keys = pd.concat(of_sides), [*by, "system"]
+    table, keys = outcomes(votes, by), [*by, "system"]
+    sides = (("system_1", 1), ("system_2", -1))
+    rows = pd.concat(table.assign(system=table[name], preferred=table["outcome"] == own) for name, own in sides)
     result = _over_participants(rows, keys, ["preferred", "dont_know"], seed)
     chosen = rows.groupby(keys, dropna=False)["preferred"].sum().to_numpy()
     low, high = wilson_interval(chosen, result["votes"].to_numpy())
@@ -67,11 +62,11 @@ def dont_know_matrix(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0)
 
 def dont_know_triangle(matrix: pd.DataFrame, systems: Sequence[str]) -> pd.DataFrame:
     """One group's rows of `dont_know_matrix` as MM'19 prints its Table 5, each pair once: texts, "0.12 ± 0.24"."""
-    rows = matrix[["system_1", "system_2", "dont_know_rate", "dont_know_std"]].itertuples(index=False)
-    printed = {frozenset((one, other)): f"{mean:.2f} ± {spread:.2f}" for one, other, mean, spread in rows}
+    rows = matrix.set_index(["system_1", "system_2"])
+    texts = rows.apply("{dont_know_rate:.2f} ± {dont_know_std:.2f}".format_map, axis=1)
     table = pd.DataFrame("", index=list(systems)[:-1], columns=list(systems)[1:])
-    for one, other in combinations(systems, 2):
-        table.loc[one, other] = printed.get(frozenset((one, other)), "not compared")
+    for pair in combinations(systems, 2):
+        table.loc[pair] = texts.get(tuple(sorted(pair)), "not compared")
     return table
 
 
@@ -93,11 +88,8 @@ def _over_participants(rows: pd.DataFrame, keys: list[str], names: list[str], se
 
 
 def sign_flip_test(nets: Sequence[int] | np.ndarray) -> float:
-    """The exact p-value of "every participant is as likely to lean one way as the other", two-sided.
-
-    Fisher's permutation test (1935) of net preferences, votes for one system less those for the other. All 2**n sums
-    are counted by convolution: scipy's permutation_test can only draw some where n is large.
-    """
+    """Exact two-sided p-value of "all lean either way as likely" (Fisher 1935), of votes for less votes against."""
+    # All 2**n sums are counted by convolution: scipy's permutation_test can only draw some where n is large.
     chances = np.ones(1)  # of the sums from -reach to reach
     for net in np.abs(nets):
         flip = np.zeros(2 * net + 1)
@@ -115,10 +107,8 @@ def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     `sign_flip_test` of their net preferences: believe this one. ``_holm`` is adjusted for all rows by Holm (1979).
     """
     if _simulated(votes):
-        raise ParameterError(
-            f"votes: some are {LABEL!r}, and more simulated people make any p-value small: keep judge 'people'; of a "
-            "model listener show preference_rates or davidson, and how they move with the listener's constants"
-        )
+        shown = "keep judge 'people'; of a model listener show preference_rates or davidson"
+        raise ParameterError(f"votes: some are {LABEL!r}, of which more make any p-value small: {shown}")
     groups = outcomes(votes, by).groupby([*by, "system_1", "system_2"], dropna=False)
     result = groups.size().index.to_frame(index=False).join(pd.DataFrame([_against_chance(own) for _, own in groups]))
     adjusted = {f"{name}_holm": multipletests(result[name], method="holm")[1] for name in ("sign_p", "flip_p")}
@@ -126,15 +116,12 @@ def exact_tests(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def side_bias(votes: pd.DataFrame) -> dict[str, float]:
-    """Whether A was chosen more often than B, which it should not be over sides drawn at random.
-
-    ``share`` of A in the decided votes, its `wilson_interval`, and as `exact_tests`, p-values for people's votes only.
-    """
+    """``share`` of A in the decided votes, its `wilson_interval`, and as `exact_tests`, of people's votes, p-values."""
     found = _against_chance(outcomes(votes.assign(system_a="A", system_b="B")))
     decided = found["wins_1"] + found["wins_2"] or np.nan
-    low, high = map(float, wilson_interval(found["wins_1"], decided))
+    low, high = wilson_interval(found["wins_1"], decided).tolist()
     if _simulated(votes):
-        found = {name: value for name, value in found.items() if not name.endswith("_p")}
+        del found["sign_p"], found["flip_p"]
     return {"share": found["wins_1"] / decided, "wilson_low": low, "wilson_high": high} | found
 
 
@@ -142,7 +129,7 @@ def _simulated(votes: pd.DataFrame) -> bool:
     return "judge" in votes and bool(votes["judge"].astype(str).str.contains(LABEL, regex=False).any())
 
 
-def _against_chance(table: pd.DataFrame) -> dict:
+def _against_chance(table: pd.DataFrame) -> dict[str, float]:
     first, second, ties = (int((table["outcome"] == outcome).sum()) for outcome in (1, -1, 0))
     nets = table.groupby("participant")["outcome"].sum().to_numpy()
     sign_p = float(binomtest(first, first + second).pvalue) if first + second else 1.0
@@ -153,12 +140,10 @@ def _against_chance(table: pd.DataFrame) -> dict:
 def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
     """Strengths by Davidson's extension of the Bradley-Terry model (1970, JASA 65), of participants as a pool.
 
-    i is chosen : j is chosen : don't know = pi_i : pi_j : nu sqrt(pi_i pi_j), with strengths pi (their logarithms sum
-    to 0) and readiness nu for ties, is fitted in its log-linear form (Fienberg 1979). The votes of a person depend on
-    one another: errors are the sandwich of Huber (1967) with participants as clusters, times n / (n - 1), 95 %
-    intervals Student's, n - 1 degrees of freedom. `prior` is a number of pseudo-votes that every pair gets, a third to
-    each outcome, to the sandwich one participant more: 1 keeps strengths finite where systems never met, one always
-    won, or all are ties.
+    i is chosen : j is chosen : don't know = pi_i : pi_j : nu sqrt(pi_i pi_j); the logarithms of strengths pi sum to 0.
+    Errors let the votes of a person depend on one another (docs/listening-tests.md). `prior` is a number of
+    pseudo-votes that every pair gets, a third to each outcome, as by one participant more: 1 keeps strengths finite
+    where systems never met, one always won, or all are ties.
     """
     if not 0 <= prior < np.inf:
         raise ParameterError(f"prior={prior!r}: a number of pseudo-votes per pair is needed, 0 or more")
@@ -167,12 +152,11 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
     if people < 2:
         raise ParameterError("votes: all are of one participant, so that people's spread is unknown; ask more people")
     systems = sorted({*table["system_1"], *table["system_2"]})
-    pairs = pd.MultiIndex.from_tuples(combinations(systems, 2))
+    pairs = list(combinations(systems, 2))
     # Votes per participant, pair and outcome [participants, pairs, outcomes], the prior's last.
-    cells = pd.MultiIndex.from_product([range(len(pairs)), (1, -1, 0)])
-    met = pairs.get_indexer(pd.MultiIndex.from_frame(table[["system_1", "system_2"]]))
-    counted = pd.crosstab(table["participant"], [met, table["outcome"]]).reindex(columns=cells, fill_value=0)
-    counts = counted.to_numpy(float).reshape(-1, len(pairs), 3)
+    cells = pd.MultiIndex.from_tuples([(*pair, outcome) for pair in pairs for outcome in (1, -1, 0)])
+    counted = pd.crosstab(table["participant"], [table["system_1"], table["system_2"], table["outcome"]])
+    counts = counted.reindex(columns=cells, fill_value=0).to_numpy(float).reshape(people, len(pairs), 3)
     if prior:
         counts = np.concatenate([counts, np.full((1, len(pairs), 3), prior / 3)])
     # Parameters are log-strengths and log nu.
@@ -204,8 +188,7 @@ def _fit(design: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray
     settled = np.abs(scores.sum(axis=0)).max() < 1e-6 * total.sum()
     # Where votes keep a system infinitely far from others, its shares fall until the fit stops.
     if not settled or shares.min() < 1e-9 or np.linalg.matrix_rank(model.exog) < model.exog.shape[1] - 1:
-        raise ParameterError(
-            "votes: no finite strengths are the likeliest (some systems never met the others, never won or never lost "
-            "against them, or all votes are ties); ask for more votes, or give prior=1 (pseudo-votes, to be stated)"
-        )
+        reason = "some systems never met the others, never won or never lost, or all votes are ties"
+        remedy = "ask for more votes, or give prior=1 (pseudo-votes, to be stated)"
+        raise ParameterError(f"votes: no finite strengths are the likeliest ({reason}); {remedy}")
     return fit.params[:free], np.square(scores @ inverse).sum(axis=0) * len(counts) / (len(counts) - 1)

@@ -53,11 +53,9 @@ def read_table(path: Path, columns: Sequence[str], origin: str, **options: Any) 
         raise ParameterError(f"{path}: not there; {origin}") from None
     except (OSError, ValueError) as error:
         raise ParameterError(f"{path}: no CSV table of votes ({error}); {origin}") from error
-    for name in columns:
-        if name not in table:
-            raise ParameterError(f"{path}: column {name!r} is missing; {origin}")
-    if table.empty:
-        raise ParameterError(f"{path}: there are no votes in it; {origin}")
+    missing = [f"column {name!r} is missing" for name in columns if name not in table]
+    if missing or table.empty:
+        raise ParameterError(f"{path}: {', '.join(missing) or 'there are no votes in it'}; {origin}")
     return table
 
 

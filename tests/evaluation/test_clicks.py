@@ -77,13 +77,10 @@ def test_pulses_instead_of_a_spectrums_upper_part_are_counted():
     assert rate(low + wide - band_limit(wide, RATE, 2000)) == pytest.approx(62.5, rel=0.2)
 
 
-def test_of_silence_there_are_none():
+def test_of_silence_there_are_none_and_parameters_are_checked():
     assert rate(np.zeros(RATE)) == 0
     # Rounding noise after the music has pulses, too, but none that rises over the floor.
     assert rate(np.where(TIME < 1, NOISE, 1e-6 * pulses(PLACES, np.ones(len(TIME)), 1))) < 0.2
-
-
-def test_parameters_are_checked():
     with pytest.raises(ParameterError, match="limit_hz=9000"):
         clicks_per_second(NOISE, RATE, 9000)
     with pytest.raises(AudioError, match="224 needed"):

@@ -144,7 +144,7 @@ SINGLE = [estoi, pesq_wb, visqol, score, lambda *pair: frame_snr(*pair[:2]), lam
 @pytest.mark.parametrize(
     ("measures", "reference", "estimate", "message"),
     [
-        (SINGLE, VOICE, VOICE[:-1], r"reference \(48000,\) and estimate \(47999,\): two mono signals of one length"),
+        (SINGLE, VOICE, VOICE[:-1], r"reference \(48000,\) and estimate \(47999,\): mono signals of one shape"),
         (SINGLE, VOICE, np.where(np.arange(48_000) == 9, np.inf, VOICE), "estimate: sample 9 is not finite"),
         (SINGLE[:4], np.zeros_like(VOICE), VOICE, "reference: silent"),
         (SINGLE[-1:], np.full_like(VOICE, 0.5), VOICE, "reference without its mean: silent"),
@@ -286,7 +286,7 @@ def test_sources_that_cannot_be_measured_are_nan_and_leave_the_others_alone():
         backwards = bss_eval(SOURCES[::-1].astype(np.float32), ESTIMATES[::-1])  # odd memory
     np.testing.assert_allclose(backwards, expected[:, ::-1], atol=1e-3)
     for references, estimates, message in (
-        (SOURCES, ESTIMATES[:2], r"references \(3, 4000\) and estimates \(2, 4000\): both must have one"),
+        (SOURCES, ESTIMATES[:2], r"reference \(3, 4000\) and estimate \(2, 4000\): mono signals of one shape"),
         (SOURCES * [[1], [0], [1]], ESTIMATES, r"references\[1\]: silent"),
     ):
         with pytest.raises(AudioError, match=message):

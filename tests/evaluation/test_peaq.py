@@ -70,8 +70,7 @@ def test_the_2f_model_falls_with_the_bitrate_and_a_codec_beats_noise_of_its_snr(
 
 def test_a_pair_of_equals_is_imperceptible():
     found = peaq_basic(TONES, TONES, RATE)
-    assert found["odg"] > 0.1
-    assert found["two_f"] == 100
+    assert found["odg"] > 0.1 and found["two_f"] == 100
     assert (found["ADBB"], found["AvgModDiff1B"], found["MFPDB"], found["RelDistFramesB"]) == (0, 0, 0, 0)
 
 
@@ -126,7 +125,7 @@ def test_silence_around_or_inside_changes_little():
     ("reference", "estimate", "message"),
     [
         (0 * TONES, TONES, "reference 0: silent"),
-        (TONES[1:], TONES, r"reference \(95999,\) and estimate \(96000,\): mono signals of equal shape"),
+        (TONES[1:], TONES, r"reference \(95999,\) and estimate \(96000,\): mono signals of one shape"),
         (TONES, np.inf * TONES, "estimate: sample 0 is not finite"),
     ],
 )

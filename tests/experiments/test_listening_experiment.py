@@ -10,8 +10,9 @@ import pytest
 from nblib import study, tables
 from nblib.errors import ParameterError
 from nblib.experiments import autoencoding, listening
-from nblib.listening import SPOILT, preference_rates, write_table
 from nblib.listening.server import manifest
+from nblib.listening.statistics import preference_rates
+from nblib.listening.votes import SPOILT, write_table
 from nblib.settings import Settings
 
 

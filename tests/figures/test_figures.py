@@ -87,14 +87,18 @@ def test_the_diagrams_show_the_networks_own_sizes_and_the_layers_compared() -> N
     assert [sum(own) for own in filled] == [6, 6, 6, 6, 3, 3] and filled[5][:5] == [False, True, True, True, False]
 
 
-def test_the_bars_show_what_the_votes_say() -> None:
+def test_the_bars_show_what_the_votes_say_and_costs_stack_to_their_sums() -> None:
     published = pd.DataFrame({"capacity": ["P1", "P2"], "value": [0.9, 0.5], "spread": [0.1, 0.1]})
     given = pd.concat(
         votes(dict(zip("pqrs", choices, strict=True)), capacity=capacity, judge="people")
         for capacity, choices in {"P1": "aaaa", "P2": "aab-"}.items()
     )
-    bars = figures.preference_bars(given, {"P1": "54", "P2": "107"}, "capacity", "codec", published)
+    bars = figures.preference_bars(given, {"P1": "54", "P2": "107"}, published, "capacity", "codec")
     assert [patch.get_height() for patch in bars.axes[0].patches] == [1.0, 0.5, 0.9, 0.5]
+    columns = ["step_seconds", "loss_seconds", "weights_mib", "activations_mib", "batch"]
+    table = pd.DataFrame([(3.0, 2.0, 5.0, 7.0, 4), (1.0, 0.5, 1.0, 2.0, 4)], ["A", "F"], columns)
+    for axes, tops in zip(figures.costs_figure(table).axes, ([3.0, 1.0], [12.0, 3.0]), strict=True):
+        assert [patch.get_y() + patch.get_height() for patch in axes.patches[2:]] == tops
 
 
 def test_figure5_draws_the_pooled_points_the_seeds_and_the_papers_of_every_contender() -> None:
@@ -121,14 +125,6 @@ def test_figure5_draws_the_pooled_points_the_seeds_and_the_papers_of_every_conte
     assert np.asarray(drawn["codec loss preferred, paper"][0].get_ydata()).tolist() == [0.7, 0.7]
     assert [0.8, 0.8, 0.4, 0.4] in heights(upper)
     assert [0.05, 0.05] in heights(lower) and [0.001, 0.001] in heights(lower)
-
-
-def test_costs_stack_to_their_sums() -> None:
-    columns = ["step_seconds", "loss_seconds", "weights_mib", "activations_mib", "batch"]
-    table = pd.DataFrame([(3.0, 2.0, 5.0, 7.0, 4), (1.0, 0.5, 1.0, 2.0, 4)], ["A", "F"], columns)
-    figure = figures.costs_figure(table)
-    for axes, tops in zip(figure.axes, ([3.0, 1.0], [12.0, 3.0]), strict=True):
-        assert [patch.get_y() + patch.get_height() for patch in axes.patches[2:]] == tops
 
 
 def test_the_residuals_curves_and_the_effects_intervals_are_the_tables() -> None:

@@ -7,7 +7,9 @@ from scipy.stats import norm
 from test_statistics import GOLDEN
 
 from nblib.errors import ParameterError
-from nblib.listening import LABEL, ModelListener, all_pairs, model_listener, noticeable_difference
+from nblib.listening import LABEL, model_listener
+from nblib.listening.model_listener import ModelListener, noticeable_difference
+from nblib.listening.votes import all_pairs
 
 JND = 0.04
 NOISE = JND / norm.ppf(0.794)
@@ -67,13 +69,10 @@ def test_a_biased_participant_leans_to_one_side_and_to_no_system():
     assert shares(votes)["a"] == pytest.approx(shares(votes)["b"], abs=0.02)
 
 
-def test_what_cannot_be_judged_is_refused():
-    with pytest.raises(ParameterError, match="some have a score that is not finite"):
-        ModelListener(JND).choose(pd.concat([pairs(0.1, 2), pairs(float("nan"), 1)]), 2, seed=0)
-
-
-def test_the_jnd_of_3_db_is_carried_over_by_the_slope():
+def test_the_jnd_of_3_db_is_carried_over_by_the_slope_and_what_cannot_be_judged_is_refused():
     snr_db = np.array([-3.0, 0.0, 3.0, -3.0, 0.0, 3.0])
     assert noticeable_difference(snr_db, 0.5 + 0.02 * snr_db) == pytest.approx(0.06)
     with pytest.raises(ParameterError, match="it must rise"):
         noticeable_difference(snr_db, -0.01 * snr_db)
+    with pytest.raises(ParameterError, match="some have a score that is not finite"):
+        ModelListener(JND).choose(pd.concat([pairs(0.1, 2), pairs(float("nan"), 1)]), 2, seed=0)

@@ -6,7 +6,7 @@ import pytest
 from helpers.listening import swapped, votes
 
 from nblib.errors import ParameterError
-from nblib.listening import ORIGINAL, SPOILT, passed_catch, passed_headphones, read_votes, write_table
+from nblib.listening.votes import ORIGINAL, SPOILT, passed_catch, passed_headphones, read_votes, write_table
 
 # a is the original: ann and bob tell it, cid misses one by don't know, dora picks the spoilt one twice.
 CATCH = votes({"ann": "aaaa", "bob": "aaa-", "cid": "aa-b", "dora": "aabb"}, ORIGINAL, SPOILT, kind="catch")

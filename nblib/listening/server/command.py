@@ -63,7 +63,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     """Files of its own names are replaced, each whole: the votes stay in the database."""
-    from nblib.listening import write_table
+    from nblib.listening.votes import write_table
     from nblib.listening.server import manifest, webmushra
     from nblib.listening.server.store import stored_participants, stored_votes
 
@@ -84,7 +84,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     """An earlier import is replaced, since results grow; any other file is left alone."""
-    from nblib.listening import read_votes, write_table
+    from nblib.listening.votes import read_votes, write_table
     from nblib.listening.server import manifest, webmushra
 
     votes = webmushra.read_results(options.results, manifest.load(options.test))
@@ -96,5 +96,5 @@ def _import(options: argparse.Namespace) -> int:
         raise ParameterError(f"{options.out}: is there and was not made by listen import; choose another name")
     write_table(options.out, votes)
     print(f"{options.out}: {len(votes)} votes of {votes['participant'].nunique()} participants")
-    print("now: read it by nblib.listening.read_votes, count it by nblib.listening.preference_rates")
+    print("now: read it by nblib.listening.votes.read_votes, count it by nblib.listening.statistics.preference_rates")
     return 0

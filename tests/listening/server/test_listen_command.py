@@ -13,10 +13,10 @@ from test_listening_webmushra import drawn, written
 
 from nblib import paths
 from nblib.errors import ParameterError
-from nblib.listening import read_votes
 from nblib.listening.server import manifest, webmushra
 from nblib.listening.server.app import create_app
 from nblib.listening.server.command import add_listen
+from nblib.listening.votes import read_votes
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import yaml
 from helpers import listening as heard
 
 from nblib.errors import ParameterError
-from nblib.listening import read_votes, write_table
 from nblib.listening.server.manifest import QUESTIONS, ListeningTest
 from nblib.listening.server.webmushra import configuration, export_config, read_results, test_id
+from nblib.listening.votes import read_votes, write_table
 from nblib.provenance import random_generator
 
 test_id.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test

@@ -19,10 +19,10 @@ from flask.testing import FlaskClient
 from helpers.listening import Person, free_port, served, start_server
 
 from nblib.errors import ParameterError
-from nblib.listening import presented, read_votes, write_table
 from nblib.listening.server import manifest
 from nblib.listening.server.app import create_app, serve
 from nblib.listening.server.store import participants, stored_participants, stored_votes
+from nblib.listening.votes import presented, read_votes, write_table
 
 Answer = Callable[[FlaskClient, str], dict]
 
