@@ -1,8 +1,6 @@
-"""Losses between what a network puts out and its target, each a class by name in `LOSSES`.
+"""Losses between what a network puts out and its target, each a class by name in `LOSSES`: see docs/extending.md.
 
-A further contender is one class here: it is then trained, scored, judged, drawn and claimed beside the others. What its
-parameters may ask for, by name, is said at `LossSpec.build`. Norms are means over elements, so that lambda = 1 weighs
-every element of a layer alike whatever the layer's size.
+Norms are means over elements, so that lambda = 1 weighs every element of a layer alike whatever the layer's size.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,19 +23,16 @@ ALL = "all"  # every layer but the output
 
 @dataclass(frozen=True)
 class LossSpec:
-    """What a network is trained with: a name of `LOSSES`, and what that loss is made from.
-
-    `teacher` is the hash of the loss network's run, where the loss has one; the rest as for `CodecLoss`.
-    """
+    """What a network is trained with: a name of `LOSSES`, and what that loss is made from, as for `CodecLoss`."""
 
     kind: str = "l1"
-    teacher: str = ""
+    teacher: str = ""  # the hash of the loss network's run, where there is one
     layers: str | tuple[str, ...] = "F"
     prediction: bool = False
     unit_epochs: int = 10
 
     def build(self, geometry: Geometry, domain: str, teacher: Any = None) -> "WeightedLoss":
-        """The loss; its parameters may be the patches' geometry and domain, network (`teacher`), and this spec's."""
+        """The loss; its parameters may be `geometry` and `domain` of the patches, `network` (the teacher), own fields."""
         check_choice("loss", self.kind, LOSSES)
         given, make = vars(self) | {"network": teacher, "geometry": geometry, "domain": domain}, LOSSES[self.kind]
         return make(**{name: given[name] for name in signature(make).parameters})
@@ -46,9 +41,8 @@ class LossSpec:
 class WeightedLoss(nn.Module):
     """A sum of named terms, each weighted 1 for `unit_epochs` epochs and then by its share / its mean training value.
 
-    IJCNN'20 Section III: "we first train for 10 epochs with lambda = 1, and then set lambda = 1 / ||...|| for the
-    remainder"; the mean is that of the last epoch before (as in the paper's reference [15]). Buffers hold the weights
-    for checkpoints. Shares are 1, but that terms under one further weight (MM'19 equations 3 and 4) share out 1.
+    IJCNN'20 Section III; the mean is that of the last epoch before, as in the paper's reference [15]. Shares are 1, but
+    that terms under one further weight (MM'19 equations 3 and 4) share out 1.
     """
 
     title: ClassVar[str]
@@ -82,7 +76,7 @@ class WeightedLoss(nn.Module):
 
     @property
     def settled(self) -> bool:
-        """Whether the weights will change no more; before that, training must not be stopped early."""
+        """Whether the weights will change no more, and training may be stopped early."""
         return len(self.names) == 1 or int(self.epochs) >= self.unit_epochs
 
     def end_epoch(self) -> bool:
@@ -124,13 +118,11 @@ class L1Loss(WeightedLoss):
 
 @loss("codec", "codec network")
 class CodecLoss(WeightedLoss):
-    """Weighted l1 distance of a frozen codec network's layer outputs, by default configuration F of IJCNN'20 Figure 2.
+    """IJCNN'20 equation (2): sum over m of lambda_m || g_m(X) - g_m(Y) ||_1, g_m being layers of a frozen `network`.
 
-    IJCNN'20 Section III, equation (2): L = sum over m in M of lambda_m || g_m(X) - g_m(Y) ||_1. `network` was trained
-    to emulate a codec on scaled magnitudes, or on samples; the layers of it that the loss needs are copied, frozen and
-    kept in evaluation mode. `layers` is a configuration "A" to "F", "all" (every layer but the output, as in MM'19), or
-    names ("down1", "up3", ...; `ParameterError` where one is unknown). With `prediction` the network's outputs are
-    compared too (MM'19 equation 4), and the layers together weigh as much as they.
+    That emulates a codec on scaled magnitudes, or on samples. `layers` is a configuration "A" to "F" of IJCNN'20 Figure
+    2, "all" (every layer but the output, as in MM'19), or names ("down1", "up3", ...; `ParameterError` where one is
+    unknown). With `prediction` the outputs are compared too (MM'19 equation 4); all layers together weigh as much.
     """
 
     before: tuple[str, ...] = ()  # terms of a subclass that stand before the network's own
@@ -151,7 +143,7 @@ class CodecLoss(WeightedLoss):
         self.network = network.first_layers(self.layers).fuse().requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
-        """As for any module, but the network stays in evaluation mode: batch norm and dropout must not move."""
+        """As for any module, but the network stays in evaluation mode."""
         super().train(mode).network.eval()
         return self
 
@@ -164,9 +156,9 @@ class CodecLoss(WeightedLoss):
 
     def save(self, path: Path) -> None:
         """Write the layers that the loss needs, and its weights, for training elsewhere: see `load`."""
-        header = {"kind": type(self.network).__name__, "settings": self.network.settings}
         own = {name: getattr(self, name) for name in ("layers", "prediction", "unit_epochs")}
-        tensors.save(path, self.state_dict(), header | own)
+        header = {"kind": type(self.network).__name__, "settings": self.network.settings} | own
+        tensors.save(path, self.state_dict(), header)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -207,10 +199,7 @@ class SpectrogramLoss(WeightedLoss):
 
 @loss("spectral_codec", "samples and codec network on the spectrogram")
 class SpectralCodecLoss(CodecLoss):
-    """MM'19 equation (3), Model C: || x - x_p ||_1, and equation (4) on the spectrogram, each with its own weight.
-
-    `network` emulates a codec on scaled magnitudes of `geometry` in `domain`.
-    """
+    """MM'19 equation (3), Model C: || x - x_p ||_1, and equation (4) on the spectrogram, each with its own weight."""
 
     before = ("samples",)
     on_samples = True
