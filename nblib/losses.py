@@ -32,7 +32,7 @@ class LossSpec:
     unit_epochs: int = 10
 
     def build(self, geometry: Geometry, domain: str, teacher: Any = None) -> "WeightedLoss":
-        """The loss; its parameters may be `geometry` and `domain` of the patches, `network` (the teacher), own fields."""
+        """The loss; its parameters may be the patches' `geometry` and `domain`, `network` (the teacher), own fields."""
         check_choice("loss", self.kind, LOSSES)
         given, make = vars(self) | {"network": teacher, "geometry": geometry, "domain": domain}, LOSSES[self.kind]
         return make(**{name: given[name] for name in signature(make).parameters})
@@ -41,8 +41,8 @@ class LossSpec:
 class WeightedLoss(nn.Module):
     """A sum of named terms, each weighted 1 for `unit_epochs` epochs and then by its share / its mean training value.
 
-    IJCNN'20 Section III; the mean is that of the last epoch before, as in the paper's reference [15]. Shares are 1, but
-    that terms under one further weight (MM'19 equations 3 and 4) share out 1.
+    IJCNN'20 Section III; the mean is that of the last epoch before, as in the paper's reference [15]. Terms under one
+    further weight (MM'19 equations 3 and 4) share out 1.
     """
 
     title: ClassVar[str]
@@ -62,10 +62,7 @@ class WeightedLoss(nn.Module):
         raise NotImplementedError
 
     def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
-        """The weighted sum, a scalar; gradient reaches `estimate` alone. `ParameterError` where shapes differ.
-
-        Both are scaled magnitudes [shape=(batch, 1, bins, frames), range [0, 1]] or samples [shape=(batch, 1, n)].
-        """
+        """The weighted sum over scaled magnitudes [shape=(batch, 1, bins, frames)] or samples [shape=(batch, 1, n)]."""
         if estimate.shape != target.shape:
             raise ParameterError(f"estimate {tuple(estimate.shape)} and target {tuple(target.shape)} differ in shape")
         values = torch.stack(self.terms(estimate, target.detach()))
@@ -120,9 +117,8 @@ class L1Loss(WeightedLoss):
 class CodecLoss(WeightedLoss):
     """IJCNN'20 equation (2): sum over m of lambda_m || g_m(X) - g_m(Y) ||_1, g_m being layers of a frozen `network`.
 
-    That emulates a codec on scaled magnitudes, or on samples. `layers` is a configuration "A" to "F" of IJCNN'20 Figure
-    2, "all" (every layer but the output, as in MM'19), or names ("down1", "up3", ...; `ParameterError` where one is
-    unknown). With `prediction` the outputs are compared too (MM'19 equation 4); all layers together weigh as much.
+    `layers` is a configuration "A" to "F" of IJCNN'20 Figure 2, "all" (every layer but the output, as in MM'19), or
+    names ("down1", "up3", ...). With `prediction` outputs are compared too (MM'19 equation 4), the layers weigh as one.
     """
 
     before: tuple[str, ...] = ()  # terms of a subclass that stand before the network's own
@@ -156,8 +152,8 @@ class CodecLoss(WeightedLoss):
 
     def save(self, path: Path) -> None:
         """Write the layers that the loss needs, and its weights, for training elsewhere: see `load`."""
-        own = {name: getattr(self, name) for name in ("layers", "prediction", "unit_epochs")}
-        header = {"kind": type(self.network).__name__, "settings": self.network.settings} | own
+        header = {"kind": type(self.network).__name__, "settings": self.network.settings}
+        header |= {name: getattr(self, name) for name in ("layers", "prediction", "unit_epochs")}
         tensors.save(path, self.state_dict(), header)
 
     @classmethod

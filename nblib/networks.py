@@ -1,7 +1,6 @@
-"""The U-Nets of both papers, which separate sounds or learn codecs, and MM'19's autoencoder.
+"""The U-Nets of IJCNN'20 (Section III, Table I) and MM'19 (Section 4, Table 1), and MM'19's autoencoder (Section 5).
 
-Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Sections 4 and 5, Tables 1 and 2. What those leave open (biases,
-where batch norm is, skips concatenated) is settled so that all ten counts of IJCNN'20 Table II come out exactly.
+What the papers leave open is settled so that all ten counts of IJCNN'20 Table II come out exactly.
 """
 
 import copy
@@ -35,7 +34,8 @@ class UNet(nn.Module):
     """L halving levels ``down`` and L doubling levels ``up``, of `channels` and mirrored; strided convolutions."""
 
     dimensions = 1  # that the levels halve
-    kernels = (15, 9)  # down, up
+    convolutions: tuple[Any, Any] = (nn.Conv1d, nn.ConvTranspose1d)  # down, up
+    kernels = (15, 9)
     skips = True  # whether up layers see, concatenated, the output of their level on the way down
     last: Callable[[Tensor], Tensor]  # what follows the last layer
     normed = False  # whether batch norm follows every layer but the last, and dropout the first three up layers
@@ -44,7 +44,7 @@ class UNet(nn.Module):
         super().__init__()
         self.num_layers = num_layers
         self.settings = (num_layers, base_filters, *further)  # what it was made with
-        convolution, transposed = ((nn.Conv1d, nn.ConvTranspose1d), (nn.Conv2d, nn.ConvTranspose2d))[self.dimensions - 1]
+        convolution, transposed = self.convolutions
         one, other = (dict[str, Any](kernel_size=size, stride=2, padding=size // 2) for size in self.kernels)
         above = channels[-2::-1]
         joined = [channels[-1], *(count * (2 if self.skips else 1) for count in above)]
@@ -63,7 +63,7 @@ class UNet(nn.Module):
     def first_layers(self, names: Sequence[str]) -> Self:
         """A copy with the layers that the named ones are computed from, and no other (IJCNN'20 Section V)."""
         part, needed = copy.deepcopy(self), self._needed(names)
-        for name, layers in self.named_children():
+        for name, _ in self.named_children():
             kept = needed - self.num_layers if name.startswith("up") else needed
             setattr(part, name, getattr(part, name)[: max(0, kept)])
         return part
@@ -82,16 +82,12 @@ class UNet(nn.Module):
         return self.activations(inputs, [last := f"up{self.num_layers}"])[last]
 
     def activations(self, inputs: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """Outputs of the named layers (`layer_names`), after norm and ReLU, computing no layer beyond the deepest.
-
-        An unknown name is a `ParameterError`, as is a size that cannot be halved L times.
-        """
+        """Outputs of the named layers (`layer_names`), after norm and ReLU, computing no layer beyond the deepest."""
         sizes, step = inputs.shape[2:], 2**self.num_layers
         if len(sizes) != self.dimensions or inputs.shape[1] != 1 or any(size % step or not size for size in sizes):
             needed = f"{self.dimensions} sizes behind (batch, 1), divisible by {step}, are needed"
             raise ParameterError(f"input of shape {tuple(inputs.shape)}: {needed} by {self.num_layers} layers")
-        found: dict[str, Tensor] = {}
-        skips, hidden = list[Tensor](), inputs
+        found, skips, hidden = dict[str, Tensor](), list[Tensor](), inputs
         for index, name in enumerate(self.layer_names[: self._needed(names)]):
             if self.skips and index > self.num_layers:
                 hidden = torch.cat([hidden, skips.pop()], dim=1)
@@ -117,12 +113,10 @@ class UNet(nn.Module):
 
 
 class MaskUNet(UNet):
-    """U-Net on magnitude patches [shape=(batch, 1, bins, frames)], L levels of F, 2F, 4F, ... channels.
+    """U-Net on magnitudes, of F, 2F, 4F, ... channels; its sigmoid is a "mask" (IJCNN'20 equation 1), or "direct"."""
 
-    A sigmoid ends it: `output` "mask" (IJCNN'20 equation 1), by which the input is multiplied, or "direct".
-    """
-
-    dimensions, kernels, normed, last = 2, (5, 5), True, staticmethod(torch.sigmoid)
+    dimensions, convolutions, kernels, normed = 2, (nn.Conv2d, nn.ConvTranspose2d), (5, 5), True
+    last = staticmethod(torch.sigmoid)
 
     def __init__(self, num_layers: int, base_filters: int, output: str = "mask") -> None:
         super().__init__(num_layers, base_filters, [base_filters * 2**level for level in range(num_layers)], output)
@@ -143,8 +137,8 @@ class MaskUNet(UNet):
 class WaveUNet(UNet):
     """The time-domain codec (loss) network of MM'19 Section 4.2 and Table 1, on samples [shape=(batch, 1, n)].
 
-    ReLUs, the last layer's tanh. MM'19 gives no channel counts: F, 2F, ..., as in its second author's Wave-U-Net
-    (2018). Its convolution "with a stride of 1, followed by a decimation of 2" is one of stride 2.
+    MM'19 gives no channel counts: F, 2F, ..., as in its second author's Wave-U-Net (2018). Its convolution "with a
+    stride of 1, followed by a decimation of 2" is one of stride 2.
     """
 
     last = staticmethod(torch.tanh)
@@ -165,9 +159,7 @@ class AutoEncoder(WaveUNet):
     """The autoencoder that MM'19 trains with each of its losses: L levels (from 2) of k F channels (F even), no skips.
 
     The bottleneck, ``2 ** (L - 1)`` channels, has 50 % of the input's numbers. "1D transpose convolutions" with
-    "Stride=1" are read as zeros put between samples and a convolution of stride 1. The paper gives no first weights:
-    from the defaults of Keras and torch l1 draws the output to silence first (0.00 dB of SNR after 300 steps, from
-    these 9.84 dB: `benchmarks/autoencoder_start.py`).
+    "Stride=1" are read as zeros put between samples and a convolution of stride 1.
     """
 
     skips, kernels = False, (9, 9)
@@ -180,24 +172,22 @@ class AutoEncoder(WaveUNet):
 
     @torch.no_grad()
     def draw(self) -> None:
-        """Encoder and decoder start as one random orthogonal projection.
+        """Encoder and decoder start as one random orthogonal projection that "looks linear" (Balduzzi et al. 2017).
 
         Channels come in pairs of opposite sign: what one ReLU cuts off the other passes, the next layer takes the
-        difference, and the network "looks linear" (Balduzzi et al. 2017, "The shattered gradients problem", Section 4).
-        The two middle taps of level k's kernel turn two steps of the level above into one: down to here an orthogonal
-        transform of 2 ** k samples, cut to a row for each pair; the decoder has the transposes, all else is 0.
+        difference. The two middle taps of level k's kernel turn two steps of the level above into one: down to here an
+        orthogonal transform of 2 ** k samples, cut to a row for each pair; the decoder has the transposes. From the
+        defaults of Keras and torch l1 draws the output to silence first (`benchmarks/autoencoder_start.py`).
         """
-        above = torch.ones(1, 1)
+        above, signs = torch.ones(1, 1), torch.tensor([[[1.0], [-1.0]], [[-1.0], [1.0]]])
         for encoder, decoder in cast(list[tuple[nn.Conv1d, nn.Conv1d]], zip(self.down, reversed(self.up), strict=True)):
             inputs, outputs = above.shape[0], encoder.out_channels // 2
             two_steps = torch.block_diag(above, above)
             whole = above.shape[0] >= above.shape[1]  # nothing is lost so far: any subspace may be chosen
             drawn = nn.init.orthogonal_(torch.empty(outputs, two_steps.shape[1] if whole else 2 * inputs))
             above = drawn if whole else drawn @ two_steps
-            block = (above @ two_steps.T).view(outputs, 2, inputs).transpose(1, 2)
-            signed = torch.cat([block, -block], dim=0)
-            if encoder.weight.shape[1] > 1:
-                signed = torch.cat([signed, -signed], dim=1)
+            block = (above @ two_steps.T).view(outputs, 2, inputs).transpose(1, 2).contiguous()
+            signed = torch.kron(signs[:, : encoder.in_channels // inputs], block)
             for layer in (encoder, decoder):  # a transposed convolution's weight has the same order of axes
                 middle = layer.kernel_size[0] // 2
                 nn.init.zeros_(layer.weight)[:, :, middle : middle + 2] = signed
@@ -233,10 +223,7 @@ class NetworkSpec:
 
 @torch.no_grad()
 def through(network: UNet, samples: np.ndarray) -> np.ndarray:
-    """`samples` [shape=(n,)], any n >= 1, through a network on samples, on the CPU in one pass.
-
-    Zeros are put behind until n can be halved as often as the network does it, and cut off again.
-    """
+    """`samples` [shape=(n,)], any n >= 1, through a network on samples, on the CPU in one pass."""
     padded = np.pad(samples, (0, -len(samples) % 2**network.num_layers)).astype(np.float32)
     return network(torch.from_numpy(padded)[None, None])[0, 0, : len(samples)].numpy()
 
