@@ -121,8 +121,6 @@ class CodecLoss(WeightedLoss):
     names ("down1", "up3", ...). With `prediction` outputs are compared too (MM'19 equation 4), the layers weigh as one.
     """
 
-    before: tuple[str, ...] = ()  # terms of a subclass that stand before the network's own
-
     def __init__(
         self, network: UNet, layers: str | Iterable[str] = "F", prediction: bool = False, unit_epochs: int = 10
     ) -> None:
@@ -132,10 +130,11 @@ class CodecLoss(WeightedLoss):
         features = tuple(name for name in dict.fromkeys(layers) if not (prediction and name == output))
         if not (features or prediction):
             raise ParameterError("layers=() and prediction=False: the codec loss has nothing to compare")
-        names = (*self.before, *features, *([output] if prediction else []))
+        before = ["samples"] if self.on_samples else []
+        names = (*before, *features, *([output] if prediction else []))
         together = 1 / len(features) if prediction and features else 1.0
         super().__init__(names, unit_epochs, [together if name in features else 1.0 for name in names])
-        self.layers, self.prediction = names[len(self.before) :], prediction
+        self.layers, self.prediction = names[len(before) :], prediction
         self.network = network.first_layers(self.layers).fuse().requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
@@ -197,7 +196,6 @@ class SpectrogramLoss(WeightedLoss):
 class SpectralCodecLoss(CodecLoss):
     """MM'19 equation (3), Model C: || x - x_p ||_1, and equation (4) on the spectrogram, each with its own weight."""
 
-    before = ("samples",)
     on_samples = True
 
     def __init__(self, network: UNet, geometry: Geometry, domain: str, unit_epochs: int = 10) -> None:

@@ -101,8 +101,8 @@ def plan(
     shared = dict(zip(STANDARD, (profile, corpus, setup.data_root, seed, source, " ".join(further)), strict=True))
     copies, jobs = (paths.data() / "executed" / setup.name).resolve(), []
     for each, found in declared.items():
-        values = shared | {name: texts[name] for name in own & texts.keys() & found.keys()}
-        jobs.append(Job(each, copies / each.path.name, values))
+        injected = shared | {name: texts[name] for name in own & texts.keys() & found.keys()}
+        jobs.append(Job(each, copies / each.path.name, injected))
     return setup, jobs
 
 
