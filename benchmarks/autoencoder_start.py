@@ -34,14 +34,14 @@ from nblib.training import Source
 class Repeating(AutoEncoder):
     """Each up layer repeats every sample and convolves, instead of putting a zero behind it."""
 
-    def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
+    def _layer(self, side: str, index: int, hidden: Tensor) -> Tensor:
         if side == "down":
-            return super()._layer(side, level, hidden)
-        layer = self.up[level - 1]
+            return super()._layer(side, index, hidden)
+        layer = self.up[index]
         kernel = layer.weight.transpose(0, 1).flip(2)
         repeated = functional.interpolate(hidden, scale_factor=2.0)
         hidden = functional.conv1d(repeated, kernel, layer.bias, padding=kernel.shape[2] // 2)
-        return torch.tanh(hidden) if level == self.num_layers else functional.relu(hidden)
+        return torch.tanh(hidden) if index == self.num_layers - 1 else functional.relu(hidden)
 
 
 def with_glorot(network: AutoEncoder) -> AutoEncoder:

@@ -84,16 +84,15 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    setup = _setup(options)
     from nblib.compare import compare
 
-    return compare(setup, options.html)
+    return compare(_setup(options), options.html)
 
 
 def _separate(options: argparse.Namespace) -> None:
-    setup = _setup(options, choose_device())
     from nblib.separate import separate
 
+    setup = _setup(options, choose_device())
     separate(setup, options.file, options.task, options.capacity, options.loss, options.out)
 
 

@@ -1,8 +1,6 @@
-"""Losses between what a network puts out and its target, each a class by name in `LOSSES`.
+"""Losses between what a network puts out and its target, each a class by name in `LOSSES`: see docs/extending.md.
 
-A further contender is one class here: it is then trained, scored, judged, drawn and claimed beside the others. What its
-parameters may ask for, by name, is said at `LossSpec.build`. Norms are means over elements, so that lambda = 1 weighs
-every element of a layer alike whatever the layer's size.
+Norms are means over elements, so that lambda = 1 weighs every element of a layer alike whatever the layer's size.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,19 +23,16 @@ ALL = "all"  # every layer but the output
 
 @dataclass(frozen=True)
 class LossSpec:
-    """What a network is trained with: a name of `LOSSES`, and what that loss is made from.
-
-    `teacher` is the hash of the loss network's run, where the loss has one; the rest as for `CodecLoss`.
-    """
+    """What a network is trained with: a name of `LOSSES`, and what that loss is made from, as for `CodecLoss`."""
 
     kind: str = "l1"
-    teacher: str = ""
+    teacher: str = ""  # the hash of the loss network's run, where there is one
     layers: str | tuple[str, ...] = "F"
     prediction: bool = False
     unit_epochs: int = 10
 
     def build(self, geometry: Geometry, domain: str, teacher: Any = None) -> "WeightedLoss":
-        """The loss; its parameters may be the patches' geometry and domain, network (`teacher`), and this spec's."""
+        """The loss; its parameters may be the patches' `geometry` and `domain`, `network` (the teacher), own fields."""
         check_choice("loss", self.kind, LOSSES)
         given, make = vars(self) | {"network": teacher, "geometry": geometry, "domain": domain}, LOSSES[self.kind]
         return make(**{name: given[name] for name in signature(make).parameters})
@@ -46,9 +41,8 @@ class LossSpec:
 class WeightedLoss(nn.Module):
     """A sum of named terms, each weighted 1 for `unit_epochs` epochs and then by its share / its mean training value.
 
-    IJCNN'20 Section III: "we first train for 10 epochs with lambda = 1, and then set lambda = 1 / ||...|| for the
-    remainder"; the mean is that of the last epoch before (as in the paper's reference [15]). Buffers hold the weights
-    for checkpoints. Shares are 1, but that terms under one further weight (MM'19 equations 3 and 4) share out 1.
+    IJCNN'20 Section III; the mean is that of the last epoch before, as in the paper's reference [15]. Terms under one
+    further weight (MM'19 equations 3 and 4) share out 1.
     """
 
     title: ClassVar[str]
@@ -68,10 +62,7 @@ class WeightedLoss(nn.Module):
         raise NotImplementedError
 
     def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
-        """The weighted sum, a scalar; gradient reaches `estimate` alone. `ParameterError` where shapes differ.
-
-        Both are scaled magnitudes [shape=(batch, 1, bins, frames), range [0, 1]] or samples [shape=(batch, 1, n)].
-        """
+        """The weighted sum over scaled magnitudes [shape=(batch, 1, bins, frames)] or samples [shape=(batch, 1, n)]."""
         if estimate.shape != target.shape:
             raise ParameterError(f"estimate {tuple(estimate.shape)} and target {tuple(target.shape)} differ in shape")
         values = torch.stack(self.terms(estimate, target.detach()))
@@ -82,7 +73,7 @@ class WeightedLoss(nn.Module):
 
     @property
     def settled(self) -> bool:
-        """Whether the weights will change no more; before that, training must not be stopped early."""
+        """Whether the weights will change no more, and training may be stopped early."""
         return len(self.names) == 1 or int(self.epochs) >= self.unit_epochs
 
     def end_epoch(self) -> bool:
@@ -124,16 +115,11 @@ class L1Loss(WeightedLoss):
 
 @loss("codec", "codec network")
 class CodecLoss(WeightedLoss):
-    """Weighted l1 distance of a frozen codec network's layer outputs, by default configuration F of IJCNN'20 Figure 2.
+    """IJCNN'20 equation (2): sum over m of lambda_m || g_m(X) - g_m(Y) ||_1, g_m being layers of a frozen `network`.
 
-    IJCNN'20 Section III, equation (2): L = sum over m in M of lambda_m || g_m(X) - g_m(Y) ||_1. `network` was trained
-    to emulate a codec on scaled magnitudes, or on samples; the layers of it that the loss needs are copied, frozen and
-    kept in evaluation mode. `layers` is a configuration "A" to "F", "all" (every layer but the output, as in MM'19), or
-    names ("down1", "up3", ...; `ParameterError` where one is unknown). With `prediction` the network's outputs are
-    compared too (MM'19 equation 4), and the layers together weigh as much as they.
+    `layers` is a configuration "A" to "F" of IJCNN'20 Figure 2, "all" (every layer but the output, as in MM'19), or
+    names ("down1", "up3", ...). With `prediction` outputs are compared too (MM'19 equation 4), the layers weigh as one.
     """
-
-    before: tuple[str, ...] = ()  # terms of a subclass that stand before the network's own
 
     def __init__(
         self, network: UNet, layers: str | Iterable[str] = "F", prediction: bool = False, unit_epochs: int = 10
@@ -144,14 +130,15 @@ class CodecLoss(WeightedLoss):
         features = tuple(name for name in dict.fromkeys(layers) if not (prediction and name == output))
         if not (features or prediction):
             raise ParameterError("layers=() and prediction=False: the codec loss has nothing to compare")
-        names = (*self.before, *features, *([output] if prediction else []))
+        before = ["samples"] if self.on_samples else []
+        names = (*before, *features, *([output] if prediction else []))
         together = 1 / len(features) if prediction and features else 1.0
         super().__init__(names, unit_epochs, [together if name in features else 1.0 for name in names])
-        self.layers, self.prediction = names[len(self.before) :], prediction
+        self.layers, self.prediction = names[len(before) :], prediction
         self.network = network.first_layers(self.layers).fuse().requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
-        """As for any module, but the network stays in evaluation mode: batch norm and dropout must not move."""
+        """As for any module, but the network stays in evaluation mode."""
         super().train(mode).network.eval()
         return self
 
@@ -165,8 +152,8 @@ class CodecLoss(WeightedLoss):
     def save(self, path: Path) -> None:
         """Write the layers that the loss needs, and its weights, for training elsewhere: see `load`."""
         header = {"kind": type(self.network).__name__, "settings": self.network.settings}
-        own = {name: getattr(self, name) for name in ("layers", "prediction", "unit_epochs")}
-        tensors.save(path, self.state_dict(), header | own)
+        header |= {name: getattr(self, name) for name in ("layers", "prediction", "unit_epochs")}
+        tensors.save(path, self.state_dict(), header)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -207,12 +194,8 @@ class SpectrogramLoss(WeightedLoss):
 
 @loss("spectral_codec", "samples and codec network on the spectrogram")
 class SpectralCodecLoss(CodecLoss):
-    """MM'19 equation (3), Model C: || x - x_p ||_1, and equation (4) on the spectrogram, each with its own weight.
+    """MM'19 equation (3), Model C: || x - x_p ||_1, and equation (4) on the spectrogram, each with its own weight."""
 
-    `network` emulates a codec on scaled magnitudes of `geometry` in `domain`.
-    """
-
-    before = ("samples",)
     on_samples = True
 
     def __init__(self, network: UNet, geometry: Geometry, domain: str, unit_epochs: int = 10) -> None:

@@ -1,11 +1,10 @@
-"""The U-Nets of both papers, which separate sounds or learn codecs, and MM'19's autoencoder.
+"""The U-Nets of IJCNN'20 (Section III, Table I) and MM'19 (Section 4, Table 1), and MM'19's autoencoder (Section 5).
 
-Sources: IJCNN'20 Section III, Figure 1, Table I; MM'19 Sections 4 and 5, Tables 1 and 2. What those leave open (biases,
-where batch norm is, skips concatenated) is settled so that all ten counts of IJCNN'20 Table II come out exactly.
+What the papers leave open is settled so that all ten counts of IJCNN'20 Table II come out exactly.
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -32,144 +31,122 @@ def configuration_layers(configuration: str, num_layers: int) -> tuple[str, ...]
 
 
 class UNet(nn.Module):
-    """L halving levels ``down``, L doubling levels ``up``, named layers; what goes on in one, `_layer` says."""
+    """L halving levels ``down`` and L doubling levels ``up``, of `channels` and mirrored; strided convolutions."""
 
-    down: nn.ModuleList
-    up: nn.ModuleList
     dimensions = 1  # that the levels halve
+    convolutions: tuple[Any, Any] = (nn.Conv1d, nn.ConvTranspose1d)  # down, up
+    kernels = (15, 9)
     skips = True  # whether up layers see, concatenated, the output of their level on the way down
+    last: Callable[[Tensor], Tensor]  # what follows the last layer
+    normed = False  # whether batch norm follows every layer but the last, and dropout the first three up layers
 
-    def __init__(self, num_layers: int, base_filters: int, *further: Any) -> None:
+    def __init__(self, num_layers: int, base_filters: int, channels: list[int], *further: Any) -> None:
         super().__init__()
         self.num_layers = num_layers
         self.settings = (num_layers, base_filters, *further)  # what it was made with
+        convolution, transposed = self.convolutions
+        one, other = (dict[str, Any](kernel_size=size, stride=2, padding=size // 2) for size in self.kernels)
+        above = channels[-2::-1]
+        joined = [channels[-1], *(count * (2 if self.skips else 1) for count in above)]
+        self.down = nn.ModuleList(convolution(*pair, **one) for pair in zip([1, *channels], channels, strict=False))
+        self.down_norm = nn.ModuleList(nn.BatchNorm2d(count) for count in channels if self.normed)
+        pairs = zip(joined, [*above, 1], strict=True)
+        self.up = nn.ModuleList(transposed(*pair, **other, output_padding=1) for pair in pairs)
+        self.up_norm = nn.ModuleList(nn.BatchNorm2d(count) for count in above if self.normed)
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """``down1`` (at the input) to ``downL`` (the bottleneck), ``up1`` to ``upL`` (the estimate)."""
-        return tuple(self._levels())
+        sides = {"down": len(self.down), "up": len(self.up)}
+        return tuple(f"{side}{level}" for side, levels in sides.items() for level in range(1, levels + 1))
 
-    def first_layers(self, names: Iterable[str]) -> Self:
+    def first_layers(self, names: Sequence[str]) -> Self:
         """A copy with the layers that the named ones are computed from, and no other (IJCNN'20 Section V)."""
-        deepest = max((self.layer_names.index(name) + 1 for name in self._known(names)), default=0)
-        part = copy.deepcopy(self)
+        part, needed = copy.deepcopy(self), self._needed(names)
         for name, _ in self.named_children():
-            kept = deepest - self.num_layers if name.startswith("up") else deepest
+            kept = needed - self.num_layers if name.startswith("up") else needed
             setattr(part, name, getattr(part, name)[: max(0, kept)])
         return part
 
     def fuse(self) -> Self:
         """Itself in evaluation mode, batch norm folded into the convolutions: a fifth less time in a codec loss."""
+        self.eval()
         for side in ("down", "up"):
-            layers, norms = getattr(self, side), getattr(self, f"{side}_norm", [])
+            layers, norms = getattr(self, side), getattr(self, f"{side}_norm")
             for index, norm in enumerate(norms):
-                layers[index] = fuse_conv_bn_eval(layers[index].eval(), norm.eval(), transpose=side == "up")
+                layers[index] = fuse_conv_bn_eval(layers[index], norm, transpose=side == "up")
                 norms[index] = nn.Identity()
-        return self.eval()
+        return self
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The estimate, same shape, domain and range as `inputs` [shape=(batch, 1, bins, frames) or (batch, 1, n)]."""
         return self.activations(inputs, [last := f"up{self.num_layers}"])[last]
 
-    def activations(self, inputs: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """Outputs of the named layers (`layer_names`), after norm and ReLU, computing no layer beyond the deepest.
-
-        An unknown name is a `ParameterError`, as is a size that cannot be halved L times.
-        """
-        wanted = self._known(names)
+    def activations(self, inputs: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """Outputs of the named layers (`layer_names`), after norm and ReLU, computing no layer beyond the deepest."""
         sizes, step = inputs.shape[2:], 2**self.num_layers
         if len(sizes) != self.dimensions or inputs.shape[1] != 1 or any(size % step or not size for size in sizes):
             needed = f"{self.dimensions} sizes behind (batch, 1), divisible by {step}, are needed"
             raise ParameterError(f"input of shape {tuple(inputs.shape)}: {needed} by {self.num_layers} layers")
-        found: dict[str, Tensor] = {}
-        skips: list[Tensor] = []
-        hidden = inputs
-        for name, (side, level) in self._levels().items():
-            if self.skips and side == "up" and level > 1:
+        found, skips, hidden = dict[str, Tensor](), list[Tensor](), inputs
+        for index, name in enumerate(self.layer_names[: self._needed(names)]):
+            if self.skips and index > self.num_layers:
                 hidden = torch.cat([hidden, skips.pop()], dim=1)
-            hidden = self._layer(side, level, hidden)
-            if self.skips and side == "down" and level < self.num_layers:
+            hidden = self._layer("up" if index >= self.num_layers else "down", index % self.num_layers, hidden)
+            if self.skips and index < self.num_layers - 1:
                 skips.append(hidden)
-            if name in wanted:
+            if name in names:
                 found[name] = hidden
-            if len(found) == len(wanted):
-                break
         return found
 
-    def _levels(self) -> dict[str, tuple[str, int]]:
-        sides = {"down": self.down, "up": self.up}
-        return {f"{side}{level}": (side, level) for side in sides for level in range(1, len(sides[side]) + 1)}
+    def _layer(self, side: str, index: int, hidden: Tensor) -> Tensor:
+        hidden, norms = getattr(self, side)[index](hidden), getattr(self, f"{side}_norm")
+        if side == "up" and index == self.num_layers - 1:
+            return self.last(hidden)
+        hidden = functional.relu(norms[index](hidden) if self.normed else hidden)
+        return functional.dropout(hidden, 0.5, self.training and self.normed and side == "up" and index < 3)
 
-    def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    def _known(self, names: Iterable[str]) -> set[str]:
-        for name in (wanted := set(names)):
+    def _needed(self, names: Sequence[str]) -> int:
+        """How many layers the named ones are computed from."""
+        for name in names:
             check_choice("layer", name, self.layer_names)
-        return wanted
-
-    def _ladder(self, channels: list[int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Channels in and out of each level down, where `channels` come out, and up again, skips included, to one."""
-        above, twice = [*channels[-2::-1], 1], 2 if self.skips else 1
-        up = [(before * (twice if level else 1), above[level]) for level, before in enumerate(channels[::-1])]
-        return list(zip([1, *channels], channels, strict=False)), up
+        return 1 + max(self.layer_names.index(name) for name in names)
 
 
 class MaskUNet(UNet):
-    """U-Net on magnitude patches, 5 x 5 kernels and stride 2, L levels of F, 2F, 4F, ... channels and mirrored up.
+    """U-Net on magnitudes, of F, 2F, 4F, ... channels; its sigmoid is a "mask" (IJCNN'20 equation 1), or "direct"."""
 
-    Batch norm and ReLU follow every layer but the last, dropout 0.5 the first three up layers (never the last), which
-    a sigmoid follows: `output` "mask" (IJCNN'20 equation 1) or "direct". Patches are [shape=(batch, 1, bins, frames)].
-    """
-
-    dimensions = 2
+    dimensions, convolutions, kernels, normed = 2, (nn.Conv2d, nn.ConvTranspose2d), (5, 5), True
+    last = staticmethod(torch.sigmoid)
 
     def __init__(self, num_layers: int, base_filters: int, output: str = "mask") -> None:
-        super().__init__(num_layers, base_filters, output)
+        super().__init__(num_layers, base_filters, [base_filters * 2**level for level in range(num_layers)], output)
         self.output = output
-        down, up = self._ladder([base_filters * 2**level for level in range(num_layers)])
-        self.down = nn.ModuleList(nn.Conv2d(*pair, 5, stride=2, padding=2) for pair in down)
-        self.down_norm = nn.ModuleList(nn.BatchNorm2d(after) for _, after in down)
-        self.up = nn.ModuleList(nn.ConvTranspose2d(*pair, 5, stride=2, padding=2, output_padding=1) for pair in up)
-        self.up_norm = nn.ModuleList(nn.BatchNorm2d(after) for _, after in up[:-1])
 
     def mask(self, magnitude: Tensor) -> Tensor:
         """The sigmoid's output in [0, 1], same shape as `magnitude`."""
         return super().activations(magnitude, [last := f"up{self.num_layers}"])[last]
 
-    def activations(self, inputs: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+    def activations(self, inputs: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """As `UNet.activations`."""
-        found, last = super().activations(inputs, names), f"up{self.num_layers}"
-        if last in found and self.output == "mask":
+        found = super().activations(inputs, names)
+        if self.output == "mask" and (last := f"up{self.num_layers}") in found:
             found[last] = found[last] * inputs
         return found
-
-    def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
-        hidden = getattr(self, side)[level - 1](hidden)
-        if side == "up" and level == self.num_layers:
-            return torch.sigmoid(hidden)
-        hidden = functional.relu(getattr(self, f"{side}_norm")[level - 1](hidden))
-        dropping = side == "up" and level <= 3
-        return functional.dropout(hidden, 0.5, self.training) if dropping else hidden
 
 
 class WaveUNet(UNet):
     """The time-domain codec (loss) network of MM'19 Section 4.2 and Table 1, on samples [shape=(batch, 1, n)].
 
-    Convolutions and decimation by 2 down, transposed convolutions of stride 2 up; ReLUs, the last layer's tanh. MM'19
-    gives no channel counts: F, 2F, ..., as in its second author's Wave-U-Net (2018). Its convolution "with a stride of
-    1, followed by a decimation of 2" is one of stride 2.
+    MM'19 gives no channel counts: F, 2F, ..., as in its second author's Wave-U-Net (2018). Its convolution "with a
+    stride of 1, followed by a decimation of 2" is one of stride 2.
     """
 
-    kernels = (15, 9)  # down, up
+    last = staticmethod(torch.tanh)
 
     def __init__(self, num_layers: int = 8, base_filters: int = 32, bottleneck: int | None = None) -> None:
-        super().__init__(num_layers, base_filters)
         channels = [base_filters * level for level in range(1, num_layers + 1)]
-        down, up = self._ladder([*channels[:-1], bottleneck or channels[-1]])
-        one, other = (dict[str, Any](kernel_size=size, stride=2, padding=size // 2) for size in self.kernels)
-        self.down = nn.ModuleList(nn.Conv1d(*pair, **one) for pair in down)
-        self.up = nn.ModuleList(nn.ConvTranspose1d(*pair, **other, output_padding=1) for pair in up)
+        super().__init__(num_layers, base_filters, [*channels[:-1], bottleneck or channels[-1]])
         self.draw()
 
     def draw(self) -> None:
@@ -178,22 +155,15 @@ class WaveUNet(UNet):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(cast(Tensor, layer.bias))
 
-    def _layer(self, side: str, level: int, hidden: Tensor) -> Tensor:
-        hidden = getattr(self, side)[level - 1](hidden)
-        return torch.tanh(hidden) if side == "up" and level == self.num_layers else functional.relu(hidden)
-
 
 class AutoEncoder(WaveUNet):
     """The autoencoder that MM'19 trains with each of its losses: L levels (from 2) of k F channels (F even), no skips.
 
     The bottleneck, ``2 ** (L - 1)`` channels, has 50 % of the input's numbers. "1D transpose convolutions" with
-    "Stride=1" are read as zeros put between samples and a convolution of stride 1. The paper gives no first weights:
-    from the defaults of Keras and torch l1 draws the output to silence first (0.00 dB of SNR after 300 steps, from
-    these 9.84 dB: `benchmarks/autoencoder_start.py`).
+    "Stride=1" are read as zeros put between samples and a convolution of stride 1.
     """
 
-    skips = False
-    kernels = (9, 9)
+    skips, kernels = False, (9, 9)
 
     def __init__(self, num_layers: int = 8, base_filters: int = 12) -> None:
         check_whole("num_layers", num_layers, 2)
@@ -203,24 +173,22 @@ class AutoEncoder(WaveUNet):
 
     @torch.no_grad()
     def draw(self) -> None:
-        """Encoder and decoder start as one random orthogonal projection.
+        """Encoder and decoder start as one random orthogonal projection that "looks linear" (Balduzzi et al. 2017).
 
         Channels come in pairs of opposite sign: what one ReLU cuts off the other passes, the next layer takes the
-        difference, and the network "looks linear" (Balduzzi et al. 2017, "The shattered gradients problem", Section 4).
-        The two middle taps of level k's kernel turn two steps of the level above into one: down to here an orthogonal
-        transform of 2 ** k samples, cut to a row for each pair; the decoder has the transposes, all else is 0.
+        difference. The two middle taps of level k's kernel turn two steps of the level above into one: down to here an
+        orthogonal transform of 2 ** k samples, cut to a row for each pair; the decoder has the transposes. From the
+        defaults of Keras and torch l1 draws the output to silence first (`benchmarks/autoencoder_start.py`).
         """
-        above = torch.ones(1, 1)
+        above, signs = torch.ones(1, 1), torch.tensor([[[1.0], [-1.0]], [[-1.0], [1.0]]])
         for encoder, decoder in cast(list[tuple[nn.Conv1d, nn.Conv1d]], zip(self.down, reversed(self.up), strict=True)):
             inputs, outputs = above.shape[0], encoder.out_channels // 2
             two_steps = torch.block_diag(above, above)
             whole = above.shape[0] >= above.shape[1]  # nothing is lost so far: any subspace may be chosen
             drawn = nn.init.orthogonal_(torch.empty(outputs, two_steps.shape[1] if whole else 2 * inputs))
             above = drawn if whole else drawn @ two_steps
-            block = (above @ two_steps.T).view(outputs, 2, inputs).transpose(1, 2)
-            signed = torch.cat([block, -block], dim=0)
-            if encoder.weight.shape[1] > 1:
-                signed = torch.cat([signed, -signed], dim=1)
+            block = (above @ two_steps.T).view(outputs, 2, inputs).transpose(1, 2).contiguous()
+            signed = torch.kron(signs[:, : encoder.in_channels // inputs], block)
             for layer in (encoder, decoder):  # a transposed convolution's weight has the same order of axes
                 middle = layer.kernel_size[0] // 2
                 nn.init.zeros_(layer.weight)[:, :, middle : middle + 2] = signed
@@ -232,7 +200,7 @@ KINDS: dict[str, type[UNet]] = {"mask_unet": MaskUNet, "wave_unet": WaveUNet, "a
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """Which network, as data: a `MaskUNet` with its `output`, a `WaveUNet` or an `AutoEncoder`."""
+    """Which network, as data; `output` is a `MaskUNet`'s."""
 
     num_layers: int
     base_filters: int
@@ -256,10 +224,7 @@ class NetworkSpec:
 
 @torch.no_grad()
 def through(network: UNet, samples: np.ndarray) -> np.ndarray:
-    """`samples` [shape=(n,)], any n >= 1, through a network on samples, on the CPU in one pass.
-
-    Zeros are put behind until n can be halved as often as the network does it, and cut off again.
-    """
+    """`samples` [shape=(n,)], any n >= 1, through a network on samples, on the CPU in one pass."""
     padded = np.pad(samples, (0, -len(samples) % 2**network.num_layers)).astype(np.float32)
     return network(torch.from_numpy(padded)[None, None])[0, 0, : len(samples)].numpy()
 

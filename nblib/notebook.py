@@ -16,10 +16,7 @@ STANDARD = ("profile", "corpus", "data_root", "seed", "source", "changes")
 
 
 def start(profile: str, corpus: str, data_root: str, seed: int, source: str, changes: str) -> "Settings":
-    """Check a notebook's parameters (`ParameterError`), set the figure style, and say in one line what runs from where.
-
-    It starts with ``Environment:``, so that nbval can sanitise it.
-    """
+    """Check a notebook's parameters, set the figure style, and say in one line, which nbval sanitises, what runs."""
     import torch
 
     from nblib.parallel import cores, start_server
@@ -33,7 +30,7 @@ def start(profile: str, corpus: str, data_root: str, seed: int, source: str, cha
             raise ParameterError(f"parameter {name}={value!r} must be a text, not of type {type(value).__name__}")
     use_style()
     setup = checked(profile, corpus, data_root, seed, source, changes, choose_device())
-    what = ", ".join(filter(None, (f"profile {profile}, corpus {corpus}, seed {seed}", changes)))
+    what = f"profile {profile}, corpus {corpus}, seed {seed}" + (changes and f", {changes}")
     where = "read from" if source == "record" else "written to"
     print(
         f"Environment: nblib {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "

@@ -1,8 +1,7 @@
 """Speech out of noise, or vocals out of a song, in a sound file of one's own.
 
-The networks are convolutional: a frame of the estimate hangs on a bounded stretch of the mixture, and moving that by
-``2 ** num_layers`` frames moves the estimate. So chunks that start on that grid and see their whole stretch give what
-one pass over all gives, up to rounding; training's patches of 128 frames would leave seams, -12 to -18 dB from it.
+A frame of the estimate hangs on a bounded stretch of the mixture, and moves with it by ``2 ** num_layers`` frames. So
+chunks on that grid that see their whole stretch give what one pass gives; training's patches would leave seams.
 """
 
 import math
@@ -27,19 +26,18 @@ from nblib.settings import Settings
 
 RECEPTIVE_GRIDS = 3  # an estimate hangs on fewer grids than this at either side: 4 of 6 frames for one level
 TINY = 1e-20  # keeps 0 / 0 off where the mixture is silent; the square of a smaller number would vanish in float32
-TASKS = {"speech": "the speech", "vocals": "the vocals"}
 WAV_BYTES = 2**32 - 1024  # of samples, that a WAV can hold; more need an RF64 (EBU Tech 3306)
 
 
 def separate(setup: Settings, file: Path, task: str, capacity: str, contender: str, out: Path | None) -> None:
     """Write FILE-task-capacity.wav, -rest.wav, which add up to the file, and their spectrograms, and say what was done.
 
-    They lie in `out`, or beside the file, at its rate, length and channels (32-bit float, each whole or not at all).
-    What may be refused is looked at before a network is trained: `ParameterError`, `AudioError` as `audio.read`.
+    They lie in `out`, or beside the file, at its rate, length and channels. What may be refused is looked at before a
+    network is trained: `ParameterError`, `AudioError` as `audio.read`.
     """
     from nblib.experiments.separation import one_run  # every study comes with it
 
-    check_choice("task", task, TASKS)
+    check_choice("task", task, setup.capacities)
     check_choice("capacity", capacity, setup.capacities[task])
     (mixture, rate), beside = read(file, mono=False), file.resolve().parent
     out = out or (beside if os.access(beside, os.W_OK) else data() / "separated")
@@ -54,29 +52,28 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
     began = time.monotonic()
     with torch_threads(1):
         estimate = separated(mixture, rate, network, setup)
-    rest, seconds, taken = mixture - estimate, mixture.shape[1] / rate, time.monotonic() - began
+    seconds, taken = mixture.shape[1] / rate, time.monotonic() - began
     print(f"separated {seconds:.1f} s in {taken:.1f} s: {seconds / taken:.0f} times real time")
-    title = f"{file.name}: {task}, {capacity}, {contender} loss"
-    _save(out / name, {"input": mixture, "separated": estimate}, rest, rate, title)
-    print(f"in {out}:\n  {name}.wav: {TASKS[task]}\n  {name}-rest.wav: the rest; the two add up to the file")
+    _save(out, name, mixture, estimate, rate, f"{file.name}: {task}, {capacity}, {contender} loss")
+    print(f"in {out}:\n  {name}.wav: the {task}\n  {name}-rest.wav: the rest; the two add up to the file")
     print(f"  {name}.png: spectrograms")
     if rate > setup.geometry.sample_rate:
         print(f"the network hears up to {setup.geometry.sample_rate / 2000:g} kHz: what lies above is in the rest")
-    if (peak := max(np.abs(estimate).max(), np.abs(rest).max())) > 1:
+    if (peak := max(np.abs(estimate).max(), np.abs(mixture - estimate).max())) > 1:
         print(f"the largest peak is {peak:.3g} times full scale; kept, but a player may clip it")
 
 
-def _save(place: Path, sounds: dict[str, np.ndarray], rest: np.ndarray, rate: int, title: str) -> None:
+def _save(out: Path, name: str, mixture: np.ndarray, estimate: np.ndarray, rate: int, title: str) -> None:
     """Both parts in 32-bit floats, nothing clipped, and the picture; equal ones give equal bytes."""
-    for end, samples in (("", sounds["separated"]), ("-rest", rest)):
-        with whole(place.with_name(f"{place.name}{end}.wav")) as temporary:
+    for end, samples in (("", estimate), ("-rest", mixture - estimate)):
+        with whole(out / f"{name}{end}.wav") as temporary:
             if samples.nbytes < WAV_BYTES:
                 wavfile.write(temporary, rate, samples.T)  # libsndfile would stamp the time
             else:
                 soundfile.write(temporary, samples.T, rate, subtype="FLOAT", format="RF64")
     use_style()
-    figure = separated_figure(sounds, rate, title)
-    with whole(place.with_name(f"{place.name}.png")) as temporary, warnings.catch_warnings():
+    figure = separated_figure({"input": mixture, "separated": estimate}, rate, title)
+    with whole(out / f"{name}.png") as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a file may be named in any script
         figure.savefig(temporary, metadata={"Software": None})
 
@@ -85,9 +82,8 @@ def _save(place: Path, sounds: dict[str, np.ndarray], rest: np.ndarray, rate: in
 def separated(mixture: np.ndarray, rate: int, network: MaskUNet, setup: Settings, chunk: int = 1024) -> np.ndarray:
     """The estimate of a float32 mixture at any rate (Hz), in line and of its shape, (channels, n); each channel alone.
 
-    It ends at half the network's rate, with the mixture's phase (IJCNN'20 Section IV). Where the mixture exceeds full
-    scale it is lowered by as much as it would be at full scale, not cut to it. `chunk` (frames) changes time and memory
-    alone: a quarter of 24 s takes up to a third longer, for the context.
+    It ends at half the network's rate, with the mixture's phase (IJCNN'20 Section IV). What exceeds full scale is
+    lowered as at full scale, not cut. `chunk` (frames) changes time (a quarter: a third longer) and memory alone.
     """
     geometry, grid, hop = setup.geometry, 2**network.num_layers, setup.geometry.hop
     context = grid * (RECEPTIVE_GRIDS + math.ceil(geometry.overlap / grid))

@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Notebook(NamedTuple):
-    """A notebook: its file's name without suffix, number first; what it regenerates; the numbers it builds upon."""
+    """A notebook: its file's name without suffix, what it regenerates, the numbers of those it builds upon."""
 
     name: str
     title: str
@@ -75,9 +76,8 @@ def plan(
 ) -> "tuple[Settings, list[Job]]":
     """Check everything that a run is given, and say what is to be done, in the suite's order.
 
-    `only` has numbers (``3`` or ``03``) or names of notebooks; all run when it is empty. Those that they need are not
-    added: a notebook finds earlier results, or makes its own. `changes` has ``NAME=VALUE``: a text that notebooks
-    declare as a parameter, or any setting. `ParameterError` where a name, type, value, notebook or folder is wrong.
+    `only` has numbers (``3`` or ``03``) or names of notebooks; all run when it is empty. `changes` has ``NAME=VALUE``:
+    a text that notebooks declare as a parameter, or any setting. `ParameterError` where anything is wrong.
     """
     from nblib.settings import settings, values  # takes seconds, which those who list notebooks need not wait for
 
@@ -93,52 +93,22 @@ def plan(
     chosen = [each for each in SUITE if not wanted or {each.name, each.number} & {*wanted}]
     declared = {notebook: parameters(notebook) for notebook in chosen}
     given = {name: entry["default"] for found in declared.values() for name, entry in found.items()}
-    own = {name for name, default in given.items() if isinstance(default, str) and name not in STANDARD}
+    own = {name for name, default in given.items() if isinstance(default, str)} - {*STANDARD}
     for name in texts:
         check_choice("parameter", name, [*own, *values(settings(profile, corpus))])
     further = ["".join(f"{name}={text}".split()) for name, text in texts.items() if name not in own]
     setup = checked(profile, corpus, data_root, seed, source, further)
     shared = dict(zip(STANDARD, (profile, corpus, setup.data_root, seed, source, " ".join(further)), strict=True))
-    copies = (paths.data() / "executed" / setup.name).resolve()
-    return setup, [
-        Job(each, copies / each.path.name, shared | {name: texts[name] for name in own & texts.keys() & found.keys()})
-        for each, found in declared.items()
-    ]
+    copies, jobs = (paths.data() / "executed" / setup.name).resolve(), []
+    for each, found in declared.items():
+        injected = shared | {name: texts[name] for name in own & texts.keys() & found.keys()}
+        jobs.append(Job(each, copies / each.path.name, injected))
+    return setup, jobs
 
 
 def run(setup: "Settings", jobs: Sequence[Job]) -> int:
-    """Run what `plan` planned, write the executed copies and report; a whole run is compared with the record.
-
-    Returns 0 where all ended well, 1 where a notebook failed (those that need it are skipped), 130 after Ctrl-C.
-    """
-    code = 0
-    _set_environment()
-    try:
-        for job in jobs:
-            _do(job, jobs)
-    except KeyboardInterrupt:
-        code = 130
-    for job in jobs:
-        if job.state == "failed":
-            print(f"\n{job.notebook.name} failed {job.where}\n{job.failure}\n  executed copy up to there: {job.copy}")
-        elif job.state == "stopped":
-            print(f"\n{job.notebook.name} stopped {job.where}\n  what it made stays, run again to go on")
-    ended, seconds = sum(job.state == "ok" for job in jobs), sum(job.seconds for job in jobs)
-    print(f"\n{ended} of {len(jobs)} notebooks ended well in {timedelta(seconds=round(seconds))}")
-    print(f"executed copies: {jobs[0].copy.parent}", flush=True)
-    if ended == len(SUITE) and setup.source == "run":
-        from nblib import claims, compare
-
-        claims.claims(setup)
-        if paths.record(setup.record_name).is_dir():
-            compare.compare(setup)
-        else:
-            print(f"nothing to compare with: there is no record of {setup.record_name}")
-    return code or int(any(job.state == "failed" for job in jobs))
-
-
-def _set_environment() -> None:
-    """What the kernels inherit: they run elsewhere, by this interpreter, with this nblib and pictures inline."""
+    """Run what `plan` planned, report, compare a whole run with the record; 0 ok, 1 a notebook failed, 130 Ctrl-C."""
+    # Kernels run elsewhere, by this interpreter, with this nblib and pictures inline.
     for name in ("NBLIB_HOME", "NBLIB_DATA", "NBLIB_FIGURES"):
         if os.environ.get(name):
             os.environ[name] = str(Path(os.environ[name]).resolve())
@@ -146,15 +116,35 @@ def _set_environment() -> None:
     # Before any "python3" that a user has installed, and found on JUPYTER_PATH first, comes this environment's own.
     for name, first in (("JUPYTER_PATH", f"{sys.prefix}/share/jupyter"), ("PYTHONPATH", Path(__file__).parents[1])):
         os.environ[name] = os.pathsep.join(filter(None, (str(first), os.environ.get(name))))
+    with suppress(KeyboardInterrupt):
+        for job in jobs:
+            _do(job, jobs)
+    for job in jobs:
+        if job.state == "failed":
+            print(f"\n{job.notebook.name} failed {job.where}\n{job.failure}\n  executed copy up to there: {job.copy}")
+        elif job.state == "stopped":
+            print(f"\n{job.notebook.name} stopped {job.where}\n  what it made stays, run again to go on")
+    states, seconds = [job.state for job in jobs], round(sum(job.seconds for job in jobs))
+    print(f"\n{states.count('ok')} of {len(jobs)} notebooks ended well in {timedelta(seconds=seconds)}")
+    print(f"executed copies: {jobs[0].copy.parent}", flush=True)
+    if states == ["ok"] * len(SUITE) and setup.source == "run":
+        from nblib import claims, compare
+
+        claims.claims(setup)
+        if paths.record(setup.record_name).is_dir():
+            compare.compare(setup)
+        else:
+            print(f"nothing to compare with: there is no record of {setup.record_name}")
+    return 130 if {"stopped", "waiting"} & {*states} else int("failed" in states)
 
 
 def _do(job: Job, jobs: Sequence[Job]) -> None:
     name, needs = job.notebook.name, job.notebook.needs
-    lacking = [other for other in jobs if other.notebook.number in needs and other.state in ("failed", "skipped")]
-    if lacking:
-        job.state = "skipped"
-        print(f"{name}: skipped, needs {lacking[0].notebook.number} ({lacking[0].state})", flush=True)
-        return
+    for other in jobs:
+        if other.notebook.number in needs and other.state in ("failed", "skipped"):
+            job.state = "skipped"
+            print(f"{name}: skipped, needs {other.notebook.number} ({other.state})", flush=True)
+            return
     print(f"{name}: {job.notebook.title}", flush=True)
     began, job.state = time.monotonic(), "stopped"
     try:
@@ -166,18 +156,14 @@ def _do(job: Job, jobs: Sequence[Job]) -> None:
 
 
 def _execute(job: Job) -> str:
-    """Execute the job's notebook in its own folder, showing what it prints; what failed, or an empty text.
-
-    The executed copy is written whole, also after an error or Ctrl-C, with the outputs made so far.
-    """
+    """Execute the job's notebook, and write its copy also after an error or Ctrl-C; what failed, or an empty text."""
     import nbformat
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
 
     def cell_starts(cell: nbformat.NotebookNode, cell_index: int) -> None:
-        first_line, *_ = cell.source.strip().split("\n")
-        job.where = f"in cell {cell_index + 1}: {first_line}"
+        job.where = f"in cell {cell_index + 1}: {cell.source.strip().splitlines()[0]}"
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is in the report
     how: dict[str, Any] = {"kernel_name": "python3", "language": "python", "cwd": job.notebook.path.parent}

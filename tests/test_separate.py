@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from helpers.full_disk import files, in_process_with_small_files
+from helpers.full_disk import files, small_files
 
 from nblib import __main__ as command_line
 from nblib.audio import Geometry, analyse, read, resample, scale, synthesise
@@ -78,13 +78,13 @@ def test_an_all_pass_gives_the_band_limited_input_in_line(rate, channels):
     assert correlation.argmax() == 0
 
 
-@pytest.mark.parametrize("domain", ["sqrt", "log1p"])
-def test_over_full_scale_nothing_is_cut(domain):
+def test_over_full_scale_nothing_is_cut():
     samples = (3 * np.sin(2 * np.pi * 500 * np.arange(8000) / 8000)).astype(np.float32)[None]
-    assert difference_db(separated(samples, 8000, all_pass(), replace(SMALL, domain=domain)), samples) < -60
+    for domain in ("sqrt", "log1p"):
+        assert difference_db(separated(samples, 8000, all_pass(), replace(SMALL, domain=domain)), samples) < -60
 
 
-@pytest.mark.parametrize(("n", "rate"), [(1, 8000), (1, 44_100), (64, 8000), (65, 44_100), (500, 44_100)])
+@pytest.mark.parametrize(("n", "rate"), [(1, 8000), (1, 44_100), (64, 8000), (500, 44_100)])
 def test_sounds_shorter_than_a_window_are_separated(n, rate):
     found = separated(noise(n), rate, all_pass(), SMALL)
     assert found.shape == (2, n) and np.isfinite(found).all() and np.abs(found).max() > 0
@@ -200,29 +200,20 @@ def test_a_wrong_option_is_named_before_anything_is_trained(asked, song, capsys,
     assert asked == [] and files(song.parent) == ["my song.wav"]
 
 
-def test_a_file_that_is_no_sound_is_named_before_anything_is_trained(asked, song, tmp_path, capsys):
+def test_a_file_that_is_no_sound_is_named_before_anything_is_trained(asked, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("no sound")
-    broken, _ = read(song, mono=False)
-    broken[1, 44_000] = np.nan
-    soundfile.write(tmp_path / "nan.wav", broken.T, 44_100, subtype="FLOAT")
-    found = {"notes.txt": "cannot be read as sound", "nowhere.wav": "no such file", "nan.wav": "sample 44000 is not"}
-    for name, words in found.items():
+    for name, words in {"notes.txt": "cannot be read as sound", "nowhere.wav": "no such file"}.items():
         assert separate(tmp_path / name, "--task", "speech") == 1
         assert f"nblib: {tmp_path / name}: {words}" in capsys.readouterr().err
-    assert asked == [] and files(tmp_path) == ["my song.wav", "nan.wav", "notes.txt"]
+    assert asked == [] and files(tmp_path) == ["notes.txt"]
 
 
-def test_a_full_disk_leaves_nothing_behind(song):
-    code = f"""
-from types import SimpleNamespace
-from test_separate import PAPER, all_pass
-from nblib.separate import separate
-import nblib.experiments.separation as studies
-studies.one_run = lambda *asked: SimpleNamespace(network=all_pass)
-separate(PAPER, Path({str(song)!r}), "speech", "P3", "codec", None)
-"""
-    message = in_process_with_small_files(code)
-    assert "my song-speech-P3" in message and files(song.parent) == ["my song.wav"]
+def test_a_full_disk_leaves_nothing_behind(asked, song, capsys):
+    with small_files():
+        assert separate(song, "--task", "speech") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search("my song-speech-P3.wav: could not be written .*free some space", line)
+    assert files(song.parent) == ["my song.wav"]
 
 
 @pytest.mark.parametrize("seconds", [9, 600])

@@ -1,8 +1,7 @@
 """The one training loop of every network of both papers.
 
 Papers: Adam, "Decay 5e-6" (Keras's: lr / (1 + decay * step)), early stopping (MM'19 Tables 1 and 2, IJCNN'20 Table I).
-Everything random in an epoch is seeded from (seed, epoch), so a run that was killed and goes on from its last
-checkpoint ends bit-identical (CPU) to one that was not.
+What is random is seeded from (seed, epoch): a run that goes on from a checkpoint ends bit-identical on the CPU.
 """
 
 import io
@@ -64,45 +63,39 @@ def train(
 ) -> Outcome:
     """Train `network` in place until its validation loss stops to improve; it ends with the best epoch's weights.
 
-    It stays on its device, and so must `loss`; patches are moved there once, get a random gain and are seen by `view`.
-    A run resumes from `checkpoint`, which the caller removes. `TrainingDiverged`, where the loss of a batch is not
-    finite, names epoch, batch and items.
+    It resumes from `checkpoint`, which the caller removes. `loss` must be on its device. `TrainingDiverged`, where a
+    loss is not finite, names epoch, batch and items.
     """
-    device = next(network.parameters()).device
-    fixed = not (view.on_samples or loss.on_samples or any(config.gain_db))  # so is what is seen: once is enough
-    seen, view = (view, replace(view, on_samples=True)) if fixed else (None, view)
-    training = training.to(device, view=seen)
-    validation = validation.to(device, round(1 / config.epoch_share), seen)
+    device, seen = next(network.parameters()).device, None
+    if not (view.on_samples or loss.on_samples or any(config.gain_db)):  # what is seen stays the same: once is enough
+        seen, view = view, replace(view, on_samples=True)
+    training, validation = training.to(device, 1, seen), validation.to(device, round(1 / config.epoch_share), seen)
     learning = _Learning(network, loss, config, view)
     if checkpoint.exists():
         learning.resume(checkpoint)
     state, saved = learning.state, time.monotonic()
     started = saved - state.seconds
-
-    def on_plateau() -> bool:
-        return loss.settled and state.epochs - state.best_epoch >= config.patience
-
-    while state.epochs < config.max_epochs and not on_plateau():
+    while state.epochs < config.max_epochs and not state.status:
         state.epochs += 1
         seed_everything(seed, "epoch", state.epochs)
         training_loss = learning.epoch(training)
         means_another = loss.end_epoch()
         found, l1 = evaluate(network, loss, validation, config.batch_size, view)
         if not math.isfinite(found):
-            names = _suspects(validation, range(len(validation)))
-            raise TrainingDiverged(f"epoch {state.epochs}: the validation loss is {found}; items {names}")
+            suspects = _suspects(validation, range(len(validation)))
+            raise TrainingDiverged(f"epoch {state.epochs}: the validation loss is {found}; {suspects}")
         state.history.append({"training_loss": training_loss, "validation_loss": found, "validation_l1": l1})
         best = state.history[state.best_epoch - 1]["validation_loss"]
         if means_another or not state.best_epoch or found < best * (1 - config.min_improvement):
             state.best_epoch, learning.best = state.epochs, deepcopy(network.state_dict())
+        if loss.settled and state.epochs - state.best_epoch >= config.patience:
+            state.status = "plateau"
         state.seconds = time.monotonic() - started
         if time.monotonic() - saved >= config.checkpoint_seconds:
             learning.save(checkpoint)
             saved = time.monotonic()
-
     network.load_state_dict(learning.best)
-    state.status = "plateau" if on_plateau() else "max_epochs"
-    return state
+    return replace(state, status=state.status or "max_epochs")
 
 
 class _Learning:
@@ -139,11 +132,9 @@ class _Learning:
             state.steps += 1
         # One look per epoch: asking after every batch would make a GPU wait for the host.
         for wrong in torch.nonzero(~torch.isfinite(losses)).flatten().tolist():
-            raise TrainingDiverged(
-                f"epoch {state.epochs}, batch {wrong + 1} of {len(order)}: the loss is {float(losses[wrong])}; "
-                f"items {_suspects(pairs, order[wrong].tolist())}; lower learning_rate (now {config.learning_rate}) or "
-                "look at these recordings"
-            )
+            batch = f"epoch {state.epochs}, batch {wrong + 1} of {len(order)}: the loss is {float(losses[wrong])}"
+            remedy = f"lower learning_rate (now {config.learning_rate}) or look at these recordings"
+            raise TrainingDiverged(f"{batch}; {_suspects(pairs, order[wrong].tolist())}; {remedy}")
         state.loss_seconds += sum(b - a if isinstance(a, float) else a.elapsed_time(b) / 1000 for a, b in laps)
         return float(losses.mean())
 
@@ -167,8 +158,7 @@ class _Learning:
 
 
 def _compared(loss: WeightedLoss, view: View, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
-    """Estimate and target as the loss compares them, each given with its samples."""
-    # Both go the same way, so that equal ones compare as equal.
+    """Estimate and target as the loss compares them, each given with its samples; equal ones compare as equal."""
     return [view.sound(seen, samples) if loss.on_samples else seen for seen, samples in pairs]
 
 
@@ -177,7 +167,7 @@ def evaluate(network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_si
     """Mean loss and mean l1 of what the network sees over `pairs`, without gain; no gradient, no dropout."""
     network.eval(), loss.eval()
     total = torch.zeros(2, dtype=torch.float64, device=pairs.inputs.device)
-    for inputs, targets in pairs.batches(batch_size):
+    for inputs, targets in zip(pairs.inputs.split(batch_size), pairs.targets.split(batch_size), strict=True):
         estimate, target = network(view(inputs)), view(targets)
         value = loss(*_compared(loss, view, (estimate, inputs), (target, targets)))
         total += len(inputs) * torch.stack([value, (estimate - target).abs().mean()]).double()
@@ -185,10 +175,12 @@ def evaluate(network: nn.Module, loss: WeightedLoss, pairs: PatchPairs, batch_si
 
 
 def _suspects(pairs: PatchPairs, indices: Sequence[int]) -> str:
-    # Patches that are not finite themselves, or, where all are, the whole batch, any of which may have led astray.
+    """Patches that are not finite themselves, or, where all are, the whole batch, any of which may have led astray."""
     broken = [n for n in indices if not torch.isfinite(pairs.inputs[n] + pairs.targets[n]).all()]
     named = [pairs.names[n] for n in broken or indices]
-    return ", ".join(named[:32]) + (f" and {len(named) - 32} more" if len(named) > 32 else "")  # the papers' batch
+    return (
+        "items " + ", ".join(named[:32]) + (f" and {len(named) - 32} more" if named[32:] else "")
+    )  # the papers' batch
 
 
 def _now(device: torch.device) -> Any:

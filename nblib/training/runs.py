@@ -26,7 +26,7 @@ from nblib.training.loop import Training, train
 from nblib.training.store import PatchPairs, View
 
 VERSION = 4  # raised when the code changes what a configuration trains to
-COLLAPSED_SPREAD = 0.01  # see `spread`
+COLLAPSED_SPREAD = 0.01  # with less `spread` a network came to nothing: a constant mask, or silence
 REMEDY = "remove the folder and run again: it is made anew"
 Data = Callable[[str], PatchPairs]  # of a split, "train" or "validation"; called only if there is something to train
 Job = tuple["RunConfig", Data, str]  # the text is what messages call the run
@@ -47,7 +47,7 @@ class RunConfig:
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits."""
+        """What the run is called and found by."""
         values = dataclasses.asdict(self)
         values["training"].pop("checkpoint_seconds")
         return provenance.config_hash([VERSION, values])
@@ -59,7 +59,7 @@ class RunConfig:
 
     @property
     def complete(self) -> bool:
-        """Whether the run needs no training any more."""
+        """Whether it needs no training any more."""
         return (self.path / "run.json").exists()
 
 
@@ -73,14 +73,11 @@ class Run:
 
     @property
     def status(self) -> str:
-        """Either "plateau", "max_epochs", "collapsed" (see `spread`) or "diverged" (no network was kept)."""
+        """Either "plateau", "max_epochs", "collapsed" or "diverged" (no network was kept)."""
         return str(self.record["status"])
 
     def network(self) -> Any:
-        """The trained network, of the kind that its configuration names, in evaluation mode, on the CPU.
-
-        `TrainingDiverged` where the run did and has none, `StorageError` where its file is missing or damaged.
-        """
+        """The trained network, in evaluation mode, on the CPU; `TrainingDiverged` or `StorageError` without one."""
         if self.status == "diverged":
             raise TrainingDiverged(f"{self.record['title']}: {self.record['reason']}")
         network, weights = NetworkSpec(**self.record["config"]["network"]).build(), self.path / "network.safetensors"
@@ -92,7 +89,7 @@ class Run:
 
 
 def load(run_hash: str) -> Run:
-    """The complete run with this hash; `StorageError` where there is none, or its record is damaged."""
+    """The complete run with this hash; `StorageError` where there is none."""
     record = paths.runs() / run_hash / "run.json"
     try:
         return Run(run_hash, record.parent, json.loads(record.read_text()))
@@ -102,17 +99,40 @@ def load(run_hash: str) -> Run:
 
 def train_or_load(job: Job, device: str) -> Run:
     """The run of `job`: loaded if it is complete, else trained, going on from its last checkpoint."""
-    if not job[0].complete:
-        with provenance.torch_threads(job[0].threads):
-            _train(*job, device)
-    return load(job[0].hash)
+    config, data, title = job
+    if config.complete:
+        return load(config.hash)
+    provenance.deterministic()
+    with provenance.torch_threads(config.threads):
+        provenance.seed_everything(config.seed, "weights")
+        network = config.network.build().to(device)
+        teacher = load(config.loss.teacher).network() if config.loss.teacher else None
+        loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
+        validation, checkpoint = data("validation"), config.path / "checkpoint.pt"
+        view = View(config.geometry, config.domain, config.network.on_samples)
+        where = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+        record = {"title": title, "config": provenance.canonical(config), "parameters": count_parameters(network)}
+        record |= {"device": where, "commit": provenance.commit(), "environment": provenance.environment()}
+        try:
+            outcome = train(network, loss, data("train"), validation, config.training, view, config.seed, checkpoint)
+        except TrainingDiverged as error:
+            record |= {"status": "diverged", "reason": str(error)}
+        else:
+            record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, view)}
+            if record["spread"] < COLLAPSED_SPREAD:
+                record["status"] = "collapsed"
+            tensors.save(config.path / "network.safetensors", network.state_dict(), record["config"])
+        record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        with paths.whole(config.path / "run.json") as temporary:
+            temporary.write_text(json.dumps(record, indent=1))
+        checkpoint.unlink(missing_ok=True)
+    return load(config.hash)
 
 
-def train_all(jobs: Sequence[Job], device: str, log: Callable[[str], None] = print) -> None:
+def train_all(jobs: Sequence[Job], device: str) -> None:
     """Train what is missing of `jobs`, whose data must be picklable, on all cores, the costly first."""
     # By hash, so that two names of one configuration are not trained side by side into one folder.
     missing = list({job[0].hash: job for job in jobs if not job[0].complete}.values())
-    # Long runs first, or the last one would keep a single core busy while the others idle.
     size = attrgetter("network.num_layers", "network.base_filters")
     missing.sort(key=lambda job: (bool(job[0].loss.teacher), size(job[0])), reverse=True)
     for source in {job[0].data: job[1] for job in missing}.values():
@@ -121,47 +141,17 @@ def train_all(jobs: Sequence[Job], device: str, log: Callable[[str], None] = pri
     workers = min(cores(), 4) if device.startswith("cuda") else cores()
     for done, run in enumerate(parallel_map(partial(train_or_load, device=device), missing, workers), start=1):
         epochs, seconds = run.record.get("epochs", 0), run.record.get("seconds", 0)
-        log(f"{done} of {len(missing)}: {run.record['title']}: {run.status} after {epochs} epochs, {seconds:.0f} s")
-
-
-def _train(config: RunConfig, data: Data, title: str, device: str) -> None:
-    provenance.deterministic()
-    provenance.seed_everything(config.seed, "weights")
-    network = config.network.build().to(device)
-    teacher = load(config.loss.teacher).network() if config.loss.teacher else None
-    loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
-    validation, checkpoint = data("validation"), config.path / "checkpoint.pt"
-    view = View(config.geometry, config.domain, config.network.on_samples)
-    where = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
-    record = {"title": title, "config": provenance.canonical(config), "parameters": count_parameters(network)}
-    record |= {"device": where, "commit": provenance.commit(), "environment": provenance.environment()}
-    try:
-        outcome = train(network, loss, data("train"), validation, config.training, view, config.seed, checkpoint)
-    except TrainingDiverged as error:
-        record |= {"status": "diverged", "reason": str(error)}
-    else:
-        record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, view)}
-        if record["spread"] < COLLAPSED_SPREAD:
-            record["status"] = "collapsed"
-        tensors.save(config.path / "network.safetensors", network.state_dict(), record["config"])
-    record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    with paths.whole(config.path / "run.json") as temporary:
-        temporary.write_text(json.dumps(record, indent=1))
-    checkpoint.unlink(missing_ok=True)
+        print(f"{done} of {len(missing)}: {run.record['title']}: {run.status} after {epochs} epochs, {seconds:.0f} s")
 
 
 @torch.no_grad()
 def spread(network: Any, pairs: PatchPairs, view: View) -> float:
-    """On magnitudes the standard deviation of the mask over `pairs`, on samples the output's rms over the targets'.
-
-    Zero for a constant mask, or for silence; under `COLLAPSED_SPREAD` the network came to nothing.
-    """
-    device = next(network.eval().parameters()).device
-    sums = torch.zeros(3, dtype=torch.float64, device=device)
-    for inputs, targets in pairs.batches(16):
+    """On magnitudes the standard deviation of the mask over `pairs`, on samples the output's rms over the targets'."""
+    device, sums = next(network.eval().parameters()).device, torch.zeros(3, dtype=torch.float64)
+    for inputs, targets in zip(pairs.inputs.split(16), pairs.targets.split(16), strict=True):
         seen = view(inputs.to(device))
         shown = (network(seen) if view.on_samples else network.mask(seen)).double()
-        target = targets.to(device, torch.float64).square().mean()
-        sums += torch.stack([shown.mean(), shown.square().mean(), target]) * len(inputs) / len(pairs)
+        found = [shown.mean().cpu(), shown.square().mean().cpu(), targets.double().square().mean()]
+        sums += torch.stack(found) * len(inputs) / len(pairs)
     mean, square, target_square = sums.tolist()
     return (square / max(target_square, 1e-12)) ** 0.5 if view.on_samples else max(square - mean**2, 0.0) ** 0.5

@@ -1,12 +1,9 @@
 """What networks learn from: pairs of patches of samples, made once from a corpus and kept in the cache.
 
-The papers' patches are spectrograms of 512 bins x 128 frames, 66,048 samples (MM'19 Table 1, IJCNN'20 Table I). Gain,
-magnitudes and domain are computed by the training loop, on its device: see `View`.
+The papers' patches are spectrograms of 512 bins x 128 frames, 66,048 samples (MM'19 Table 1, IJCNN'20 Table I).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import numpy as np
@@ -26,7 +23,7 @@ VERSION = 2  # raised when the code changes what a patch holds
 
 @dataclass(frozen=True)
 class PatchPairs:
-    """Inputs and targets of one split: samples in [-1, 1] [shape=(n, 1, samples), float32]; or what is seen of them."""
+    """Inputs and targets of a split: samples in [-1, 1] [shape=(n, 1, samples), float32], or what a `View` makes."""
 
     inputs: Tensor
     targets: Tensor
@@ -45,14 +42,10 @@ class PatchPairs:
         inputs = moved(self.inputs)
         return type(self)(inputs, inputs if self.targets is self.inputs else moved(self.targets), self.names[::step])
 
-    def batches(self, size: int) -> Iterable[tuple[Tensor, Tensor]]:
-        """Inputs and targets of so many patches each, in order."""
-        return zip(self.inputs.split(size), self.targets.split(size), strict=True)
-
 
 @dataclass(frozen=True)
 class View:
-    """How a network sees samples: as they are, or as scaled magnitudes of `geometry` in `domain`."""
+    """How a network sees samples: as they are, or as scaled magnitudes."""
 
     geometry: Geometry
     domain: str
@@ -63,9 +56,9 @@ class View:
         return samples if self.on_samples else magnitudes(samples, self.geometry, self.domain)
 
     def sound(self, seen: Tensor, samples: Tensor) -> Tensor:
-        """Samples of what the network put out, with the phase of the `samples` that it was given; differentiable.
+        """Samples of what the network put out, with the phase of the `samples` that it was given.
 
-        Magnitudes of a patch leave its first and last hop to fewer windows than the rest, so those come out silent.
+        A patch's first and last hop lie in fewer windows than the rest, so those come out silent.
         """
         if self.on_samples:
             return seen
@@ -79,8 +72,8 @@ class View:
 class Source:
     """Where a network's patches come from; called with a split it gives its `PatchPairs`.
 
-    Mixtures are paired with their targets (IJCNN'20 Section IV), recordings with what `becomes` of them: a codec pairs
-    lossless with coded (MM'19 Section 4), a band limit (Hz) the limited recording with itself (Section 6.1).
+    Mixtures are paired with their targets (IJCNN'20 Section IV); lossless with coded recordings where `becomes` is a
+    codec (MM'19 Section 4), limited ones with themselves where it is a band limit in Hz (Section 6.1).
     """
 
     corpus: Corpus
@@ -101,24 +94,23 @@ class Source:
             items = self.corpus.items(split)
             if not items:
                 raise CorpusError(f"{self.corpus.name}, {split}: no recordings; use a larger corpus")
-            parts = list(parallel_map(partial(_cut, self), items))
+            parts = list(parallel_map(self._cut, items))
             names = [f"{item.name}:{n}" for item, part in zip(items, parts, strict=True) for n in range(len(part[0]))]
             sides = zip(("inputs", "targets"), zip(*parts, strict=True), strict=False)
             tensors.save(path, {side: torch.from_numpy(np.concatenate(own)) for side, own in sides}, names)
         found, names = tensors.load(path)
         return PatchPairs(found["inputs"], found.get("targets", found["inputs"]), tuple(names))
 
-
-def _cut(source: Source, item: Item) -> list[np.ndarray]:
-    """The patches [shape=(n, 1, samples)] of an item's input and, where it is another, of its target."""
-    geometry, becomes, found = source.geometry, source.becomes, source.corpus.load(item)
-    half = geometry.patch_samples // 2
-    if isinstance(found, Mixture):
-        sounds = [found.mixture, found.target]
-    elif isinstance(becomes, Codec):
-        sounds = [found, becomes.roundtrip(found, geometry.sample_rate)]
-    else:
-        sounds = [band_limit(found, geometry.sample_rate, becomes) if becomes else found]
-    starts = (0, half) if source.overlap and half < len(sounds[0]) else (0,)
-    parts = (torch.cat([patches(samples[start:], geometry) for start in starts]) for samples in sounds)
-    return [part.unsqueeze(1).numpy() for part in parts]
+    def _cut(self, item: Item) -> list[np.ndarray]:
+        """The patches [shape=(n, 1, samples)] of an item's input and, where it is another, of its target."""
+        found, becomes, rate = self.corpus.load(item), self.becomes, self.geometry.sample_rate
+        if isinstance(found, Mixture):
+            sounds = [found.mixture, found.target]
+        elif isinstance(becomes, Codec):
+            sounds = [found, becomes.roundtrip(found, rate)]
+        else:
+            sounds = [band_limit(found, rate, becomes) if becomes else found]
+        half = self.geometry.patch_samples // 2
+        starts = (0, half) if self.overlap and half < len(sounds[0]) else (0,)
+        parts = (torch.cat([patches(samples[start:], self.geometry) for start in starts]) for samples in sounds)
+        return [part.unsqueeze(1).numpy() for part in parts]

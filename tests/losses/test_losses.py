@@ -184,7 +184,7 @@ def test_every_loss_is_built_by_name_and_its_settings_reach_it(name):
     [
         (lambda: LossSpec("codek").build(GEOMETRY, "sqrt"), "loss='codek' is not known.*did you mean 'codec'"),
         (lambda: CodecLoss(spectral_network(), ["down7"]), "layer='down7' is not known.*did you mean"),
-        (lambda: CodecLoss(spectral_network(), "G"), "layers='G' is not known"),
+        (lambda: CodecLoss(spectral_network(), "G"), "layers='G' is not known: choose one of A, B, C, D, E, F"),
         (lambda: CodecLoss(spectral_network(), ()), "nothing to compare"),
         (lambda: L1Loss()(torch.zeros(2, 3), torch.zeros(1, 3)), r"\(2, 3\) and target \(1, 3\) differ in shape"),
     ],

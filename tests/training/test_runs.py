@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from dataclasses import is_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers.full_disk import files, in_process_with_small_files
+from helpers.full_disk import files, small_files
 from helpers.tiny import VIEW, broken_pairs, low_pass_pairs, no_data, run_config
 
 from nblib import paths, provenance
@@ -21,6 +22,7 @@ from nblib.audio import Geometry
 from nblib.errors import StorageError, TrainingDiverged
 from nblib.losses import LossSpec
 from nblib.networks import AutoEncoder, MaskUNet, count_parameters
+from nblib.parallel import start_server
 from nblib.training import NetworkSpec, PatchPairs, Run, RunConfig, Training, View, load, train_all, train_or_load
 from nblib.training.runs import spread
 
@@ -89,24 +91,25 @@ def jobs() -> list[tuple[RunConfig, Any, str]]:
     return [(config, low_pass_pairs, title) for title, config in configs.items()]
 
 
-def test_what_is_missing_is_trained_the_costly_first_and_two_names_of_one_run_once(monkeypatch, tmp_path):
-    lines: list[str] = []
-    train_all(jobs(), "cpu", lines.append)
+def test_what_is_missing_is_trained_the_costly_first_and_two_names_of_one_run_once(monkeypatch, tmp_path, capsys):
+    start_server()  # it imports while this process trains
+    train_all(jobs(), "cpu")
+    lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[1] for line in lines] == ["codec", "deep", "small again"]
     assert lines[0].startswith("1 of 3: codec: max_epochs after 4 epochs, ")
-    train_all([(config, no_data, title) for config, _, title in jobs()], "cpu", no_data)
+    train_all([(config, no_data, title) for config, _, title in jobs()], "cpu")
+    assert capsys.readouterr().out == ""
     alone = [bits(load(config.hash)) for config, _, _ in jobs()]
     monkeypatch.setenv("NBLIB_CORES", "2")
     monkeypatch.setenv("NBLIB_DATA", str(tmp_path / "two"))
-    train_all(jobs(), "cpu", lines.append)
+    train_all(jobs(), "cpu")
     assert [bits(load(config.hash)) for config, _, _ in jobs()] == alone, "processes give the bits of one"
 
 
-def test_a_diverged_run_is_recorded_stops_no_other_and_is_not_trained_again():
-    lines: list[str] = []
+def test_a_diverged_run_is_recorded_stops_no_other_and_is_not_trained_again(capsys):
     config = run_config()
-    train_all([(config, broken_pairs, "tiny"), (run_config(seed=1), broken_pairs, "other")], "cpu", lines.append)
-    said = sorted(line.split(": ", 1)[1] for line in lines)
+    train_all([(config, broken_pairs, "tiny"), (run_config(seed=1), broken_pairs, "other")], "cpu")
+    said = sorted(line.split(": ", 1)[1] for line in capsys.readouterr().out.splitlines())
     assert said == [f"{title}: diverged after 0 epochs, 0 s" for title in ("other", "tiny")]
     run = trained(config, no_data)
     assert run.status == "diverged" and files(run.path) == ["run.json"]
@@ -152,11 +155,8 @@ def test_what_is_damaged_is_named_and_the_remedy_named_works(damage):
     assert bits(trained(run_config())) == before
 
 
-LONGER = {"max_epochs": 9, "patience": 99}
-
-
-def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing(monkeypatch, own_data):
-    config, epochs = run_config(network=NetworkSpec(3, 2), training=LONGER), []
+def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing(monkeypatch):
+    config, epochs = run_config(network=NetworkSpec(3, 2), training={"max_epochs": 9, "patience": 99}), []
 
     def seed_until_fifth(*parts: Any) -> None:
         epochs.append(parts[-1])
@@ -168,17 +168,18 @@ def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing
     with pytest.raises(KeyboardInterrupt):
         trained(config)
     before = (checkpoint := config.path / "checkpoint.pt").read_bytes()
-    code = "from training.test_runs import *\ntrained(run_config(network=NetworkSpec(3, 2), training=LONGER))"
-    assert "checkpoint.pt: could not be written" in in_process_with_small_files(code, NBLIB_DATA=str(own_data))
+    with small_files(), pytest.raises(StorageError, match="checkpoint.pt: could not be written .*free some space"):
+        trained(config)
     assert checkpoint.read_bytes() == before and files(config.path) == ["checkpoint.pt"]
     trained(config)
-    assert epochs == [1, 2, 3, 4, 5, 5, 6, 7, 8, 9]  # epoch 5's checkpoint had not been written yet
+    assert epochs == [1, 2, 3, 4, 5, 5, 5, 6, 7, 8, 9]  # epoch 5's checkpoint was twice not written
     assert files(config.path) == ["network.safetensors", "run.json"]
 
 
 # One process imports everything once and forks a child per attempt; the child trains until the parent kills it.
 ATTEMPTS = """
 import os, signal, sys, time
+import torch._dynamo  # else every child would: Adam needs it
 from helpers.tiny import low_pass_pairs, run_config
 from nblib import paths
 from nblib.losses import LossSpec
@@ -199,25 +200,26 @@ def run(config, moment=None):
 teacher = run_config(seed=9)
 pupil = run_config(
     loss=LossSpec("codec", teacher.hash, "A", prediction=True, unit_epochs=8),
-    training={"max_epochs": 40, "patience": 99},
+    training={"max_epochs": 30, "patience": 99},
 )
-assert run(teacher) == 0
-print(*(run(pupil, float(moment)) for moment in sys.argv[1:]), run(pupil), pupil.hash)
+for place, *moments in ((sys.argv[1],), sys.argv[2:]):
+    os.environ["NBLIB_DATA"] = place
+    assert run(teacher) == 0
+    print(*(run(pupil, float(moment)) for moment in moments), run(pupil), paths.runs() / pupil.hash)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 def test_a_run_killed_at_random_moments_ends_bit_identical_to_one_that_was_not(tmp_path):
     kills = [f"{random.Random().uniform(0, 0.1):.4f}" for _ in range(4)]  # never the same moments twice: any must do
+    own = {"PYTHONPATH": os.pathsep.join([str(paths.home()), *sys.path])}
+    command = [sys.executable, "-c", ATTEMPTS, str(tmp_path / "undisturbed"), str(tmp_path / "killed"), *kills]
+    done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
     results = []
-    for name, arguments in (("undisturbed", []), ("killed", kills)):
-        own = {"NBLIB_DATA": str(tmp_path / name), "PYTHONPATH": os.pathsep.join([str(paths.home()), *sys.path])}
-        command = [sys.executable, "-c", ATTEMPTS, *arguments]
-        done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        *codes, code, run_hash = done.stdout.split()
+    for *codes, code, place in map(str.split, done.stdout.splitlines()):
         assert codes[:1] in ([], [str(-signal.SIGKILL)]) and code == "0", (kills, codes, done.stderr)
-        folder = tmp_path / name / "runs" / run_hash
+        folder = Path(place)
         record = json.loads((folder / "run.json").read_text())
         record |= dict.fromkeys(("seconds", "loss_seconds", "finished"))
         results.append(((folder / "network.safetensors").read_bytes(), record))
