@@ -39,7 +39,7 @@ def _prepare_worker(environment: dict[str, str]) -> None:
 def start_server() -> Any:
     """The context of a server that imports nblib in the background; torch's threads and CUDA survive no plain fork."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nblib.claims"])
+    context.set_forkserver_preload(["nblib.claims", "torch._dynamo"])  # optimisers would import it in every worker
     forkserver.ensure_running()
     return context
 
