@@ -27,10 +27,7 @@ SHOWN = 3.0  # tolerances from the middle of the figure to its edge
 
 
 def compare(setup: Settings, page: Path | None = None) -> int:
-    """Compare, print how much agrees, and write the table, the figure and the page (to `page`, or beside the table).
-
-    `ResultsMissing` where there is no record of the profile and corpus, or no own result.
-    """
+    """Print how much agrees, and write table, figure and page (to `page`, or beside the table), or `ResultsMissing`."""
     own, record = (replace(setup, source=source) for source in ("run", "record"))
     if not record.results.is_dir():
         raise ResultsMissing(f"{record.results}: there is no record of this profile and corpus to compare with")

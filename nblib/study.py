@@ -85,10 +85,7 @@ class Study:
 
 
 def rows(setup: Settings, study: Study) -> pd.DataFrame:
-    """The study's table, from the record, or made: networks are trained or loaded, then scored.
-
-    Not again where settings, runs, corpora, code and packages are the same, and the files lie there as they were left.
-    """
+    """The study's table, from the record, or made anew unless files, settings, runs, code, corpora are as they were."""
     name = f"{study.name}.csv"
     if setup.source == "record":
         return read(setup, name)

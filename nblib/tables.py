@@ -25,10 +25,7 @@ KERNELS = {  # down and up
 
 
 def published(paper: str, item: str) -> pd.DataFrame:
-    """The published numbers of a figure or table: columns system, quantity, value, spread, source.
-
-    ``source`` is "text", or "digitised" for what was read off the authors' plots (+-0.004).
-    """
+    """What a paper's figure or table says; source is "text", or "digitised" for what was read off plots (+-0.004)."""
     values = pd.read_csv(paths.paper() / "paper_values.csv").query("paper == @paper and item == @item")
     return values.drop(columns=["paper", "item"]).reset_index(drop=True)
 
@@ -120,10 +117,7 @@ def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-    """IJCNN'20 Table II: parameters counted on the networks themselves beside the published numbers.
-
-    Of `rows` of the capacity study comes a column ``trained``, missing where the profile trains none.
-    """
+    """IJCNN'20 Table II: parameters counted on the networks, published, and of the capacity study's `rows` trained."""
     paper = published("ijcnn20", "table2").set_index("system")["value"]
     table = [
         (task, name, own.num_layers, own.base_filters, parameter_count(own), paper.get(f"{task}_{name.lower()}"))
@@ -171,13 +165,11 @@ def figure3_published() -> pd.DataFrame:
 
 
 def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """MM'19 Table 4: how often each system (of `names`, with its label) was preferred, mean ± spread, per ``judge``.
-
-    Text; for people with the 95 % interval over participants: a model listener's would say how many we chose.
-    """
+    """MM'19 Table 4: how often each system was preferred, mean ± spread, as text; `names` labels them in order."""
     rates = preference_rates(votes, ["judge"]).set_index(["system", "judge"])
     text = rates.apply("{preferred_rate:.2f} ± {preferred_std:.2f}".format_map, axis=1)
     people = rates.apply(" [{preferred_low:.2f}, {preferred_high:.2f}]".format_map, axis=1)
+    # Of a model listener the interval over participants would say how many of them we chose.
     text += people.where(~rates.index.get_level_values("judge").str.contains(LABEL), "")
     return text.unstack().reindex(list(names)).rename(index=names).rename_axis(index="system", columns=None)
 

@@ -1,7 +1,4 @@
-"""Models A to D: one autoencoder trained with each loss of MM'19 Section 6, equations (1) to (4).
-
-On material of 3 kHz (Tables 2 and 3, Figure 4), on material of 5 kHz (Section 8.1, Figure 5), and aliasing (8.2).
-"""
+"""Models A to D: one autoencoder per loss of MM'19 Section 6, on material of 3 kHz and of 5 kHz (Section 8)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -60,10 +57,7 @@ def loss_terms(setup: Settings) -> pd.DataFrame:
 
 
 def cells(setup: Settings, broadband: bool = False) -> list[Cell]:
-    """A network per seed and model, on material limited to 3 kHz, `broadband` to 5 kHz; their loss networks come first.
-
-    Patches have 66,048 samples for Models A, B and C, 16,384 for Model D (Section 6.1).
-    """
+    """A network per seed and model, on material limited to 3 kHz, `broadband` to 5 kHz; loss networks come first."""
     own, made = setup.mm19, []
     limit_hz = own.broadband_limit_hz if broadband else own.limit_hz
     runs = {spec.teacher: spec.teacher and teachers.run(setup, spec.teacher).hash for spec in LOSSES.values()}

@@ -50,10 +50,7 @@ def judge(measure: str) -> str:
 
 
 def difference(rows: pd.DataFrame, measure: str) -> float:
-    """The JND of 3 dB of signal-to-noise ratio in the unit of `measure`, from the rows that have an ``snr_db``.
-
-    `ParameterError` where the measure does not get better with that ratio: it cannot judge here.
-    """
+    """The JND of 3 dB in `measure`, from rows with an ``snr_db``; `ParameterError` where it does not rise with that."""
     noisy = rows.dropna(subset=["snr_db", measure])
     return noticeable_difference(noisy["snr_db"].to_numpy(), (JUDGES.get(measure, 1) * noisy[measure]).to_numpy())
 
@@ -156,10 +153,7 @@ def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, floa
 
 
 def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """The votes that count of a CSV file (of an empty `path` none), and a row per participant as by `passed_catch`.
-
-    `ParameterError` as for `read_votes`, for a system that is not compared here, and if nobody passed the checks.
-    """
+    """The votes that count of a CSV file (of an empty `path` none), and a row per participant as by `passed_catch`."""
     if not path:
         return None, None
     everyone = choices.read_votes(Path(path).expanduser())
@@ -183,8 +177,8 @@ def votes(
 ) -> pd.DataFrame:
     """Each contender (A) against l1 (B): each of so many people hears the same items in each group of `by`.
 
-    Each training seed has participants of its own (IJCNN'20 Sections IV and V). `rows` are the capacity or the
-    configuration study's, `scales` `ModelListener`'s; `ParameterError` where nothing can be compared or judged.
+    Each training seed has participants of its own. `rows` are the capacity or the configuration study's, `scales`
+    `ModelListener`'s; `ParameterError` where nothing can be compared or judged.
     """
     reference = study.rows(setup, separation.REFERENCE)
     listener = ModelListener(difference(reference[reference["task"] == task], measure), **scales)
@@ -211,10 +205,7 @@ def votes(
 
 
 def rates(chosen: pd.DataFrame, seed: int, by: Sequence[str] = BY) -> pd.DataFrame:
-    """How often each contender was preferred to l1, per group: of each training seed, and over seeds.
-
-    Columns as `preference_rates`; rows without a seed are means over seeds with their 95 % interval.
-    """
+    """How often each contender was preferred to l1, per group and seed; without a seed, means with their interval."""
     each, pooled = (
         preference_rates(chosen, own, seed).query("system == contender").drop(columns="system")
         for own in ([*by, "seed"], list(by))
@@ -226,11 +217,7 @@ def rates(chosen: pd.DataFrame, seed: int, by: Sequence[str] = BY) -> pd.DataFra
 
 
 def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
-    """Preference and don't-know rates per task, capacity, contender and judge; rows without a seed are over seeds.
-
-    `rows` are the capacity study's. The main judges' rates are there also where the listener's constants halve and
-    double; a second judge whose measure cannot judge here is left out with a warning.
-    """
+    """`rates` of the capacity study's `rows` per judge; the main judges' also with constants halved and doubled."""
     if setup.source == "record":
         return study.read(setup, TABLE)
     tables = []
@@ -244,7 +231,7 @@ def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
                 about = chosen[["judge", "noticeable_difference"]].iloc[0].to_dict()
                 own = rates(chosen, setup.seed).assign(**about)
                 tables.append(own.assign(measure=measure, noise_scale=noise, zone_scale=zone))
-        except ParameterError as error:
+        except ParameterError as error:  # this measure cannot judge here
             if main:
                 raise
             warnings.warn(f"{task}: no {judge(measure)}: {error}", stacklevel=2)

@@ -1,7 +1,7 @@
 """Where the codec loss leaves what it leaves (IJCNN'20 Section VI.B, Figure 4): the residual of the P1 networks.
 
-The paper looks at spectrograms: with the codec loss "the noise appears in different time-frequency regions", which
-"more strongly influence our audition". If so, less of the residual should lie above the target's masking threshold.
+The paper sees noise "in different time-frequency regions", which "more strongly influence our audition". If so, less of
+the residual should lie above the target's masking threshold.
 """
 
 from functools import partial
@@ -52,11 +52,7 @@ def totals(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_band(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per task, contender, centre_hz and side ("above", "below" the threshold) its mean residual and l1's, in dB.
-
-    contender_db, l1_db: energies averaged over items and seeds, over the target's in all bands; mean, low, high: of the
-    paired difference in dB, over seeds.
-    """
+    """Mean residual and l1's (dB re the target in all bands) per task, contender, band and side; their contrast."""
     table, by = [], ["task", "centre_hz"]
     networks = rows[rows["seed"].notna()]
     for side, sums in _sides(networks).items():

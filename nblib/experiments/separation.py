@@ -168,11 +168,7 @@ def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
 
 
 def costs(setup: Settings) -> pd.DataFrame:
-    """Time and memory of a step per configuration, with `setup.cost_network` as loss network, and of plain l1.
-
-    A step is the separation network forward, the loss, and both backward; the better of two rounds, in which the
-    configurations follow each other. Memory is the loss's alone: its network's weights, and what its passes allocate.
-    """
+    """Time of a step (the better of two rounds) and memory of the loss, of each configuration and of plain l1."""
     seed_everything(setup.seed, "costs")
     device, paper_batch = torch.device(setup.device), Settings().cost_batch
     network, codec = setup.configuration_network.build().to(device), setup.cost_network.build()
@@ -243,24 +239,11 @@ def _against_snr(setup: Settings, trained: list[Trained], piece: Piece) -> list[
 
 
 REFERENCE = Study("separation_against_snr", lambda setup: [], pieces, _against_snr, ("task",))
+EVERY, SCORE = partial(pieces, silent=True), partial(_score, MEASURES)
 ALL_MEASURES = ("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own))
-CAPACITY = Study(
-    "capacity",
-    capacity_cells,
-    partial(pieces, silent=True),
-    partial(_score, MEASURES),
-    BY,
-    ALL_MEASURES,
-    _keep_excerpts,
-    tuple(f"excerpts/{task}_*" for task in TASKS),
-)
-CONFIGURATION = Study(
-    "configurations",
-    _configuration_cells,
-    partial(pieces, tasks=(SPEECH,)),
-    partial(_score, {SPEECH: CONFIGURATION_MEASURES}),
-    ("task", "configuration", "contender"),
-    ("l1", *CONFIGURATION_MEASURES),
-    _keep_costs,
-    (LOSS_FILE,),  # the costs are times: another run's stay where they are
-)
+KEPT = tuple(f"excerpts/{task}_*" for task in TASKS)
+CAPACITY = Study("capacity", capacity_cells, EVERY, SCORE, BY, ALL_MEASURES, _keep_excerpts, KEPT)
+SPOKEN, JUDGE = partial(pieces, tasks=(SPEECH,)), partial(_score, {SPEECH: CONFIGURATION_MEASURES})
+LABELS, FOUND = ("task", "configuration", "contender"), ("l1", *CONFIGURATION_MEASURES)
+# Its costs are times: another run's stay where they are.
+CONFIGURATION = Study("configurations", _configuration_cells, SPOKEN, JUDGE, LABELS, FOUND, _keep_costs, (LOSS_FILE,))

@@ -45,6 +45,10 @@ def cell(setup: Settings, teacher: str) -> Cell:
     return study.cell(setup, labels, source, own.network, LossSpec("l1"), own.training)
 
 
+def _cells(setup: Settings) -> list[Cell]:
+    return [cell(setup, name) for name in setup.teachers]
+
+
 def run(setup: Settings, teacher: str) -> Run:
     """One teacher's network, trained or loaded, to build upon; `TrainingDiverged` where it came to nothing."""
     (trained,) = study.train(setup, [cell(setup, teacher)])
@@ -145,23 +149,13 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
     study.save(setup, PATCHES, pd.concat(frames, names=["item", "title", "system", "frequency_hz"]).reset_index())
 
 
-LOSS_NETWORKS = Study(
-    "loss_networks",
-    lambda setup: [cell(setup, name) for name in setup.teachers],
-    pieces,
-    score,
-    ("teacher", "system"),
-    ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall"),
-    keep,
-    (HISTORY, PATCHES, "excerpts/figure2_*"),
-)
+MEASURES = ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall")
+BY, KEPT = ("teacher", "system"), (HISTORY, PATCHES, "excerpts/figure2_*")
+LOSS_NETWORKS = Study("loss_networks", _cells, pieces, score, BY, MEASURES, keep, KEPT)
 
 
 def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
-    """Each network against identity and low-pass on all held-out pieces, in the error that it was trained with.
-
-    Columns: teacher, baseline, measure, ratio (of mean errors), and `contrast`'s of the difference network - baseline.
-    """
+    """Each network against each baseline on all held-out pieces, in its own error: ratio of means, and `contrast`."""
     tables = []
     for (teacher, own), baseline in product(scores.groupby("teacher", sort=False), BASELINES):
         measure = own_error(setup, str(teacher))
