@@ -64,10 +64,9 @@ def _loss_networks(setup: Settings) -> Iterator[Claim]:
 def _models(setup: Settings) -> Iterator[Claim]:
     snr = summary(study.read(setup, "snr.csv"), "snr_db", ("system",)).set_index("system").T
     votes = study.read(setup, listening.VOTES)
-    rates = preference_rates(votes[votes["judge"] == listening.judge("two_f")], ["seed"])
-    won = pd.DataFrame(
-        {model: listening.share_interval(own) for model, own in rates.groupby("system")["preferred_rate"]}
-    )
+    main = votes["judge"] == listening.judge("two_f")
+    shares = preference_rates(votes[main], ["seed"]).groupby("system")["preferred_rate"]
+    won = pd.DataFrame({model: listening.share_interval(own) for model, own in shares})
     for what, table, found, digits, told in (
         ("SNR (dB)", "table3", snr, 1, ""),
         ("share of its comparisons won", "table4", won, 2, f" {MODEL}"),

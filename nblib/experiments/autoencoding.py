@@ -37,11 +37,7 @@ LOSSES = {  # `teacher` by its name
 
 
 def loss_terms(setup: Settings) -> pd.DataFrame:
-    """What each model's loss compares, read from the losses themselves: MM'19 equations (1) to (4), Figure 3.
-
-    Columns: system; through ("samples", "magnitude", "C^S", "C^T"); term (a network's "prediction", "features", or as
-    through); terms, the number of l1 distances; share, what they together come to once the weights are set.
-    """
+    """What each model's loss compares, read from the losses themselves: MM'19 equations (1) to (4), Figure 3."""
     rows = []
     for model, spec in LOSSES.items():
         network = teachers.loss_network(setup, spec.teacher).network if spec.teacher else None
@@ -52,6 +48,7 @@ def loss_terms(setup: Settings) -> pd.DataFrame:
             if network and name in layers:
                 view = "C^T" if network.on_samples else "C^S"
                 term = "prediction" if name == layers[-1] else "features"
+            # share: what it comes to once the weights are set
             rows.append({"system": model, "through": view, "term": term, "terms": 1, "share": share})
     return pd.DataFrame(rows).groupby(["system", "through", "term"], sort=False, as_index=False).sum()
 

@@ -1,7 +1,4 @@
-"""Both papers' listening tests: MM'19's Models A to D from excerpts to votes; IJCNN'20's contenders by their measures.
-
-Model listeners vote: model-predicted, no listeners. People's votes on Models A to D stand beside them.
-"""
+"""Both papers' listening tests by model listeners (model-predicted, no listeners), and MM'19's by people too."""
 
 import hashlib
 import itertools
@@ -160,7 +157,7 @@ def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     for system in pd.unique(everyone.loc[everyone["kind"] == "test", ["system_a", "system_b"]].to_numpy().ravel()):
         check_choice(f"{path}: system", system, SYSTEMS)
     heard = choices.passed_headphones(everyone)[0] if "headphones" in everyone else everyone
-    kept, participants = (heard, None) if heard.empty else choices.passed_catch(heard)
+    kept, participants = choices.passed_catch(heard)
     if kept.empty:
         raise ParameterError(f"{path}: none of {everyone['participant'].nunique()} participants passed the checks")
     return kept, participants
@@ -184,17 +181,16 @@ def votes(
     listener = ModelListener(difference(reference[reference["task"] == task], measure), **scales)
     usable, items = rows["status"].isin(USABLE), separation.listening_items(setup, rows, task)
     scored = rows[usable & (rows["task"] == task) & rows["item"].isin(items)].dropna(subset=["seed", measure])
-    one, other = (
-        scored[(scored["contender"] == BASELINE) == baseline].rename(columns={measure: score})
-        for baseline, score in ((False, "score_a"), (True, "score_b"))
-    )
+    scored, baseline = scored.rename(columns={measure: "score"}), scored["contender"] == BASELINE
+    one, other = scored[~baseline], scored[baseline]
     keys = [name for name in (*by, "seed", "item") if name != "contender" and other[name].notna().all()]
-    pairs = one.merge(other[[*keys, "score_b"]], on=keys)[[*by, "seed", "item", "score_a", "score_b"]]
+    pairs = one.merge(other[[*keys, "score"]], on=keys, suffixes=("_a", "_b"))
     if pairs.empty:
         bad = rows[~usable].drop_duplicates("run").itertuples()
         named = ", ".join(f"{run.contender} seed {run.seed}: {run.status}" for run in bad)
         raise ParameterError(f"{task}: no usable network of l1 and another loss ({named}); lower the learning rate")
-    pairs, parts = pairs.assign(system_b=BASELINE, system_a=pairs["contender"]), []
+    pairs, parts = pairs[[*by, "seed", "item", "score_a", "score_b"]].assign(system_b=BASELINE), []
+    pairs["system_a"] = pairs["contender"]
     # Each group by itself: what is chosen in it must not hang on which others there are, or which of them failed.
     for labels, own in pairs.groupby([*by, "seed"], sort=False):
         group = "-".join(str(label) for label in labels)
@@ -227,10 +223,10 @@ def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
             continue
         try:
             for noise, zone in SCALES if main else SCALES[:1]:
-                chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
+                scales = {"noise_scale": noise, "zone_scale": zone}
+                chosen = votes(setup, rows, task, measure, setup.participants, **scales)
                 about = chosen[["judge", "noticeable_difference"]].iloc[0].to_dict()
-                own = rates(chosen, setup.seed).assign(**about)
-                tables.append(own.assign(measure=measure, noise_scale=noise, zone_scale=zone))
+                tables.append(rates(chosen, setup.seed).assign(measure=measure, **scales, **about))
         except ParameterError as error:  # this measure cannot judge here
             if main:
                 raise

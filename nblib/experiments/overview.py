@@ -64,7 +64,7 @@ def _corpora(setup: Settings) -> dict[str, Corpus]:
 
 
 def _example(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, Item]) -> list[Row]:
-    """What is known and measured of an item (of 99 % of the power: rolloff_hz); its loudest part is kept."""
+    """What is known and measured of an item, whose loudest part is kept; under rolloff_hz lies 99 % of the power."""
     corpus, name, item = piece
     rate, found = corpus.sample_rate, corpus.load(item)
     row: Row = {"corpus": name, "item": item.name, "group": item.group, **item.info, "title": short_title(item)}
@@ -86,25 +86,25 @@ def _example(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, 
 
 def split_table(corpus: Corpus) -> pd.DataFrame:
     """Items and groups (pieces, speakers) of each split, how many groups another split has too, and the source."""
-    items = pd.DataFrame([(split, item.group) for split in SPLITS for item in corpus.items(split)])
-    items = items.set_axis(["split", "group"], axis=1)
+    groups = [(split, item.group) for split in SPLITS for item in corpus.items(split)]
+    items = pd.DataFrame(groups, columns=["split", "group"])
     items["shared"] = items["group"].where(items.groupby("group")["split"].transform("nunique") > 1)
     counts = {"items": ("group", "size"), "groups": ("group", "nunique"), "groups_shared": ("shared", "nunique")}
     table = items.groupby("split", sort=False).agg(**counts).reset_index()
     return table.assign(name=corpus.name, licence=corpus.licence, citation=corpus.citation)
 
 
-CORPORA = Study(
-    "corpus_examples",
-    lambda setup: [],
-    lambda setup: [(own, name, item) for name, own in _corpora(setup).items() for item in different(own.items("test"))],
-    _example,
-    ("corpus",),
-    keep=lambda setup, trained: study.save(
-        setup, SPLIT_TABLE, pd.concat([split_table(own).assign(corpus=name) for name, own in _corpora(setup).items()])
-    ),
-    kept=(SPLIT_TABLE, "excerpts/corpus_*"),
-)
+def _examples(setup: Settings) -> list[tuple[Corpus, str, Item]]:
+    return [(own, name, item) for name, own in _corpora(setup).items() for item in different(own.items("test"))]
+
+
+def _keep_splits(setup: Settings, trained: list[Trained]) -> None:
+    tables = [split_table(own).assign(corpus=name) for name, own in _corpora(setup).items()]
+    study.save(setup, SPLIT_TABLE, pd.concat(tables))
+
+
+KEPT = (SPLIT_TABLE, "excerpts/corpus_*")
+CORPORA = Study("corpus_examples", lambda setup: [], _examples, _example, ("corpus",), (), _keep_splits, KEPT)
 
 
 def _codecs(setup: Settings) -> list[tuple[Corpus, Codec]]:
@@ -138,11 +138,10 @@ def _coded(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Codec])
 def against_codec(
     lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str, **emulated: Any
 ) -> dict[str, dict[str, float]]:
-    """How far systems are from what a codec makes of a piece [shape=(n,)].
+    """Errors of "identity" (the piece [shape=(n,)]), "low_pass" (it cut at the codec's cut-off) and those `emulated`.
 
-    They are "identity", the piece; "low_pass", the piece cut at the codec's cut-off; and those `emulated`: linear
-    magnitudes [shape=(patches, bins, frames)] and samples. Of each: l1 (of scaled magnitudes), l1_samples,
-    codec_cutoff_hz, cutoff_error_hz, and `hole_scores` under the cut-off.
+    Those are linear magnitudes [shape=(patches, bins, frames)] and samples; l1 is of scaled magnitudes, and holes are
+    scored under the cut-off.
     """
     cutoff_hz = audio.cutoff_hz(lossless, coded, geometry.sample_rate)
     bins = min(geometry.bins, round(cutoff_hz * geometry.window / geometry.sample_rate) + 1)

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
 from nblib import study
 from nblib.corpora import Corpus, Item, measured_snr_db, mix
@@ -213,7 +212,7 @@ def peak_bytes(loss: WeightedLoss, pair: Tensor) -> int:
         loss_step(loss, pair)
         return int(torch.cuda.max_memory_allocated(pair.device) - before)
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler prints when it starts and stops
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiled:
         loss_step(loss, pair)
     events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
     return int(np.cumsum([event.nbytes() for event in sorted(events, key=lambda each: each.start_ns())]).max(initial=0))
@@ -243,7 +242,9 @@ EVERY, SCORE = partial(pieces, silent=True), partial(_score, MEASURES)
 ALL_MEASURES = ("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own))
 KEPT = tuple(f"excerpts/{task}_*" for task in TASKS)
 CAPACITY = Study("capacity", capacity_cells, EVERY, SCORE, BY, ALL_MEASURES, _keep_excerpts, KEPT)
-SPOKEN, JUDGE = partial(pieces, tasks=(SPEECH,)), partial(_score, {SPEECH: CONFIGURATION_MEASURES})
-LABELS, FOUND = ("task", "configuration", "contender"), ("l1", *CONFIGURATION_MEASURES)
-# Its costs are times: another run's stay where they are.
-CONFIGURATION = Study("configurations", _configuration_cells, SPOKEN, JUDGE, LABELS, FOUND, _keep_costs, (LOSS_FILE,))
+SPOKEN, SCORE_SPOKEN = partial(pieces, tasks=(SPEECH,)), partial(_score, {SPEECH: CONFIGURATION_MEASURES})
+LABELS, MEASURED = ("task", "configuration", "contender"), ("l1", *CONFIGURATION_MEASURES)
+KEPT_LOSS = (LOSS_FILE,)  # the costs are times: another run's stay where they are
+CONFIGURATION = Study(
+    "configurations", _configuration_cells, SPOKEN, SCORE_SPOKEN, LABELS, MEASURED, _keep_costs, KEPT_LOSS
+)
