@@ -86,7 +86,7 @@ def _means(which: Study, rows: pd.DataFrame, side: str) -> pd.DataFrame:
     """Mean, standard deviation and number of seed means per cell and measure."""
     measures = [name for name in which.measures if name in rows]
     usable = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan)
-    cells = usable[list(which.by)].astype(object).agg(lambda own: " ".join(map(str, own.dropna())), axis=1)
+    cells = usable[list(which.by)].astype(object).apply(lambda own: " ".join(map(str, own.dropna())), axis=1)
     named = usable.assign(seed=usable["seed"].astype(float), cell=cells)
     means = named.groupby(["cell", "seed"], dropna=False, sort=False)[measures].mean().reset_index()
     long = means.melt(["cell", "seed"], measures, "measure").dropna(subset=["value"])

@@ -196,8 +196,8 @@ def votes(
         group = "-".join(str(label) for label in labels)
         chosen = listener.choose(own, people, derive_seed(setup.seed, "votes", group))
         parts.append(chosen.assign(participant=f"{group}-" + chosen["participant"].astype(str)))
-    about = {"judge": judge(measure), "noticeable_difference": listener.noticeable_difference}
-    return pd.concat(parts, ignore_index=True).assign(**about)
+    chosen = pd.concat(parts, ignore_index=True).assign(judge=judge(measure))
+    return chosen.assign(noticeable_difference=listener.noticeable_difference)
 
 
 def rates(chosen: pd.DataFrame, seed: int, by: Sequence[str] = BY) -> pd.DataFrame:
@@ -223,10 +223,10 @@ def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
             continue
         try:
             for noise, zone in SCALES if main else SCALES[:1]:
-                scales = {"noise_scale": noise, "zone_scale": zone}
-                chosen = votes(setup, rows, task, measure, setup.participants, **scales)
-                about = chosen[["judge", "noticeable_difference"]].iloc[0].to_dict()
-                tables.append(rates(chosen, setup.seed).assign(measure=measure, **scales, **about))
+                chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
+                own = rates(chosen, setup.seed).assign(measure=measure, noise_scale=noise, zone_scale=zone)
+                unit = chosen["noticeable_difference"].iloc[0]
+                tables.append(own.assign(judge=judge(measure), noticeable_difference=unit))
         except ParameterError as error:  # this measure cannot judge here
             if main:
                 raise

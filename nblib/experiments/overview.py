@@ -167,8 +167,7 @@ def _keep_holes(setup: Settings, trained: list[Trained]) -> None:
         emptied = sum(holes(*pair).sum(axis=(0, 2)) for pair in spectra)
         shares = pd.DataFrame({"frequency_hz": np.arange(geometry.bins) * geometry.sample_rate / geometry.window})
         shares["hole_share"] = pd.Series(emptied) / sum(audible(before).sum(axis=(0, 2)) for before, _ in spectra)
-        about = {"rate": geometry.sample_rate, "codec": codec_title(codec), "bitrate": codec.bitrate}
-        tables.append(shares.assign(**about))
+        tables.append(shares.assign(rate=corpus.sample_rate, codec=codec_title(codec), bitrate=codec.bitrate))
     study.save(setup, HOLES, pd.concat(tables))
 
 

@@ -74,9 +74,9 @@ def _configuration_cells(setup: Settings) -> list[Cell]:
     known = contenders(setup)
     losses: dict[str | None, LossSpec] = {None: known[BASELINE]}
     losses |= {name: replace(known[CODEC], layers=name) for name in CONFIGURATIONS}
-    network, names = setup.configuration_network, {None: BASELINE}
+    network = setup.configuration_network
     return [
-        cell(setup, network, loss, task=SPEECH, configuration=name, contender=names.get(name, CODEC), seed=seed)
+        cell(setup, network, loss, task=SPEECH, configuration=name, contender=CODEC if name else BASELINE, seed=seed)
         for seed in setup.seeds()
         for name, loss in losses.items()
     ]

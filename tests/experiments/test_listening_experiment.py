@@ -105,10 +105,7 @@ def test_who_failed_a_check_is_left_out_and_a_system_that_is_not_compared_is_ref
     assert votes["participant"].unique().tolist() == ["p002"] and listening.people_votes("") == (None, None)
     for wrong, message in (
         (table.query("participant == 'p001'"), "none of 1 participants passed"),
-        (
-            table.query("kind == 'test'").assign(system_a="model_x"),
-            "system='model_x' is not known.*did you mean 'model_",
-        ),
+        (table.query("kind == 'test'").assign(system_a="model_x"), "system='model_x' is not known.*did you mean 'mod"),
     ):
         write_table(file, wrong)
         with pytest.raises(ParameterError, match=message):
