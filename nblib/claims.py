@@ -9,8 +9,8 @@ import pandas as pd
 from nblib import study, tables
 from nblib.entries import BASELINE, CODEC, SPEECH, TASKS
 from nblib.evaluation.intervals import contrast, summary, verdict
-from nblib.experiments import autoencoding, listening, preferences, redistribution, separation, teachers
-from nblib.experiments.autoencoding import MODELS
+from nblib.experiments import listening, redistribution, separation, teachers
+from nblib.experiments.autoencoding import LOSSLESS, MODELS
 from nblib.listening.statistics import preference_rates
 from nblib.settings import Settings
 from nblib.tables import interval, published
@@ -22,7 +22,7 @@ Claim = tuple[str, str, str, str]  # as `COLUMNS`
 
 def claims(setup: Settings) -> pd.DataFrame:
     """Every claim (`COLUMNS`), from the results of `setup`, and kept beside them where they are own."""
-    parts = (_counts, _loss_networks, _models, _broadband, _capacities, _differences, _configurations, _redistribution)
+    parts = (_counts, _loss_networks, _models, _broadband, _capacities, _configurations, _redistribution)
     table = pd.DataFrame([claim for part in parts for claim in part(setup)], columns=COLUMNS)
     if setup.source == "run":
         study.save(setup, TABLE, table)
@@ -50,23 +50,23 @@ def _counts(setup: Settings) -> Iterator[Claim]:
 
 
 def _loss_networks(setup: Settings) -> Iterator[Claim]:
-    for name, own in study.read(setup, f"{teachers.LOSS_NETWORKS.name}.csv").groupby("teacher", sort=False):
+    for name, own in study.read(setup, "loss_networks.csv").groupby("teacher", sort=False):
         title, told = setup.teachers[str(name)].title, _trainings(own)
         ratios = teachers.against_baselines(setup, own)["ratio"]
         here = "{:.2f} of the identity's, {:.2f} of a low-pass's".format(*ratios)  # in the order of `BASELINES`
-        found = f"{_holds(ratios.max() < 1)}, {told}"
-        yield f"a U-Net learns the codec ({title}): held-out l1", "shown as pictures", here, found
+        learns = f"{_holds(ratios.max() < 1)}, {told}"
+        yield f"a U-Net learns the codec ({title}): held-out l1", "shown as pictures", here, learns
         recall, precision = own.loc[own["system"] == "emulation", ["hole_recall", "hole_precision"]].mean()
         here = f"recall {recall:.2f}, precision {precision:.2f} (a low-pass: recall 0)"
         yield f"it finds the gaps of masking ({title})", "shown as pictures", here, told
 
 
 def _models(setup: Settings) -> Iterator[Claim]:
-    votes = listening.all_votes(setup)
     snr = summary(study.read(setup, "snr.csv"), "snr_db", ("system",)).set_index("system").T
-    main = votes[votes["judge"].str.startswith(next(iter(listening.JUDGES.values())))]
-    rates = preference_rates(main, ["seed"]).groupby("system")["preferred_rate"]
-    won = pd.DataFrame({model: listening.share_interval(own) for model, own in rates})
+    votes = study.read(setup, listening.VOTES)
+    main = votes["judge"] == listening.judge("two_f")
+    shares = preference_rates(votes[main], ["seed"]).groupby("system")["preferred_rate"]
+    won = pd.DataFrame({model: listening.share_interval(own) for model, own in shares})
     for what, table, found, digits, told in (
         ("SNR (dB)", "table3", snr, 1, ""),
         ("share of its comparisons won", "table4", won, 2, f" {MODEL}"),
@@ -80,40 +80,33 @@ def _models(setup: Settings) -> Iterator[Claim]:
 def _broadband(setup: Settings) -> Iterator[Claim]:
     rows = study.read(setup, "broadband.csv")
     means, told = rows.groupby("system")[["clicks_per_second", "level_bandwidth_hz"]].mean(), _trainings(rows)
-    original = means["clicks_per_second"][autoencoding.LOSSLESS]
     models = means.reindex(list(MODELS)).rename(index=lambda model: model[-1].upper())
+    original = means["clicks_per_second"][LOSSLESS]
     clicks = f"{_listed(models['clicks_per_second'], 1)} (original {original:.1f})"
     yield "5 kHz material: clicks per second", "B and C click, A and D do not", clicks, told
     paper, width = "A a fraction, B and C all, D more than A", _listed(models["level_bandwidth_hz"] * 1e-3, 1)
     yield "5 kHz material: width recovered in level (kHz)", paper, width, told
 
 
-def _rivals(setup: Settings, rows: pd.DataFrame) -> list[tuple[str, str]]:
-    trained = set(rows["contender"]) - {BASELINE}
-    return [(name, title) for name, title in setup.contenders.items() if name in trained]
-
-
 def _capacities(setup: Settings) -> Iterator[Claim]:
-    rows, rates = study.read(setup, "capacity.csv"), study.read(setup, preferences.TABLE)
+    rows, rates = study.read(setup, "capacity.csv"), study.read(setup, listening.TABLE)
+    trained = set(rows["contender"]) - {BASELINE}
+    rivals = [(name, title) for name, title in setup.contenders.items() if name in trained]
+    text = "{preferred_rate:.2f}, l1 {l1:.2f}, don't know {dont_know_rate:.2f}".format_map
     for task in TASKS:
         figure = tables.figure5_data(rows, rates, task)
         pooled = figure[figure["seed"].isna()].pivot_table("value", ["source", "capacity", "contender"], "quantity")
         shares = pooled.dropna(subset=["preferred_rate", "dont_know_rate"])
         l1 = (1 - shares["preferred_rate"] - shares["dont_know_rate"]).abs()
-        text = "{preferred_rate:.2f}, l1 {l1:.2f}, don't know {dont_know_rate:.2f}".format_map
         told = shares.assign(l1=l1).apply(text, axis=1).to_dict()
-        for (name, title), capacity in product(_rivals(setup, rows), sorted(figure["capacity"].dropna().unique())):
+        for (name, title), capacity in product(rivals, sorted(figure["capacity"].dropna().unique())):
             here, paper = (told.get((source, capacity, name)) for source in ("here", "paper"))
             claim = f"{task} {capacity}: share of choices for the {title}"
             yield claim, paper or "not given", f"{here or 'no usable pair'} {MODEL}", ""
-
-
-def _differences(setup: Settings) -> Iterator[Claim]:
-    rows = study.read(setup, "capacity.csv")
-    for task, (name, title) in product(TASKS, _rivals(setup, rows)):
+    for task, (name, title) in product(TASKS, rivals):
         measure = separation.JUDGES[task][0]
         for row in _effects(rows, task, name, measure):
-            claim = f"{task} {row['capacity']}: {preferences.TITLES[measure]}, {title} minus l1"
+            claim = f"{task} {row['capacity']}: {listening.TITLES[measure]}, {title} minus l1"
             here = interval(row, 3 if measure == "estoi" else 2, "+")
             yield claim, "not given", here, verdict(row["low"], row["high"])
 
@@ -124,10 +117,9 @@ def _effects(rows: pd.DataFrame, task: str, contender: str, measure: str) -> lis
 
 
 def _configurations(setup: Settings) -> Iterator[Claim]:
-    by = ("task", "configuration", "contender")
-    rows, participants = study.read(setup, "configurations.csv"), setup.configuration_participants
-    chosen = preferences.votes(setup, rows, SPEECH, "estoi", participants, by)
-    rates = preferences.rates(chosen, setup.seed, by)
+    rows, by = study.read(setup, "configurations.csv"), separation.CONFIGURATION.by
+    chosen = listening.votes(setup, rows, SPEECH, "estoi", setup.configuration_participants, by)
+    rates = listening.rates(chosen, setup.seed, by)
     own = rates[rates["seed"].isna()].set_index("configuration")["preferred_rate"]
     paper = _listed(tables.figure3_published().set_index("configuration")["value"])
     yield "layer configurations: share of choices over l1", paper, f"{_listed(own)} {MODEL}", ""

@@ -27,11 +27,7 @@ SHOWN = 3.0  # tolerances from the middle of the figure to its edge
 
 
 def compare(setup: Settings, page: Path | None = None) -> int:
-    """Compare, print how much agrees, and write the table, the figure and the page; returns 0.
-
-    `page` is where the HTML page goes: into the folder of own results without. `ResultsMissing` where there is no
-    record of the profile and corpus, or no own result.
-    """
+    """Print how much agrees, and write table, figure and page (to `page`, or beside the table), or `ResultsMissing`."""
     own, record = (replace(setup, source=source) for source in ("run", "record"))
     if not record.results.is_dir():
         raise ResultsMissing(f"{record.results}: there is no record of this profile and corpus to compare with")
@@ -71,25 +67,10 @@ def numbers(own: Settings, record: Settings) -> pd.DataFrame:
         except ResultsMissing:
             continue
         both = _means(each, mine, "own").join(_means(each, theirs, "record"), how="inner")
-        tables.append(_judged(both.reset_index().assign(study=each.name)))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-
-
-def _means(which: Study, rows: pd.DataFrame, side: str) -> pd.DataFrame:
-    """Mean, standard deviation and number of seed means per cell and measure."""
-    measures = [name for name in which.measures if name in rows]
-    usable = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan)
-    labels = usable[list(which.by)].astype(object).where(usable[list(which.by)].notna(), "").astype(str)
-    named = usable.assign(
-        seed=usable["seed"].astype(float), cell=labels.agg(" ".join, axis=1).str.split().str.join(" ")
-    )
-    means = named.groupby(["cell", "seed"], dropna=False, sort=False)[measures].mean().reset_index()
-    long = means.melt(["cell", "seed"], measures, "measure").dropna(subset=["value"])
-    columns = {side: ("value", "mean"), f"{side}_spread": ("value", "std"), f"{side}_seeds": ("seed", "count")}
-    return long.groupby(["cell", "measure"], sort=False).agg(**columns)
-
-
-def _judged(both: pd.DataFrame) -> pd.DataFrame:
+        tables.append(both.reset_index().assign(study=each.name))
+    if not tables:
+        return pd.DataFrame()
+    both = pd.concat(tables, ignore_index=True)
     trained = both["record_seeds"] > 0
     share = 1 / both["record_seeds"].where(trained) + 1 / both["own_seeds"].where(trained)
     spread = both["record_seeds"].map(t_factor) * both["record_spread"] * np.sqrt(share)
@@ -101,13 +82,24 @@ def _judged(both: pd.DataFrame) -> pd.DataFrame:
     return both.assign(tolerance=tolerance, verdict=verdict)[COLUMNS]
 
 
+def _means(which: Study, rows: pd.DataFrame, side: str) -> pd.DataFrame:
+    """Mean, standard deviation and number of seed means per cell and measure."""
+    measures = [name for name in which.measures if name in rows]
+    usable = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan)
+    cells = usable[list(which.by)].astype(object).apply(lambda own: " ".join(map(str, own.dropna())), axis=1)
+    named = usable.assign(seed=usable["seed"].astype(float), cell=cells)
+    means = named.groupby(["cell", "seed"], dropna=False, sort=False)[measures].mean().reset_index()
+    long = means.melt(["cell", "seed"], measures, "measure").dropna(subset=["value"])
+    columns = {side: ("value", "mean"), f"{side}_spread": ("value", "std"), f"{side}_seeds": ("seed", "count")}
+    return long.groupby(["cell", "measure"], sort=False).agg(**columns)
+
+
 def agreement(table: pd.DataFrame) -> pd.DataFrame:
     """How many numbers of each study agree, differ, or have no spread to judge by."""
     counts = table.groupby(["study", "verdict"], sort=False).size().unstack(fill_value=0)
     counts = counts.reindex(columns=[AGREES, DIFFERS, UNKNOWN], fill_value=0)
     counts.loc["all"] = counts.sum()
-    judged = counts[AGREES] + counts[DIFFERS]
-    return counts.assign(**{"share that agrees": (counts[AGREES] / judged.where(judged > 0)).round(3)})
+    return counts.assign(**{"share that agrees": (counts[AGREES] / (counts[AGREES] + counts[DIFFERS])).round(3)})
 
 
 def comparison_figure(table: pd.DataFrame) -> Figure:

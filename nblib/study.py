@@ -1,8 +1,7 @@
 """Studies: what is trained, what is scored, and the rows that come out; one way for all of them.
 
-Labels of a cell (task, capacity, contender, seed) stay outside its configuration's hash: two studies that train the
-same network share it. Tables hold what a computation came to and no time of day, so that two runs from nothing give
-identical files; who computed it, when and how fast stands in ``runs.csv``, how fast in `Trained.row` too.
+A cell's labels stay outside its configuration's hash: two studies that train the same network share it. Tables hold no
+time of day, so that two runs from nothing give identical files; when and by whom networks were trained is in `RUNS`.
 """
 
 import hashlib
@@ -26,34 +25,35 @@ from nblib.settings import Settings
 from nblib.training import NetworkSpec, Run, RunConfig, Source, Training, load, train_all
 
 RUNS = "runs.csv"
+ABOUT = """study run seed title status parameters epochs steps best_epoch seconds loss_seconds spread device commit
+finished reason""".split()  # its columns
 WHOLE = ("parameters", "epochs", "steps", "best_epoch", "seed")  # kept whole where a row lacks them
-Labels = Mapping[str, Any]
 Row = dict[str, Any]
 Sounds = dict[str, np.ndarray]  # samples [shape=(n,)] by name
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One network to be trained: what it is called, its configuration, and where its patches come from."""
+    """One network to be trained: its labels (task, seed, ...), its configuration, and where its patches come from."""
 
-    labels: Labels
+    labels: Mapping[str, Any]
     config: RunConfig
     data: Source
 
 
 def cell(
-    setup: Settings, labels: Labels, source: Source, network: NetworkSpec, loss: LossSpec, training: Training
+    setup: Settings, labels: Mapping[str, Any], source: Source, network: NetworkSpec, loss: LossSpec, training: Training
 ) -> Cell:
-    """One network of any study, on patches of `source`; `labels` hold its seed."""
-    geometry, patches = source.geometry, source.fingerprint
-    return Cell(labels, RunConfig(network, loss, training, geometry, setup.domain, patches, labels["seed"]), source)
+    """One network of any study; `labels` hold its seed."""
+    about = (source.geometry, setup.domain, source.fingerprint, labels["seed"])
+    return Cell(labels, RunConfig(network, loss, training, *about), source)
 
 
 @dataclass(frozen=True)
 class Trained:
     """A cell's labels and its run."""
 
-    labels: Labels
+    labels: Mapping[str, Any]
     run: Run
 
     @property
@@ -85,10 +85,7 @@ class Study:
 
 
 def rows(setup: Settings, study: Study) -> pd.DataFrame:
-    """The study's table; where the source is not the record, networks are trained or loaded first and then scored.
-
-    Not again where settings, runs, corpora, code and packages are the same, and the files lie there as they were left.
-    """
+    """The study's table, from the record, or made anew unless files, settings, runs, code, corpora are as they were."""
     name = f"{study.name}.csv"
     if setup.source == "record":
         return read(setup, name)
@@ -96,8 +93,9 @@ def rows(setup: Settings, study: Study) -> pd.DataFrame:
     if trained:
         save_runs(setup, study.name, trained)
     heard = sorted({corpus.fingerprint for corpus, *_ in work})
-    made_from = [setup, study.name, [[dict(each.labels), each.run.hash] for each in trained], heard]
-    stamp = paths.runs() / f"made-{config_hash([*made_from, code_digest(), environment()])}.json"
+    networks = [[dict(each.labels), each.run.hash] for each in trained]
+    made_from = [setup, study.name, networks, heard, code_digest(), environment()]
+    stamp = paths.runs() / f"made-{config_hash(made_from)}.json"
 
     def digests() -> str:
         found = sorted(path for pattern in (name, *study.kept) for path in setup.results.glob(pattern))
@@ -129,28 +127,24 @@ def failed(setup: Settings, study: str) -> list[str]:
 
 
 def save_runs(setup: Settings, study: str, trained: Sequence[Trained]) -> None:
-    """Who trained what, on what and how long: this study's rows of ``runs.csv`` are written anew."""
-    columns = (
-        "title status parameters epochs steps best_epoch seconds loss_seconds spread device commit finished reason"
-    )
-    own = pd.DataFrame(
-        {"study": study, "run": each.run.hash, "seed": each.run.record["config"]["seed"]}
-        | {name: each.run.record.get(name) for name in columns.split()}
+    """Who trained what, on what and how long: this study's rows of `RUNS` are written anew."""
+    records = [
+        each.run.record | {"study": study, "run": each.run.hash, "seed": each.run.record["config"]["seed"]}
         for each in trained
-    )
+    ]
+    table = pd.DataFrame(records, columns=ABOUT)
     if (setup.results / RUNS).exists():
-        own = pd.concat([read(setup, RUNS).query("study != @study"), own], ignore_index=True)
-    save(setup, RUNS, own.sort_values("study", kind="stable"))  # so that a rerun of one leaves all in its place
+        table = pd.concat([read(setup, RUNS).query("study != @study"), table], ignore_index=True)
+    save(setup, RUNS, table.sort_values("study", kind="stable"))  # so that a rerun of one leaves all in its place
 
 
 def save(setup: Settings, name: str, table: pd.DataFrame) -> None:
     """Write a table as CSV (compressed if `name` ends so), whole, six significant digits."""
-    path = setup.results / name
     # A time stamp in the gzip header would make equal tables differ.
-    compression = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
-    whole = table.astype({column: "Int64" for column in WHOLE if column in table})
-    with paths.whole(path) as temporary:
-        whole.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n", compression=compression)
+    compression = {"method": "gzip", "mtime": 0} if name.endswith(".gz") else None
+    table = table.astype({column: "Int64" for column in WHOLE if column in table})
+    with paths.whole(setup.results / name) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n", compression=compression)
     # Results of real recordings are also found by the profile's name alone: those made last.
     link = paths.results(setup.record_name)
     if setup.corpus == "real" and not setup.changed and not setup.seed and (link.is_symlink() or not link.exists()):

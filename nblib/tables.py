@@ -10,7 +10,7 @@ from nblib import paths
 from nblib.audio import Geometry
 from nblib.entries import BASELINE, CODEC, SPEECH, VOCALS
 from nblib.evaluation.intervals import USABLE, summary
-from nblib.experiments import autoencoding, preferences
+from nblib.experiments import autoencoding, listening
 from nblib.experiments.overview import codec_title
 from nblib.listening import LABEL
 from nblib.listening.statistics import dont_know_matrix, dont_know_triangle, preference_rates
@@ -18,8 +18,7 @@ from nblib.networks import NetworkSpec, count_parameters, describe
 from nblib.settings import Settings
 from nblib.training import Training
 
-# Down and up, of each kind of network.
-KERNELS = {
+KERNELS = {  # down and up
     "mask_unet": ("(5, 5), stride 2", "(5, 5), stride 2"),
     "wave_unet": ("15, stride 1, decimation by 2", "9, stride 2"),
     "autoencoder": ("9, stride 1, decimation by 2", "9, stride 1 after zeros between samples"),
@@ -27,13 +26,9 @@ KERNELS = {
 
 
 def published(paper: str, item: str) -> pd.DataFrame:
-    """The published numbers of one figure or table: columns system, quantity, value, spread, source.
-
-    ``source`` is "text", or "digitised" for what was read off the authors' plots (+-0.004).
-    """
-    values = pd.read_csv(paths.paper() / "paper_values.csv")
-    chosen = values[(values["paper"] == paper) & (values["item"] == item)]
-    return chosen.drop(columns=["paper", "item"]).reset_index(drop=True)
+    """What a paper's figure or table says; source is "text", or "digitised" for what was read off plots (+-0.004)."""
+    values = pd.read_csv(paths.paper() / "paper_values.csv").query("paper == @paper and item == @item")
+    return values.drop(columns=["paper", "item"]).reset_index(drop=True)
 
 
 def parameter_count(spec: NetworkSpec) -> int:
@@ -46,6 +41,7 @@ def _column(
 ) -> dict[str, str]:
     """One column of a table of hyperparameters; `sizes` are its rows in place of those of a U-Net."""
     first, on_samples = networks[0], networks[0].on_samples
+    down, up = KERNELS[first.kind]
     usual = {
         "W (frames, or samples)": str(geometry.patch_samples if on_samples else geometry.frames),
         "H (bins)": "none" if on_samples else str(geometry.bins),
@@ -56,8 +52,8 @@ def _column(
     return {
         "Number of layers": ", ".join(str(own.num_layers) for own in networks),
         **(sizes or usual),
-        "Kernel, down": KERNELS[first.kind][0],
-        "Kernel, up": KERNELS[first.kind][1],
+        "Kernel, down": down,
+        "Kernel, up": up,
         "Activation": f"ReLU, {'tanh' if on_samples else 'sigmoid'} in the final layer",
         "Learning rate": f"{training.learning_rate:g}",
         "Decay": f"{training.decay:g}",
@@ -70,12 +66,11 @@ def _column(
 
 def loss_network_table(setup: Settings) -> pd.DataFrame:
     """MM'19 Table 1 and IJCNN'20 Table I (loss network) from the configuration, then every teacher's network here."""
-    columns: dict[str, dict[str, str]] = {}
+    columns = {}
     for where, own in (("", Settings()), (f"here ({setup.profile}): ", setup)):
         for teacher in own.teachers.values():
-            learner = own.loss_networks[teacher.loss_network]
-            column = _column([learner.network], learner.training, learner.geometry)
-            columns[where + teacher.title] = {"Codec": codec_title(teacher.codec)} | column
+            learner, codec = own.loss_networks[teacher.loss_network], {"Codec": codec_title(teacher.codec)}
+            columns[where + teacher.title] = codec | _column([learner.network], learner.training, learner.geometry)
     return pd.DataFrame(columns).rename_axis("parameter")
 
 
@@ -114,10 +109,7 @@ def interval(found: Mapping[Any, Any] | pd.Series, digits: int = 2, sign: str = 
 
 
 def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """MM'19 Table 3: per system the mean of each measure, its 95 % interval over seeds, and the paper's SNR.
-
-    `rows` are the study's ("snr"); of one seed, or of a system without training, there is no interval.
-    """
+    """MM'19 Table 3: per system the mean of each measure, its 95 % interval over seeds, and the paper's SNR."""
     names = autoencoding.MODELS | {autoencoding.HALF_RATE: "half the rate, no network"}
     columns = {"paper's SNR (dB)": published("mm19", "table3").set_index("system")["value"]}
     for measure in autoencoding.MEASURES:
@@ -126,10 +118,7 @@ def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-    """IJCNN'20 Table II: parameters counted on the networks themselves beside the published numbers.
-
-    Of `rows` of the capacity study comes a column ``trained``, missing where the profile trains none.
-    """
+    """IJCNN'20 Table II: parameters counted on the networks, published, and of the capacity study's `rows` trained."""
     paper = published("ijcnn20", "table2").set_index("system")["value"]
     table = [
         (task, name, own.num_layers, own.base_filters, parameter_count(own), paper.get(f"{task}_{name.lower()}"))
@@ -140,28 +129,27 @@ def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.Dat
     result = result.astype({"published": "Int64"})
     if rows is None:
         return result
-    trained = rows.dropna(subset=["parameters"]).groupby(["task", "capacity"])["parameters"]
-    return result.merge(trained.first().rename("trained").reset_index(), how="left")
+    trained = rows.groupby(["task", "capacity"])["parameters"].first().rename("trained")
+    return result.merge(trained.reset_index(), how="left")
 
 
 def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) -> pd.DataFrame:
-    """Everything that IJCNN'20 Figure 5 shows of one task, ours and the paper's.
+    """Everything that IJCNN'20 Figure 5 shows of one task, ours (by the main judge) and the paper's.
 
-    Of `rows` of the capacity study and `rates` as of `experiments.preferences.preferences`, those of the main judge.
-    Columns: task, capacity, quantity ("preferred_rate", "dont_know_rate", "test_l1"), contender, source ("here",
-    "paper"), seed (missing for means over seeds), value, spread (standard deviation over participants), low and high
-    (95 % interval over seeds, ours alone).
+    `rows` are the capacity study's, `rates` as of `experiments.listening.preferences`. Columns: task, capacity,
+    quantity ("preferred_rate", "dont_know_rate", "test_l1"), contender, source ("here", "paper"), seed (missing for
+    means over seeds), value, spread (over participants), low and high (95 % interval over seeds, ours alone).
     """
-    shown = preferences.main_rates(rates, task)
+    shown, scored = listening.main_rates(rates, task), rows[rows["task"] == task]
     parts = []
-    for kind in preferences.KINDS:
+    for kind in listening.KINDS:
         own = {f"{kind}_rate": "value", f"{kind}_std": "spread", f"{kind}_low": "low", f"{kind}_high": "high"}
         parts.append(shown.rename(columns=own).assign(quantity=f"{kind}_rate", source="here"))
-    scored = rows[rows["task"] == task]
     networks = scored[scored["seed"].notna() & scored["status"].isin(USABLE)]
-    means = networks.groupby(["capacity", "contender", "seed"])["l1"].mean().rename("value").reset_index()
-    over_seeds = summary(scored, "l1", ("capacity", "contender")).rename(columns={"mean": "value"})
-    parts += [part.assign(quantity="test_l1", source="here") for part in (means, over_seeds)]
+    means = networks.groupby(["capacity", "contender", "seed"])["l1"].mean().reset_index()
+    over_seeds = summary(scored, "l1", ("capacity", "contender")).rename(columns={"mean": "l1"})
+    errors = pd.concat([means, over_seeds]).rename(columns={"l1": "value"})
+    parts.append(errors.assign(quantity="test_l1", source="here"))
     paper = published("ijcnn20", "figure5")
     names = paper["system"].str.extract(rf"^{task}_(?P<capacity>p\d)(?:\|(?P<loss>\w+))?$")
     contender = names["loss"].replace({"codec_loss": CODEC, "baseline": BASELINE}).fillna(CODEC)
@@ -178,20 +166,17 @@ def figure3_published() -> pd.DataFrame:
 
 
 def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """MM'19 Table 4: how often each system was preferred, mean ± standard deviation over participants, per ``judge``.
-
-    `names` has the label of each system, in the order of the rows. Text; for people with the 95 % interval (bootstrap
-    over participants): of a model listener's that would say how many participants we chose.
-    """
+    """MM'19 Table 4: how often each system was preferred, mean ± spread, as text; `names` labels them in order."""
     rates = preference_rates(votes, ["judge"]).set_index(["system", "judge"])
     text = rates.apply("{preferred_rate:.2f} ± {preferred_std:.2f}".format_map, axis=1)
     people = rates.apply(" [{preferred_low:.2f}, {preferred_high:.2f}]".format_map, axis=1)
+    # Of a model listener the interval over participants would say how many of them we chose.
     text += people.where(~rates.index.get_level_values("judge").str.contains(LABEL), "")
     return text.unstack().reindex(list(names)).rename(index=names).rename_axis(index="system", columns=None)
 
 
 def dont_know_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """MM'19 Table 5: how often nobody could tell two systems apart; as `preference_table`, a triangle per judge."""
+    """MM'19 Table 5: how often nobody could tell two systems apart; a triangle per judge."""
     triangles = {
         judge: dont_know_triangle(dont_know_matrix(own), list(names)).rename(index=names, columns=names)
         for judge, own in votes.groupby("judge")

@@ -117,10 +117,8 @@ def test_a_diverged_cell_is_named_and_costs_no_other_and_a_study_replaces_its_ow
         study.save_runs(SETUP, name, own)
     assert study.failed(SETUP, "one") == ["small 0: diverged"] and study.failed(SETUP, "other") == []
     found = study.read(SETUP, study.RUNS)
-    assert (
-        found["study"].tolist() == ["one", "one", "two", "two"]
-        and found["title"].tolist() == ["small 0", "large 0"] * 2
-    )
+    assert found["study"].tolist() == ["one", "one", "two", "two"]
+    assert found["title"].tolist() == ["small 0", "large 0"] * 2
     assert found["steps"].dtype == "Int64" and found["steps"].isna().tolist() == [True, False] * 2
     assert found["reason"].notna().tolist() == [True, False] * 2
 

@@ -1,7 +1,4 @@
-"""Models A to D: one autoencoder trained with each loss of MM'19 Section 6, equations (1) to (4).
-
-On material of 3 kHz (Tables 2 and 3, Figure 4), on material of 5 kHz (Section 8.1, Figure 5), and aliasing (8.2).
-"""
+"""Models A to D: one autoencoder per loss of MM'19 Section 6, on material of 3 kHz and of 5 kHz (Section 8)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,11 +37,7 @@ LOSSES = {  # `teacher` by its name
 
 
 def loss_terms(setup: Settings) -> pd.DataFrame:
-    """What each model's loss compares, read from the losses themselves: MM'19 equations (1) to (4), Figure 3.
-
-    Columns: system; through ("samples", "magnitude", "C^S", "C^T"); term (of a network "prediction" or "features");
-    terms, the number of l1 distances in it; share, what they together come to once the weights are set.
-    """
+    """What each model's loss compares, read from the losses themselves: MM'19 equations (1) to (4), Figure 3."""
     rows = []
     for model, spec in LOSSES.items():
         network = teachers.loss_network(setup, spec.teacher).network if spec.teacher else None
@@ -55,21 +48,17 @@ def loss_terms(setup: Settings) -> pd.DataFrame:
             if network and name in layers:
                 view = "C^T" if network.on_samples else "C^S"
                 term = "prediction" if name == layers[-1] else "features"
+            # share: what it comes to once the weights are set
             rows.append({"system": model, "through": view, "term": term, "terms": 1, "share": share})
     return pd.DataFrame(rows).groupby(["system", "through", "term"], sort=False, as_index=False).sum()
 
 
 def cells(setup: Settings, broadband: bool = False) -> list[Cell]:
-    """A network per seed and model, on material limited to 3 kHz, `broadband` to 5 kHz; their loss networks come first.
-
-    Patches have 66,048 samples for Models A, B and C, 16,384 for Model D (Section 6.1).
-    """
+    """A network per seed and model, on material limited to 3 kHz, `broadband` to 5 kHz; loss networks come first."""
     own, made = setup.mm19, []
-    limit_hz, count = (
-        (own.broadband_limit_hz, own.broadband_replicates) if broadband else (own.limit_hz, own.replicates)
-    )
+    limit_hz = own.broadband_limit_hz if broadband else own.limit_hz
     runs = {spec.teacher: spec.teacher and teachers.run(setup, spec.teacher).hash for spec in LOSSES.values()}
-    for seed in setup.seeds(count):
+    for seed in setup.seeds(own.broadband_replicates if broadband else own.replicates):
         for model, spec in LOSSES.items():
             loss = replace(spec, teacher=runs[spec.teacher], unit_epochs=own.unit_epochs)
             geometry = own.time_geometry if model == "model_d" else own.geometry
@@ -106,18 +95,17 @@ def first_of_each(trained: Sequence[Trained]) -> list[Trained]:
 def _keep_excerpts(setup: Settings, trained: list[Trained], chosen: list[Piece], limit_hz: int, name: str) -> None:
     """The loudest part of each piece, as it is and through the first of each model, for `excerpts` to read."""
     rows, geometry = [], setup.mm19.geometry
-    for corpus, item in chosen:
-        systems = heard(first_of_each(trained), (corpus, item), limit_hz)
+    for piece in chosen:
+        item, systems = piece[1], heard(first_of_each(trained), piece, limit_hz)
         sounds = {str(row["system"]): sound for row, sound in systems}
         study.keep_sounds(setup, f"{name}_{item.name}", sounds, geometry.sample_rate, geometry.patch_samples)
-        rows += [(item.name, overview.short_title(item), system) for system in sounds]
-    study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows, columns=["item", "title", "system"]))
+        rows += [{"item": item.name, "title": overview.short_title(item), "system": system} for system in sounds]
+    study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows))
 
 
 def excerpts(setup: Settings, name: str) -> dict[str, Sounds]:
     """The sounds of `FIGURE4` or `FIGURE5`: by the systems' titles, then the pieces'."""
-    kept = study.read(setup, f"{name}_pieces.csv")
-    titles = {LOSSLESS: "lossless"} | MODELS
+    kept, titles = study.read(setup, f"{name}_pieces.csv"), {LOSSLESS: "lossless"} | MODELS
     return overview.excerpts(setup, name, kept, {system: titles[system] for system in kept["system"].unique()})
 
 
@@ -138,16 +126,15 @@ def snr_rows(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]
 
 def broadband_rows(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     """SNR, clicks and bandwidth of a piece as it is and through every model."""
-    geometry, limit_hz = setup.mm19.geometry, setup.mm19.broadband_limit_hz
+    geometry, limit_hz, rows = setup.mm19.geometry, setup.mm19.broadband_limit_hz, []
     systems = heard(trained, piece, limit_hz)
     original = systems[0][1]
-    return [
-        system
-        | {"item": piece[1].name, "snr_db": frame_snr(original, sound, geometry.patch_samples)["snr_db"]}
-        | {"clicks_per_second": clicks_per_second(sound, geometry.sample_rate, limit_hz)}
-        | recovered_bandwidth(original, sound, geometry, limit_hz)
-        for system, sound in systems
-    ]
+    for system, sound in systems:
+        row = system | {"item": piece[1].name}
+        row["snr_db"] = frame_snr(original, sound, geometry.patch_samples)["snr_db"]
+        row["clicks_per_second"] = clicks_per_second(sound, geometry.sample_rate, limit_hz)
+        rows.append(row | recovered_bandwidth(original, sound, geometry, limit_hz))
+    return rows
 
 
 def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
@@ -157,18 +144,17 @@ def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
 
 def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
     """Aliasing of the models of both band limits; and Figure 5, of the piece with the largest share over 3 kHz."""
+    narrow_hz, wide_hz = setup.mm19.limit_hz, setup.mm19.broadband_limit_hz
     models = [each for each in study.train(setup, cells(setup)) + trained if each.usable]
-    swept: list[Trained | int] = [setup.mm19.limit_hz, setup.mm19.broadband_limit_hz, *models]
-    tones = [tone for part in parallel_map(partial(_sweep, setup), swept) for tone in part]
-    study.save(setup, ALIASING, pd.DataFrame(tones))
-    shares = []
-    for piece in pieces(setup):
-        ((_, original),) = heard([], piece, setup.mm19.broadband_limit_hz)
+    tones = parallel_map(partial(_sweep, setup), [narrow_hz, wide_hz, *models])
+    study.save(setup, ALIASING, pd.DataFrame([tone for own in tones for tone in own]))
+
+    def share_above(piece: Piece) -> float:
+        ((_, original),) = heard([], piece, wide_hz)
         power = np.abs(np.fft.rfft(original)) ** 2
-        above = power[round(len(power) * 2 * setup.mm19.limit_hz / piece[0].sample_rate) :]
-        shares.append(above.sum() / power.sum())
-    brightest = pieces(setup)[int(np.argmax(shares))]
-    _keep_excerpts(setup, trained, [brightest], setup.mm19.broadband_limit_hz, FIGURE5)
+        return power[round(len(power) * 2 * narrow_hz / piece[0].sample_rate) :].sum() / power.sum()
+
+    _keep_excerpts(setup, trained, [max(pieces(setup), key=share_above)], wide_hz, FIGURE5)
 
 
 def _sweep(setup: Settings, what: Trained | int) -> list[Row]:

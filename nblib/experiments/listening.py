@@ -1,4 +1,4 @@
-"""The listening test of MM'19 Section 7 (Tables 4 and 5) on Models A to D and the original, from excerpts to votes."""
+"""Both papers' listening tests by model listeners (model-predicted, no listeners), and MM'19's by people too."""
 
 import hashlib
 import itertools
@@ -12,10 +12,11 @@ import pandas as pd
 
 from nblib import paths, study
 from nblib.audio import loudest, noise_like
+from nblib.entries import BASELINE
 from nblib.errors import AudioError, ParameterError, check_choice
 from nblib.evaluation import peaq_basic
-from nblib.evaluation.intervals import seed_interval, verdict
-from nblib.experiments import autoencoding
+from nblib.evaluation.intervals import USABLE, seed_interval, verdict
+from nblib.experiments import autoencoding, separation
 from nblib.experiments.autoencoding import MODELS, Piece, first_of_each, heard
 from nblib.listening import LABEL, PUBLISHED_TESTS
 from nblib.listening.model_listener import ModelListener, noticeable_difference
@@ -26,15 +27,37 @@ from nblib.provenance import derive_seed, torch_threads
 from nblib.settings import Settings
 from nblib.study import Row, Sounds, Study, Trained
 
-VOTES, SENSITIVITY = "listening_votes.csv.gz", "listening_sensitivity.csv"
+VOTES, SENSITIVITY, TABLE = "listening_votes.csv.gz", "listening_sensitivity.csv", "preferences.csv"
 PUBLISHED = PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
 SYSTEMS = {ORIGINAL: "original"} | MODELS
-JUDGES = {"two_f": "2f-model listener", "nmr_db": "NMR listener"}  # the first is the main judge, chosen beforehand
-SIGNS = {"two_f": 1, "nmr_db": -1}  # so that higher is better
+TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model", "nmr_db": "NMR"}
+JUDGES = {"two_f": 1, "nmr_db": -1}  # MM'19's, with the sign of better; the first, the main one, was chosen beforehand
 # Music in noise of its own long-term spectrum, as speech was where the JND was measured; over these ratios the 2f-model
 # goes from about 25 to 75, where systems worth a test lie.
 NOISE, SNRS_DB = "noise", (0.0, 6.0, 12.0)
 MEASURES = {"two_f": "two_f", "odg": "odg", "nmr_db": "TotalNMRB"}  # by PEAQ's names
+SCALES = ((1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0))  # of choice noise and don't-know zone
+KINDS, BY = ("preferred", "dont_know"), separation.BY
+COLUMNS = """task measure contender noise_scale zone_scale capacity seed judge noticeable_difference preferred_rate
+preferred_std preferred_low preferred_high dont_know_rate dont_know_std dont_know_low dont_know_high participants
+comparisons""".split()
+
+
+def judge(measure: str) -> str:
+    """What a listener that goes by `measure` is called, wherever it is shown."""
+    return f"{TITLES[measure]} listener ({LABEL})"
+
+
+def difference(rows: pd.DataFrame, measure: str) -> float:
+    """The JND of 3 dB in `measure`, from rows with an ``snr_db``; `ParameterError` where it does not rise with that."""
+    noisy = rows.dropna(subset=["snr_db", measure])
+    return noticeable_difference(noisy["snr_db"].to_numpy(), (JUDGES.get(measure, 1) * noisy[measure]).to_numpy())
+
+
+def share_interval(shares: Sequence[float] | pd.Series, least: float = 0.0) -> dict[str, float]:
+    """`seed_interval` of a share per training seed, cut to what a share can be."""
+    found = seed_interval(np.asarray(shares, float))
+    return found | {name: float(np.clip(found[name], least, 1)) for name in ("low", "high")}
 
 
 def excerpts(setup: Settings, trained: Sequence[Trained], piece: Piece) -> list[tuple[Row, np.ndarray]]:
@@ -44,7 +67,7 @@ def excerpts(setup: Settings, trained: Sequence[Trained], piece: Piece) -> list[
     return [(row, samples[part]) for row, samples in found]
 
 
-def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
+def _score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     """What PEAQ says of each system against the original, and of the original in noise of its own spectrum (snr_db)."""
     systems, name = excerpts(setup, trained, piece), piece[1].name
     original = systems[0][1]
@@ -57,11 +80,11 @@ def score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     return [row | {"item": name} | own for (row, _), own in zip(systems, measured, strict=True)]
 
 
-def keep(setup: Settings, trained: list[Trained]) -> None:
+def _keep(setup: Settings, trained: list[Trained]) -> None:
     """The model listeners' votes and how they move, one item's sounds, and the test for people (first seed)."""
     scores, rate = study.read(setup, "listening_scores.csv"), setup.mm19.geometry.sample_rate
-    study.save(setup, VOTES, pd.concat([votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
-    study.save(setup, SENSITIVITY, sensitivity(setup, scores))
+    study.save(setup, VOTES, pd.concat([_votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
+    study.save(setup, SENSITIVITY, _sensitivity(setup, scores))
     sounds: dict[str, Sounds] = {}
     for piece in PIECES(setup):
         systems = excerpts(setup, first_of_each(trained), piece)
@@ -82,7 +105,7 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
 # "Five tracks across differing musical genres."
 PIECES = partial(autoencoding.pieces, most=PUBLISHED.items)
 KEPT = (VOTES, SENSITIVITY, "excerpts/listening_*")
-LISTENING = Study("listening_scores", autoencoding.cells, PIECES, score, autoencoding.BY, tuple(MEASURES), keep, KEPT)
+LISTENING = Study("listening_scores", autoencoding.cells, PIECES, _score, autoencoding.BY, tuple(MEASURES), _keep, KEPT)
 
 
 def _latest(setup: Settings) -> Path:
@@ -95,41 +118,29 @@ def made_test(setup: Settings) -> Path | None:
     return latest.with_name(latest.read_text()) if latest.exists() else None
 
 
-def difference(scores: pd.DataFrame, measure: str) -> float:
-    """The JND in the unit of `measure`: 3 dB of signal-to-noise ratio."""
-    noisy = scores[scores["system"] == NOISE]
-    return noticeable_difference(noisy["snr_db"].to_numpy(), (SIGNS[measure] * noisy[measure]).to_numpy())
-
-
-def votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
+def _votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
     """What 14 model participants answer to all pairs of systems on all items, for each training seed's networks."""
     listener, tables = ModelListener(difference(scores, measure), **scales), []
     systems = scores[scores["system"] != NOISE]
     for seed in systems["seed"].dropna().unique():
         own = systems[(systems["seed"] == seed) | systems["seed"].isna()]
-        score = SIGNS[measure] * own.set_index(["item", "system"])[measure]
+        score = JUDGES[measure] * own.set_index(["item", "system"])[measure]
         pairs = all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
         for side in ("a", "b"):
             pairs = pairs.join(score.rename(f"score_{side}"), on=["item", f"system_{side}"])
         chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
         tables.append(chosen.drop(columns=["score_a", "score_b"]).assign(seed=seed))
-    return pd.concat(tables, ignore_index=True).assign(judge=f"{JUDGES[measure]} ({LABEL})")
+    return pd.concat(tables, ignore_index=True).assign(judge=judge(measure))
 
 
-def sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
-    """Rates of every system when each of the listener's constants halves and doubles: columns constant, scale, ..."""
+def _sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
+    """Rates of every system when each of the main listener's constants halves and doubles."""
     tables = []
     for constant, scale in itertools.product(("noise", "zone", "bias"), (0.5, 1.0, 2.0)):
-        moved = votes(setup, scores, next(iter(JUDGES)), **{f"{constant}_scale": scale})
+        moved = _votes(setup, scores, next(iter(JUDGES)), **{f"{constant}_scale": scale})
         tables.append(preference_rates(moved, seed=setup.seed).assign(constant=constant, scale=scale))
     columns = ["constant", "scale", "system", "preferred_rate", "preferred_std", "dont_know_rate", "dont_know_std"]
     return pd.concat(tables, ignore_index=True)[columns]
-
-
-def share_interval(shares: Sequence[float] | pd.Series, least: float = 0.0) -> dict[str, float]:
-    """`seed_interval` of a share per training seed, cut to what a share can be."""
-    found = seed_interval(np.asarray(shares, float))
-    return found | {name: float(np.clip(found[name], least, 1)) for name in ("low", "high")}
 
 
 def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
@@ -141,17 +152,14 @@ def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, floa
 
 
 def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """The votes that count of a CSV file (of an empty `path` none), and a row per participant as by `passed_catch`.
-
-    `ParameterError` as for `read_votes`, for a system that is not compared here, and if nobody passed the checks.
-    """
+    """The votes that count of a CSV file (of an empty `path` none), and a row per participant as by `passed_catch`."""
     if not path:
         return None, None
     everyone = read_votes(Path(path).expanduser())
     for system in pd.unique(everyone.loc[everyone["kind"] == "test", ["system_a", "system_b"]].to_numpy().ravel()):
         check_choice(f"{path}: system", system, SYSTEMS)
     heard = passed_headphones(everyone)[0] if "headphones" in everyone else everyone
-    kept, participants = (heard, None) if heard.empty else passed_catch(heard)
+    kept, participants = passed_catch(heard)
     if kept.empty:
         raise ParameterError(f"{path}: none of {everyone['participant'].nunique()} participants passed the checks")
     return kept, participants
@@ -161,3 +169,76 @@ def all_votes(setup: Settings, people: pd.DataFrame | None = None) -> pd.DataFra
     """The model listeners' votes, and people's beside them where there are any."""
     model = study.read(setup, VOTES).assign(participant=lambda table: table["participant"].astype(str))
     return model if people is None else pd.concat([people.assign(judge="people"), model], ignore_index=True)
+
+
+def votes(
+    setup: Settings, rows: pd.DataFrame, task: str, measure: str, people: int, by: Sequence[str] = BY, **scales: float
+) -> pd.DataFrame:
+    """Each contender (A) against l1 (B): each of so many people hears the same items in each group of `by`.
+
+    Each training seed has participants of its own. `rows` are the capacity or the configuration study's, `scales`
+    `ModelListener`'s; `ParameterError` where nothing can be compared or judged.
+    """
+    reference = study.rows(setup, separation.REFERENCE)
+    listener = ModelListener(difference(reference[reference["task"] == task], measure), **scales)
+    usable, items = rows["status"].isin(USABLE), separation.listening_items(setup, rows, task)
+    scored = rows[usable & (rows["task"] == task) & rows["item"].isin(items)].dropna(subset=["seed", measure])
+    scored, baseline = scored.rename(columns={measure: "score"}), scored["contender"] == BASELINE
+    one, other = scored[~baseline], scored[baseline]
+    keys = [name for name in (*by, "seed", "item") if name != "contender" and other[name].notna().all()]
+    pairs = one.merge(other[[*keys, "score"]], on=keys, suffixes=("_a", "_b"))
+    if pairs.empty:
+        bad = rows[~usable].drop_duplicates("run").itertuples()
+        named = ", ".join(f"{run.contender} seed {run.seed}: {run.status}" for run in bad)
+        raise ParameterError(f"{task}: no usable network of l1 and another loss ({named}); lower the learning rate")
+    pairs, parts = pairs[[*by, "seed", "item", "score_a", "score_b"]].assign(system_b=BASELINE), []
+    pairs["system_a"] = pairs["contender"]
+    # Each group by itself: what is chosen in it must not hang on which others there are, or which of them failed.
+    for labels, own in pairs.groupby([*by, "seed"], sort=False):
+        group = "-".join(str(label) for label in labels)
+        chosen = listener.choose(own, people, derive_seed(setup.seed, "votes", group))
+        parts.append(chosen.assign(participant=f"{group}-" + chosen["participant"].astype(str)))
+    chosen = pd.concat(parts, ignore_index=True).assign(judge=judge(measure))
+    return chosen.assign(noticeable_difference=listener.noticeable_difference)
+
+
+def rates(chosen: pd.DataFrame, seed: int, by: Sequence[str] = BY) -> pd.DataFrame:
+    """How often each contender was preferred to l1, per group and seed; without a seed, means with their interval."""
+    each, pooled = (
+        preference_rates(chosen, own, seed).query("system == contender").drop(columns="system")
+        for own in ([*by, "seed"], list(by))
+    )
+    for kind in KINDS:
+        found = pd.DataFrame([share_interval(own) for _, own in each.groupby(list(by))[f"{kind}_rate"]])
+        pooled[[f"{kind}_rate", f"{kind}_low", f"{kind}_high"]] = found[["mean", "low", "high"]].to_numpy()
+    return pd.concat([pooled, each], ignore_index=True)
+
+
+def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
+    """`rates` of the capacity study's `rows` per judge; the main judges' also with constants halved and doubled."""
+    if setup.source == "record":
+        return study.read(setup, TABLE)
+    tables = []
+    for task, measure in [(task, measure) for task, own in separation.JUDGES.items() for measure in own]:
+        main = measure == separation.JUDGES[task][0]
+        if not main and rows.loc[rows["task"] == task, measure].isna().all():  # PESQ may not be installed
+            continue
+        try:
+            for noise, zone in SCALES if main else SCALES[:1]:
+                chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
+                own = rates(chosen, setup.seed).assign(measure=measure, noise_scale=noise, zone_scale=zone)
+                unit = chosen["noticeable_difference"].iloc[0]
+                tables.append(own.assign(judge=judge(measure), noticeable_difference=unit))
+        except ParameterError as error:  # this measure cannot judge here
+            if main:
+                raise
+            warnings.warn(f"{task}: no {judge(measure)}: {error}", stacklevel=2)
+    table = pd.concat(tables, ignore_index=True)
+    study.save(setup, TABLE, table[COLUMNS].sort_values(COLUMNS[:7]))
+    return study.read(setup, TABLE)
+
+
+def main_rates(rates: pd.DataFrame, task: str) -> pd.DataFrame:
+    """The rows of a task's main judge with its constants as they are."""
+    main = (rates["task"] == task) & (rates["measure"] == separation.JUDGES[task][0])
+    return rates[main & (rates["noise_scale"] == 1) & (rates["zone_scale"] == 1)]

@@ -64,52 +64,47 @@ def _corpora(setup: Settings) -> dict[str, Corpus]:
 
 
 def _example(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, Item]) -> list[Row]:
-    """What is known and measured of an item, whose loudest part is kept as long as a patch.
-
-    Length (s), level (dB of full scale), mean spectral centroid and what 99 % of the power lies under (Hz).
-    """
+    """What is known and measured of an item, whose loudest part is kept; under rolloff_hz lies 99 % of the power."""
     corpus, name, item = piece
-    rate, found, mixed = corpus.sample_rate, corpus.load(item), {}
+    rate, found = corpus.sample_rate, corpus.load(item)
+    row: Row = {"corpus": name, "item": item.name, "group": item.group, **item.info, "title": short_title(item)}
     parts = {MUSIC: found} if name == MUSIC else {"target": found.target, "mixture": found.mixture}
-    if name != MUSIC:
-        mixed["measured_snr_db"] = measured_snr_db(found.target, found.noise)
-        mixed["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
     keep_sounds(setup, f"corpus_{item.name}", parts, rate, setup.geometry.patch_samples)
-    known = {"corpus": name, "item": item.name, "group": item.group, **item.info, "title": short_title(item)}
     samples = list(parts.values())[-1]
     spectrum = np.abs(librosa.stft(samples, n_fft=1024, hop_length=512, center=False))
     power = np.cumsum(np.square(spectrum).sum(axis=1))
-    measured = {
-        "seconds": len(samples) / rate,
-        "rms_dbfs": float(10 * np.log10(np.square(samples).mean())),
-        "peak_dbfs": float(20 * np.log10(np.abs(samples).max())),
-        "centroid_hz": float(librosa.feature.spectral_centroid(S=spectrum, sr=rate).mean()),
-        "rolloff_hz": float(np.searchsorted(power, 0.99 * power[-1]) * rate / 1024),
-    }
-    return [known | measured | mixed]
+    row["seconds"] = len(samples) / rate
+    row["rms_dbfs"] = float(10 * np.log10(np.square(samples).mean()))
+    row["peak_dbfs"] = float(20 * np.log10(np.abs(samples).max()))
+    row["centroid_hz"] = float(librosa.feature.spectral_centroid(S=spectrum, sr=rate).mean())
+    row["rolloff_hz"] = float(np.searchsorted(power, 0.99 * power[-1]) * rate / 1024)
+    if name != MUSIC:
+        row["measured_snr_db"] = measured_snr_db(found.target, found.noise)
+        row["sum_error"] = float(np.abs(found.target + found.noise - found.mixture).max())
+    return [row]
 
 
 def split_table(corpus: Corpus) -> pd.DataFrame:
     """Items and groups (pieces, speakers) of each split, how many groups another split has too, and the source."""
-    items = pd.DataFrame([(split, item.group) for split in SPLITS for item in corpus.items(split)])
-    items = items.set_axis(["split", "group"], axis=1)
+    groups = [(split, item.group) for split in SPLITS for item in corpus.items(split)]
+    items = pd.DataFrame(groups, columns=["split", "group"])
     items["shared"] = items["group"].where(items.groupby("group")["split"].transform("nunique") > 1)
     counts = {"items": ("group", "size"), "groups": ("group", "nunique"), "groups_shared": ("shared", "nunique")}
     table = items.groupby("split", sort=False).agg(**counts).reset_index()
     return table.assign(name=corpus.name, licence=corpus.licence, citation=corpus.citation)
 
 
-CORPORA = Study(
-    "corpus_examples",
-    lambda setup: [],
-    lambda setup: [(own, name, item) for name, own in _corpora(setup).items() for item in different(own.items("test"))],
-    _example,
-    ("corpus",),
-    keep=lambda setup, trained: study.save(
-        setup, SPLIT_TABLE, pd.concat([split_table(own).assign(corpus=name) for name, own in _corpora(setup).items()])
-    ),
-    kept=(SPLIT_TABLE, "excerpts/corpus_*"),
-)
+def _examples(setup: Settings) -> list[tuple[Corpus, str, Item]]:
+    return [(own, name, item) for name, own in _corpora(setup).items() for item in different(own.items("test"))]
+
+
+def _keep_splits(setup: Settings, trained: list[Trained]) -> None:
+    tables = [split_table(own).assign(corpus=name) for name, own in _corpora(setup).items()]
+    study.save(setup, SPLIT_TABLE, pd.concat(tables))
+
+
+KEPT = (SPLIT_TABLE, "excerpts/corpus_*")
+CORPORA = Study("corpus_examples", lambda setup: [], _examples, _example, ("corpus",), (), _keep_splits, KEPT)
 
 
 def _codecs(setup: Settings) -> list[tuple[Corpus, Codec]]:
@@ -128,10 +123,10 @@ def _coded(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Codec])
     (corpus, codec), rows = piece, []
     rate, geometry = corpus.sample_rate, replace(setup.geometry, sample_rate=corpus.sample_rate)
     for item, lossless, coded in _pairs(*piece):
+        identity, low_pass = against_codec(lossless, coded, geometry, setup.domain).values()
         row: Row = {"rate": rate, "codec": codec_title(codec), "bitrate": codec.bitrate, "item": item.name}
         row |= {"title": short_title(item), "length_difference": len(coded) - len(lossless)}
         row["lag_samples"] = int(correlate(coded, lossless, method="fft").argmax()) - (len(lossless) - 1)
-        identity, low_pass = against_codec(lossless, coded, geometry, setup.domain).values()
         row |= {"cutoff_hz": identity["codec_cutoff_hz"], "hole_share": identity["hole_share"]}
         rows.append(row | {"l1": identity["l1"], "low_pass_l1": low_pass["l1"]})
         if (rate, codec) == (RATES[0], setup.codec):
@@ -143,11 +138,10 @@ def _coded(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Codec])
 def against_codec(
     lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str, **emulated: Any
 ) -> dict[str, dict[str, float]]:
-    """How far systems are from what a codec makes of a piece [shape=(n,)].
+    """Errors of "identity" (the piece [shape=(n,)]), "low_pass" (it cut at the codec's cut-off) and those `emulated`.
 
-    They are "identity", the piece as it is; "low_pass", the piece cut at the codec's cut-off; and those `emulated`, by
-    linear magnitudes [shape=(patches, bins, frames)] and samples. Of each: l1 (of scaled magnitudes), l1_samples,
-    codec_cutoff_hz, cutoff_error_hz, and `hole_scores` under the cut-off.
+    Those are linear magnitudes [shape=(patches, bins, frames)] and samples; l1 is of scaled magnitudes, and holes are
+    scored under the cut-off.
     """
     cutoff_hz = audio.cutoff_hz(lossless, coded, geometry.sample_rate)
     bins = min(geometry.bins, round(cutoff_hz * geometry.window / geometry.sample_rate) + 1)
@@ -168,13 +162,12 @@ def _keep_holes(setup: Settings, trained: list[Trained]) -> None:
     """The share of the audible points that each codec emptied, by frequency."""
     tables = []
     for corpus, codec in _codecs(setup):
-        rate, bins = corpus.sample_rate, np.arange(setup.geometry.bins)
-        geometry = replace(setup.geometry, sample_rate=rate)
+        geometry = replace(setup.geometry, sample_rate=corpus.sample_rate)
         spectra = [[audio.analyse(each, geometry).abs().numpy() for each in pair] for _, *pair in _pairs(corpus, codec)]
         emptied = sum(holes(*pair).sum(axis=(0, 2)) for pair in spectra)
-        whole = sum(audible(before).sum(axis=(0, 2)) for before, _ in spectra)
-        shares = pd.DataFrame({"frequency_hz": bins * rate / geometry.window, "hole_share": pd.Series(emptied) / whole})
-        tables.append(shares.assign(rate=rate, codec=codec_title(codec), bitrate=codec.bitrate))
+        shares = pd.DataFrame({"frequency_hz": np.arange(geometry.bins) * geometry.sample_rate / geometry.window})
+        shares["hole_share"] = pd.Series(emptied) / sum(audible(before).sum(axis=(0, 2)) for before, _ in spectra)
+        tables.append(shares.assign(rate=corpus.sample_rate, codec=codec_title(codec), bitrate=codec.bitrate))
     study.save(setup, HOLES, pd.concat(tables))
 
 

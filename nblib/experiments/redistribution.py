@@ -1,7 +1,7 @@
 """Where the codec loss leaves what it leaves (IJCNN'20 Section VI.B, Figure 4): the residual of the P1 networks.
 
-The paper looks at spectrograms: with the codec loss "the noise appears in different time-frequency regions", which
-"more strongly influence our audition". If so, less of the residual should lie above the target's masking threshold.
+The paper sees noise "in different time-frequency regions", which "more strongly influence our audition". If so, less of
+the residual should lie above the target's masking threshold.
 """
 
 from functools import partial
@@ -26,8 +26,7 @@ def _score(setup: Settings, trained: list[Trained], piece: separation.Piece) -> 
     """The residual of one test item per network (and of the unprocessed input) and band of one Bark."""
     (corpus, task, item), rows = piece, []
     mixture = corpus.load(item)
-    unprocessed: Row = {"task": task, "contender": "unprocessed", "status": "none"}
-    systems = [(unprocessed, mixture.mixture)]
+    systems: list[tuple[Row, Any]] = [({"task": task, "contender": "unprocessed", "status": "none"}, mixture.mixture)]
     for each in (each for each in trained if each.usable and each.labels["task"] == task):
         systems.append((each.row, separation.separate(setup, each.run.network(), mixture.mixture)))
     for row, sound in systems:
@@ -43,10 +42,7 @@ REDISTRIBUTION = Study("redistribution", SMALLEST, separation.pieces, _score, se
 
 
 def totals(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per network and item over all bands: residual energy above and below the threshold, in dB over the target's.
-
-    Columns: those of the network, item and `TOTALS`; share_above is of the residual's energy.
-    """
+    """Per network and item, over all bands: `TOTALS`, in dB over the target's energy; share_above of the residual's."""
     keys = ["task", "capacity", "contender", "seed", "status", "run", "item"]
     sums = rows.groupby(keys, dropna=False)[list(PARTS)].sum().reset_index()
     above, below = _sides(sums).values()
@@ -56,11 +52,7 @@ def totals(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_band(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per task, contender, centre_hz and side ("above", "below" the threshold) its mean residual and l1's, in dB.
-
-    Columns contender_db, l1_db: of energies averaged over items and seeds, over the target's in all bands; mean, low,
-    high: of the paired difference in dB, over seeds.
-    """
+    """Mean residual and l1's (dB re the target in all bands) per task, contender, band and side; their contrast."""
     table, by = [], ["task", "centre_hz"]
     networks = rows[rows["seed"].notna()]
     for side, sums in _sides(networks).items():

@@ -1,14 +1,12 @@
 """Separation networks of both tasks, and the studies that train them (IJCNN'20 Sections IV to VI, Figures 3 and 5).
 
-Judges were chosen before any result was looked at. Speech listeners were asked for "the sample that was more
-intelligible": ESTOI. Listeners to vocals were asked where "the vocals were more distinct and stronger compared to the
-background track": BSS-eval's SIR, vocals over what is left of the accompaniment; second the 2f-model, to which what a
-mask does to the vocals themselves counts as well.
+Judges were chosen before any result was looked at. Listeners were asked for the sample "that was more intelligible":
+ESTOI; and where "the vocals were more distinct and stronger compared to the background track": SIR, then the 2f-model.
 """
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from timeit import timeit
@@ -18,7 +16,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
 from nblib import study
 from nblib.corpora import Corpus, Item, measured_snr_db, mix
@@ -56,8 +53,8 @@ def contenders(setup: Settings) -> dict[str, LossSpec]:
 
 def cell(setup: Settings, network: NetworkSpec, loss: LossSpec, **labels: Any) -> Cell:
     """One separation network; `labels` hold its task and seed."""
-    source = Source(mixtures(setup, labels["task"]), setup.geometry)
-    return study.cell(setup, labels, source, network, loss, setup.separation_training)
+    patches = Source(mixtures(setup, labels["task"]), setup.geometry)
+    return study.cell(setup, labels, patches, network, loss, setup.separation_training)
 
 
 def capacity_cells(setup: Settings, most: int | None = None) -> list[Cell]:
@@ -75,12 +72,13 @@ def capacity_cells(setup: Settings, most: int | None = None) -> list[Cell]:
 def _configuration_cells(setup: Settings) -> list[Cell]:
     """l1 once, the codec loss in each configuration."""
     known = contenders(setup)
-    losses: list[tuple[str, str | None, LossSpec]] = [(BASELINE, None, known[BASELINE])]
-    losses += [(CODEC, name, replace(known[CODEC], layers=name)) for name in CONFIGURATIONS]
+    losses: dict[str | None, LossSpec] = {None: known[BASELINE]}
+    losses |= {name: replace(known[CODEC], layers=name) for name in CONFIGURATIONS}
+    network = setup.configuration_network
     return [
-        cell(setup, setup.configuration_network, loss, task=SPEECH, configuration=name, contender=contender, seed=seed)
+        cell(setup, network, loss, task=SPEECH, configuration=name, contender=CODEC if name else BASELINE, seed=seed)
         for seed in setup.seeds()
-        for contender, name, loss in losses
+        for name, loss in losses.items()
     ]
 
 
@@ -98,14 +96,11 @@ def audible(item: Item) -> bool:
 
 
 def listening_items(setup: Settings, rows: pd.DataFrame, task: str) -> list[str]:
-    """The items of the listening test, drawn by the seed (IJCNN'20: "the same five speech samples/ tracks").
-
-    Of those in `rows` that could be scored: in a song without vocals there is nothing to be more distinct.
-    """
+    """The items of the listening test ("the same five"), drawn by the seed from those that have a score."""
     own = rows[(rows["task"] == task) & (rows["contender"] == BOUNDS[0])].dropna(subset=[JUDGES[task][0]])
-    items, generator = own["item"].unique(), random_generator(setup.seed, "listening items")
-    chosen = generator.choice(len(items), min(setup.listening_items, len(items)), replace=False)
-    return [str(items[index]) for index in sorted(chosen)]
+    items = own["item"].unique().tolist()
+    count, generator = min(setup.listening_items, len(items)), random_generator(setup.seed, "listening items")
+    return [items[index] for index in sorted(generator.choice(len(items), count, replace=False))]
 
 
 @torch.no_grad()
@@ -124,7 +119,7 @@ def pieces(setup: Settings, tasks: Sequence[str] = TASKS, silent: bool = False) 
 @torch.no_grad()
 def _score(measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     """One test item through every network of its task, with `BOUNDS`; without vocals nothing but l1 is measured."""
-    (corpus, task, item), geometry = piece, setup.geometry
+    (corpus, task, item), geometry, rows = piece, setup.geometry, []
     mixture = corpus.load(item)
     inputs, target = (teachers.seen(each, geometry, setup.domain) for each in (mixture.mixture, mixture.target))
     bounds = zip(BOUNDS, (inputs, torch.minimum(target, inputs)), strict=True)
@@ -132,7 +127,6 @@ def _score(measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: li
     for each in (each for each in trained if each.labels["task"] == task):
         diverged = each.run.status == "diverged"
         systems.append((each.row, torch.full_like(inputs, torch.nan) if diverged else each.run.network()(inputs)))
-    rows = []
     for row, estimate in systems:
         # The zeros that fill up the last patch count nothing.
         frames = torch.cat(list((estimate - target).abs().squeeze(1)), dim=-1)
@@ -146,24 +140,23 @@ def _score(measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: li
 
 def _keep_excerpts(setup: Settings, trained: list[Trained]) -> None:
     """One item of each task through the first seed's networks of the smallest capacity, where its target is loudest."""
-    rate = setup.geometry.sample_rate
     for task, own in setup.trained_capacities.items():
         corpus, _, item = pieces(setup, [task])[0]
         mixture, wanted = corpus.load(item), {"task": task, "capacity": next(iter(own)), "seed": setup.seed}
-        sounds = {"target": mixture.target, "unprocessed": mixture.mixture}
+        parts = {"target": mixture.target, "unprocessed": mixture.mixture}
         for each in trained:
             if wanted.items() <= each.labels.items() and each.run.status != "diverged":
                 with torch_threads(1):
-                    sounds[f"p1_{each.labels['contender']}"] = separate(setup, each.run.network(), mixture.mixture)
-        study.keep_sounds(setup, task, sounds, rate, 5 * rate)
+                    parts[f"p1_{each.labels['contender']}"] = separate(setup, each.run.network(), mixture.mixture)
+        study.keep_sounds(setup, task, parts, setup.geometry.sample_rate, 5 * setup.geometry.sample_rate)
 
 
 def sounds(setup: Settings, task: str) -> Sounds:
-    """The kept excerpt of a task by titles, for eyes and ears; of a network that diverged there is none."""
-    titles = {f"p1_{name}": f"P1, {title}" for name, title in setup.contenders.items()}
-    there = {name: title for name, title in titles.items() if (setup.results / f"excerpts/{task}_{name}.flac").exists()}
-    shown = {"unprocessed": "unprocessed"} | there | {"target": "target"}
-    return {title: study.read_sound(setup, f"{task}_{name}") for name, title in shown.items()}
+    """The kept excerpt of a task by titles; of a network that diverged there is none."""
+    titles = {"unprocessed": "unprocessed"} | {f"p1_{name}": f"P1, {own}" for name, own in setup.contenders.items()}
+    shown = (titles | {"target": "target"}).items()
+    there = {path.stem for path in (setup.results / "excerpts").glob(f"{task}_*.flac")}
+    return {title: study.read_sound(setup, name) for own, title in shown if (name := f"{task}_{own}") in there}
 
 
 def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
@@ -174,12 +167,7 @@ def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
 
 
 def costs(setup: Settings) -> pd.DataFrame:
-    """Time and memory of a step per configuration, with `setup.cost_network` as loss network, and of plain l1.
-
-    A step is the separation network forward, the loss, and both backward; the better of two rounds, in which the
-    configurations follow each other. Memory is that of the loss alone: its network's weights, and the peak of what its
-    two passes allocate beyond; also at the paper's batch.
-    """
+    """Time of a step (the better of two rounds) and memory of the loss, of each configuration and of plain l1."""
     seed_everything(setup.seed, "costs")
     device, paper_batch = torch.device(setup.device), Settings().cost_batch
     network, codec = setup.configuration_network.build().to(device), setup.cost_network.build()
@@ -194,40 +182,38 @@ def costs(setup: Settings) -> pd.DataFrame:
         return time.perf_counter()
 
     def seconds(loss: WeightedLoss) -> list[float]:
-        steps = (lambda: loss(network(batch[0]), batch[1]).backward(), lambda: loss_step(loss, *batch))
+        steps = (lambda: loss(network(batch[0]), batch[1]).backward(), lambda: loss_step(loss, batch))
         return [timeit(step, timer=now, number=1) for step in steps]
-
-    def peaks_mib(pair: Tensor) -> list[float]:
-        return [peak_bytes(partial(loss_step, loss, *pair), device) / 2**20 for loss in losses.values()]
 
     table = pd.DataFrame({"configuration": list(losses), "batch": setup.cost_batch})
     rounds = [[seconds(loss) for loss in losses.values()] for _ in range(2)]
     table[["step_seconds", "loss_seconds"]] = np.min(rounds, axis=0)
     states = [loss.state_dict().values() for loss in losses.values()]
     table["weights_mib"] = [sum(value.nbytes for value in own) / 2**20 for own in states]
-    table["activations_mib"] = peaks_mib(batch)
+    table["activations_mib"] = [peak_bytes(loss, batch) / 2**20 for loss in losses.values()]
     table["peak_mib"] = table["weights_mib"] + table["activations_mib"]
-    table = table.assign(paper_batch=paper_batch, paper_batch_peak_mib=table["weights_mib"] + peaks_mib(larger))
+    peaks = [peak_bytes(loss, larger) / 2**20 for loss in losses.values()]
+    table = table.assign(paper_batch=paper_batch, paper_batch_peak_mib=table["weights_mib"] + peaks)
     table["layers_parameters"] = [sum(value.numel() for value in loss.parameters()) for loss in losses.values()]
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return table.assign(device=name, threads=torch.get_num_threads())
 
 
-def loss_step(loss: WeightedLoss, estimate: Tensor, target: Tensor) -> None:
-    """The loss alone, forward and backward."""
-    loss(estimate.detach().requires_grad_(), target).backward()
+def loss_step(loss: WeightedLoss, pair: Tensor) -> None:
+    """The loss alone of an estimate and a target, forward and backward."""
+    loss(pair[0].detach().requires_grad_(), pair[1]).backward()
 
 
-def peak_bytes(step: Callable[[], None], device: torch.device) -> int:
-    """The most that `step` holds at once beyond what was held before."""
-    if device.type == "cuda":
-        before = torch.cuda.memory_allocated(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        step()
-        return int(torch.cuda.max_memory_allocated(device) - before)
+def peak_bytes(loss: WeightedLoss, pair: Tensor) -> int:
+    """The most that `loss_step` holds at once beyond what was held before."""
+    if pair.is_cuda:
+        before = torch.cuda.memory_allocated(pair.device)
+        torch.cuda.reset_peak_memory_stats(pair.device)
+        loss_step(loss, pair)
+        return int(torch.cuda.max_memory_allocated(pair.device) - before)
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler prints when it starts and stops
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
-        step()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiled:
+        loss_step(loss, pair)
     events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
     return int(np.cumsum([event.nbytes() for event in sorted(events, key=lambda each: each.start_ns())]).max(initial=0))
 
@@ -256,13 +242,9 @@ EVERY, SCORE = partial(pieces, silent=True), partial(_score, MEASURES)
 ALL_MEASURES = ("l1", *dict.fromkeys(name for own in MEASURES.values() for name in own))
 KEPT = tuple(f"excerpts/{task}_*" for task in TASKS)
 CAPACITY = Study("capacity", capacity_cells, EVERY, SCORE, BY, ALL_MEASURES, _keep_excerpts, KEPT)
+SPOKEN, SCORE_SPOKEN = partial(pieces, tasks=(SPEECH,)), partial(_score, {SPEECH: CONFIGURATION_MEASURES})
+LABELS, MEASURED = ("task", "configuration", "contender"), ("l1", *CONFIGURATION_MEASURES)
+KEPT_LOSS = (LOSS_FILE,)  # the costs are times: another run's stay where they are
 CONFIGURATION = Study(
-    "configurations",
-    _configuration_cells,
-    partial(pieces, tasks=(SPEECH,)),
-    partial(_score, {SPEECH: CONFIGURATION_MEASURES}),
-    ("task", "configuration", "contender"),
-    ("l1", *CONFIGURATION_MEASURES),
-    _keep_costs,
-    (LOSS_FILE,),  # the costs are times: another run's stay where they are
+    "configurations", _configuration_cells, SPOKEN, SCORE_SPOKEN, LABELS, MEASURED, _keep_costs, KEPT_LOSS
 )

@@ -41,17 +41,20 @@ def cell(setup: Settings, teacher: str) -> Cell:
     """The network that learns one teacher's codec."""
     own, codec = loss_network(setup, teacher), setup.teachers[teacher].codec
     source = Source(data.music(setup, own.geometry.sample_rate), own.geometry, codec, overlap=own.network.on_samples)
-    return study.cell(
-        setup, {"teacher": teacher, "seed": setup.seed}, source, own.network, LossSpec("l1"), own.training
-    )
+    labels = {"teacher": teacher, "seed": setup.seed}
+    return study.cell(setup, labels, source, own.network, LossSpec("l1"), own.training)
+
+
+def _cells(setup: Settings) -> list[Cell]:
+    return [cell(setup, name) for name in setup.teachers]
 
 
 def run(setup: Settings, teacher: str) -> Run:
     """One teacher's network, trained or loaded, to build upon; `TrainingDiverged` where it came to nothing."""
     (trained,) = study.train(setup, [cell(setup, teacher)])
     if not trained.usable:
-        wrong = f"loss network {teacher} ({trained.run.hash}): {trained.run.status}"
-        raise TrainingDiverged(f"{wrong}; lower its learning rate or change the seed")
+        named = f"loss network {teacher} ({trained.run.hash}): {trained.run.status}"
+        raise TrainingDiverged(f"{named}; lower its learning rate or change the seed")
     return trained.run
 
 
@@ -77,10 +80,10 @@ def sound(estimate: torch.Tensor, like: np.ndarray, geometry: Geometry, domain: 
 def emulation(
     setup: Settings, trained: Trained, lossless: np.ndarray
 ) -> tuple[Geometry, np.ndarray, torch.Tensor, np.ndarray]:
-    """What codec and network make of a piece [shape=(n,)]: a geometry, coded samples, and the network's spectrogram.
+    """What codec and network make of a piece [shape=(n,)]: a geometry, coded samples, and the network's output.
 
-    That is linear magnitudes [shape=(patches, bins, frames)]; last come its samples: a spectral network's sound has the
-    phase of the coded one (MM'19 Section 4.3).
+    That is linear magnitudes [shape=(patches, bins, frames)], and samples: a spectral network's sound has the phase of
+    the coded one (MM'19 Section 4.3).
     """
     teacher, network = trained.labels["teacher"], trained.run.network()
     geometry = loss_network(setup, teacher).geometry
@@ -124,14 +127,11 @@ def figure2_names(setup: Settings) -> dict[str, str]:
 
 
 def keep(setup: Settings, trained: list[Trained]) -> None:
-    """Learning curves, and MM'19 Figure 2: of a few pieces the loudest patch in dB by system and bin, and its sounds.
-
-    All at MM'19's sample rate.
-    """
+    """Learning curves, and MM'19 Figure 2: of a few pieces the loudest patch by system in dB, and its sounds."""
     study.save(setup, HISTORY, histories(trained))
     geometry, frames = setup.mm19.geometry, {}
-    corpus, rate = data.music(setup, geometry.sample_rate), geometry.sample_rate
-    frequency_hz = np.arange(geometry.bins) * rate / geometry.window
+    rate = geometry.sample_rate
+    corpus, frequency_hz = data.music(setup, rate), np.arange(geometry.bins) * rate / geometry.window
     with torch_threads(1):
         for item in different([*corpus.items("test"), *corpus.items("validation")]):
             lossless = corpus.load(item)
@@ -144,29 +144,18 @@ def keep(setup: Settings, trained: list[Trained]) -> None:
             kept = study.keep_sounds(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
             for system, samples in kept.items():
                 decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
-                own = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
-                frames[item.name, short_title(item), system] = own
-    table = pd.concat(frames, names=["item", "title", "system", "frequency_hz"])
-    study.save(setup, PATCHES, table.reset_index())
+                patch = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
+                frames[item.name, short_title(item), system] = patch
+    study.save(setup, PATCHES, pd.concat(frames, names=["item", "title", "system", "frequency_hz"]).reset_index())
 
 
-LOSS_NETWORKS = Study(
-    "loss_networks",
-    lambda setup: [cell(setup, name) for name in setup.teachers],
-    pieces,
-    score,
-    ("teacher", "system"),
-    ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall"),
-    keep,
-    (HISTORY, PATCHES, "excerpts/figure2_*"),
-)
+MEASURES = ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall")
+BY, KEPT = ("teacher", "system"), (HISTORY, PATCHES, "excerpts/figure2_*")
+LOSS_NETWORKS = Study("loss_networks", _cells, pieces, score, BY, MEASURES, keep, KEPT)
 
 
 def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
-    """Each network against identity and low-pass on all held-out pieces, in the error that it was trained with.
-
-    Columns: teacher, baseline, measure, ratio (of mean errors), and `contrast`'s of the difference network - baseline.
-    """
+    """Each network against each baseline on all held-out pieces, in its own error: ratio of means, and `contrast`."""
     tables = []
     for (teacher, own), baseline in product(scores.groupby("teacher", sort=False), BASELINES):
         measure = own_error(setup, str(teacher))

@@ -39,8 +39,6 @@ def test_each_model_has_the_terms_of_its_equation() -> None:
 def test_one_run_per_seed_and_model_and_another_for_another_band(tiny_mm19: Settings) -> None:
     narrow, wide = autoencoding.cells(tiny_mm19), autoencoding.cells(tiny_mm19, broadband=True)
     assert len({cell.config.hash for cell in [*narrow, *wide]}) == 4 * (2 + 1)
-    again = autoencoding.cells(replace(tiny_mm19, participants=9))
-    assert [cell.config.hash for cell in again] == [cell.config.hash for cell in narrow]
     frames = {cell.labels["system"]: cell.config.geometry.frames for cell in narrow}
     assert frames == {"model_a": 16, "model_b": 16, "model_c": 16, "model_d": 15}
 

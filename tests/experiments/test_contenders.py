@@ -12,7 +12,7 @@ from helpers import ijcnn
 from nblib import claims, figures, study, tables
 from nblib.entries import TASKS
 from nblib.evaluation.intervals import contrast
-from nblib.experiments import listening, preferences, redistribution, separation
+from nblib.experiments import listening, redistribution, separation
 from nblib.settings import Settings
 
 KEYS = ["task", "capacity", "contender", "seed", "item", "measure", "noise_scale", "zone_scale"]
@@ -20,7 +20,7 @@ KEYS = ["task", "capacity", "contender", "seed", "item", "measure", "noise_scale
 
 def drawn(setup: Settings) -> list[str]:
     """All words of IJCNN'20 Figure 5 of both tasks, the effects and the residual by band."""
-    rows, rates = study.read(setup, "capacity.csv"), study.read(setup, preferences.TABLE)
+    rows, rates = study.read(setup, "capacity.csv"), study.read(setup, listening.TABLE)
     data = pd.concat([tables.figure5_data(rows, rates, task) for task in TASKS], ignore_index=True)
     judges = dict.fromkeys(TASKS, "model-predicted, no listeners")
     rivals = [name for name in setup.contenders if name in set(rates["contender"])]
@@ -49,7 +49,7 @@ def claimed(setup: Settings) -> pd.DataFrame:
     votes = pd.DataFrame(product("bcd", enumerate(("aaab", "aabb"))), columns=["system_b", "seed"])
     votes = votes.assign(choice=[list(choices) for _, choices in votes["seed"]], participant=[range(4)] * len(votes))
     votes = votes.explode(["choice", "participant"]).assign(system_b="model_" + votes["system_b"], system_a="model_a")
-    votes = votes.assign(seed=votes["seed"].str[0], item="a", kind="test", judge="2f-model listener (model-predicted)")
+    votes = votes.assign(seed=votes["seed"].str[0], item="a", kind="test", judge=listening.judge("two_f"))
     tables = {"loss_networks.csv": learnt, listening.VOTES: votes}
     for name, table in (tables | dict.fromkeys(("snr.csv", "broadband.csv"), models.assign(item="a"))).items():
         study.save(setup, name, table)
@@ -62,7 +62,7 @@ def sound_claims(tiny_ijcnn: Settings) -> pd.DataFrame:
 
 
 def test_a_third_loss_is_in_every_table_and_picture(tiny_ijcnn):
-    for name in ("capacity.csv", preferences.TABLE, "redistribution.csv"):
+    for name in ("capacity.csv", listening.TABLE, "redistribution.csv"):
         assert "sound" in set(study.read(tiny_ijcnn, name)["contender"])
     wanted = "sound loss preferred, here/trained with sound loss, here/codec loss preferred, paper/sound loss"
     assert set(wanted.split("/")) <= set(drawn(tiny_ijcnn))
@@ -81,7 +81,7 @@ def test_claims_come_from_the_results_alone_and_name_every_contender(tiny_ijcnn,
         assert here[claim] == expected
     assert sound_claims["verdict"]["5 kHz material: clicks per second"] == "mean of 2 trainings"
     assert paper["Model A: SNR (dB)"] == "59.3"
-    rates = preferences.main_rates(study.read(tiny_ijcnn, preferences.TABLE), "speech").query("seed.isna()")
+    rates = listening.main_rates(study.read(tiny_ijcnn, listening.TABLE), "speech").query("seed.isna()")
     preferred = rates.set_index(["capacity", "contender"])["preferred_rate"]
     for name, title in (("codec", "codec loss"), ("sound", "sound loss")):
         told = here[f"speech P1: share of choices for the {title}"]
@@ -102,8 +102,8 @@ def test_a_third_that_diverged_is_named_and_changes_no_number_of_the_others(
     rows = study.read(broken_ijcnn, "capacity.csv")
     assert set(rows.loc[rows["contender"] == "broken", "status"]) == {"diverged"}
     assert len(study.failed(broken_ijcnn, "capacity")) == 2 * (3 + 2)
-    assert "broken" not in set(study.read(broken_ijcnn, preferences.TABLE)["contender"])
-    for name in ("capacity.csv", preferences.TABLE):
+    assert "broken" not in set(study.read(broken_ijcnn, listening.TABLE)["contender"])
+    for name in ("capacity.csv", listening.TABLE):
         kept = []
         for folder in (broken_ijcnn.results, made_ijcnn / "results" / ijcnn.LEAST.name):
             table = pd.read_csv(folder / name).drop(columns=["training_seconds", "loss_share"], errors="ignore")

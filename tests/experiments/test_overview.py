@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from nblib import study
-from nblib.audio import Codec, Geometry
 from nblib.corpora import Item
 from nblib.experiments import overview
 from nblib.settings import Settings, settings
@@ -46,13 +45,6 @@ def test_titles_are_short() -> None:
     long = Item("name", "group", "test", {"title": "A very long title of a piece (composer)", "character": "folk"})
     assert overview.short_title(long) == "folk: A very long title of a pi…"
     assert overview.short_title(Item("plain", "group", "test")) == "plain"
-
-
-def test_mp3_removes_more_than_its_low_pass_and_more_at_a_lower_bitrate() -> None:
-    noise = (0.1 * np.random.default_rng(1).standard_normal(3 * RATE)).astype(np.float32)
-    coded = (Codec("mp3", bitrate).roundtrip(noise, RATE) for bitrate in (16_000, 64_000))
-    low, high = (overview.against_codec(noise, each, Geometry(sample_rate=RATE), "sqrt") for each in coded)
-    assert 0 < low["low_pass"]["l1"] < low["identity"]["l1"] > high["identity"]["l1"]
 
 
 def test_what_notebook_2_shows_is_kept(tiny_mm19: Settings) -> None:

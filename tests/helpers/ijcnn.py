@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import l1_loss
 
 from nblib import study
-from nblib.experiments import CAPACITY, preferences
+from nblib.experiments import CAPACITY, listening
 from nblib.losses import LOSSES, L1Loss, WeightedLoss
 from nblib.settings import Settings, settings
 from nblib.study import Study
@@ -66,6 +66,6 @@ def contenders(folder: Path, **further: type[WeightedLoss]) -> Iterator[None]:
 
 def make(setup: Settings, *studies: Study) -> None:
     """The tables of the capacity study, and of further ones."""
-    preferences.preferences(setup, study.rows(setup, CAPACITY))
+    listening.preferences(setup, study.rows(setup, CAPACITY))
     for each in studies:
         study.rows(setup, each)
