@@ -2,11 +2,12 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from typing import Any, TypeVar
 
 import torch
@@ -30,6 +31,7 @@ def _prepare_worker(environment: dict[str, str]) -> None:
             parent.join()
             os._exit(1)
 
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.environ.clear()  # the server keeps the environment in which it started
     os.environ.update(environment)
     torch.set_num_threads(1)
@@ -40,7 +42,13 @@ def start_server() -> Any:
     """The context of a server that imports nblib in the background; torch's threads and CUDA survive no plain fork."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["nblib.claims", "torch._dynamo"])  # optimisers would import it in every worker
-    forkserver.ensure_running()
+    resource_tracker.ensure_running()  # it would lift the block
+    # A kernel that ends while the server still imports interrupts it, which would be printed as an error.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     return context
 
 
