@@ -8,7 +8,6 @@ from pathlib import Path
 
 import yaml
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import nblib
@@ -53,12 +52,6 @@ def test_the_lock_holds_exact_versions_of_the_whole_tree_and_nothing_for_cuda() 
     asked = [(name, each, pins.get(canonicalize_name(each.name))) for name, each in asked if not CUDA.match(each.name)]
     assert len(asked) > 200
     assert [(name, str(each)) for name, each, pin in asked if not pin or not each.specifier.contains(pin)] == []
-
-
-def test_pythons_3_11_to_3_13_are_wanted_and_no_other() -> None:
-    wanted = SpecifierSet(PROJECT["requires-python"])
-    assert [minor for minor in range(8, 20) if f"3.{minor}" in wanted] == [11, 12, 13]
-    assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in (ROOT / "Makefile").read_text()
 
 
 def test_the_citation_names_this_version_and_both_papers() -> None:

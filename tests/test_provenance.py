@@ -1,6 +1,5 @@
 """Seeds, configuration hashes and the environment stamp."""
 
-import random
 import subprocess
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ import pytest
 import torch
 
 from nblib import provenance
-from nblib.provenance import canonical, config_hash, derive_seed, random_generator, seed_everything
+from nblib.provenance import canonical, config_hash, derive_seed, random_generator
 
 
 @dataclass(frozen=True)
@@ -33,18 +32,6 @@ def test_a_dataclass_hashes_by_its_values_and_what_has_no_plain_one_not_at_all()
     for value in (np.float32(1), torch.zeros(1), {1, 2}, Outer, float("nan")):
         with pytest.raises((TypeError, ValueError)):
             config_hash({"a": value})
-
-
-def test_one_call_seeds_python_numpy_and_torch():
-    def draw() -> list[float]:
-        return [random.random(), float(np.random.random()), float(torch.rand(()))]  # noqa: NPY002
-
-    seed_everything(3, "epoch", 1)
-    first = draw()
-    seed_everything(3, "epoch", 1)
-    assert draw() == first
-    seed_everything(3, "epoch", 2)
-    assert all(one != other for one, other in zip(draw(), first, strict=True))
 
 
 def test_a_commit_shows_changed_files_and_is_unknown_outside_git(monkeypatch, tmp_path):
