@@ -12,7 +12,7 @@ from typing import Any
 from nblib import suite
 from nblib.errors import NblibError, ParameterError
 from nblib.listening.server.command import add_listen
-from nblib.notebook import checked, choose_device
+from nblib.notebook import choose_device
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _setup(options: argparse.Namespace, device: str = "cpu") -> Any:
-    return checked(options.profile, options.corpus, options.data_root, options.seed, "run", options.set, device)
+    from nblib.settings import settings  # it takes seconds to import
+
+    own = {"data_root": options.data_root, "seed": options.seed, "changes": options.set}
+    return settings(options.profile, options.corpus, **own, device=device)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -72,7 +75,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> None:
     if options.settings:
-        from nblib.settings import values  # it takes seconds to import
+        from nblib.settings import values
 
         print(*(f"{path} = {value!r}" for path, value in values(_setup(options)).items()), sep="\n")
         return

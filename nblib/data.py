@@ -6,7 +6,7 @@ from pathlib import Path
 from nblib import embedded, paths
 from nblib.corpora import SPLITS, Corpus, open_corpus
 from nblib.entries import SPEECH, TASKS, Size
-from nblib.errors import ParameterError, check_choice
+from nblib.errors import check_choice
 from nblib.provenance import config_hash
 from nblib.settings import Settings
 
@@ -26,10 +26,8 @@ def mixtures(setup: Settings, task: str) -> Corpus:
 
 @lru_cache(maxsize=8)  # a real corpus is surveyed, and its unusable files are named, once
 def _open(kind: str, corpus: str, data_root: str, seed: int, size: Size, sample_rate: int) -> Corpus:
-    root, sizes = Path(data_root).expanduser(), {split: getattr(size, split) for split in SPLITS}
+    root, sizes = Path(data_root), {split: getattr(size, split) for split in SPLITS}
     if corpus == "embedded":
         root = paths.cache() / f"{kind}-{config_hash([embedded.recipe(), seed, size])}"
         embedded.write(kind, root, sizes, size.seconds, seed)
-    elif not data_root:
-        raise ParameterError("corpus='real' needs data_root: the folder of the datasets")
     return open_corpus(kind, root, sample_rate=sample_rate, seed=seed, sizes=sizes, seconds=size.seconds)

@@ -2,9 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nblib import __version__, paths
 from nblib.errors import ParameterError
@@ -24,32 +22,20 @@ def start(profile: str, corpus: str, data_root: str, seed: int, source: str, cha
     if source == "run" and cores() > 1:
         start_server()  # it imports while this process does
     from nblib.figures import use_style
+    from nblib.settings import settings
 
     for name, value in (("data_root", data_root), ("changes", changes)):  # those that `settings` takes as they are
         if not isinstance(value, str):
             raise ParameterError(f"parameter {name}={value!r} must be a text, not of type {type(value).__name__}")
     use_style()
-    setup = checked(profile, corpus, data_root, seed, source, changes, choose_device())
+    own: dict[str, Any] = {"data_root": data_root, "seed": seed, "changes": changes, "source": source}
+    setup = settings(profile, corpus, **own, device=choose_device())
     what = f"profile {profile}, corpus {corpus}, seed {seed}" + (changes and f", {changes}")
     where = "read from" if source == "record" else "written to"
     print(
         f"Environment: nblib {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
         f"{setup.device}; {what}; results {where} {str(setup.results).removeprefix(f'{paths.home()}/')}"
     )
-    return setup
-
-
-def checked(
-    profile: str, corpus: str, data_root: str, seed: int, source: str, changes: str | Sequence[str], device: str = "cpu"
-) -> "Settings":
-    """`nblib.settings.settings`, with an absolute folder of recordings; `ParameterError` where it is not there."""
-    from nblib.settings import settings  # takes seconds, which those who list notebooks need not wait for
-
-    root = str(Path(data_root).expanduser().resolve()) if data_root else ""
-    setup = settings(profile, corpus, data_root=root, seed=seed, source=source, changes=changes, device=device)
-    if bool(root) != (corpus == "real") or (root and not Path(root).is_dir()):
-        needed = "corpus='real' needs the folder of recordings, which is there, and any other corpus none"
-        raise ParameterError(f"data_root={data_root!r}: {needed}")
     return setup
 
 

@@ -94,7 +94,7 @@ class Settings:
     @property
     def changed(self) -> dict[str, Any]:
         """Path and value of what departs from the profile."""
-        base = values(settings(self.profile, self.corpus))
+        base = values(settings(self.profile))
         return {path: value for path, value in values(self).items() if value != base.get(path)}
 
     @property
@@ -105,7 +105,7 @@ class Settings:
     @property
     def name(self) -> str:
         """The folder of own results: from everything that changes them, so that none overwrite others."""
-        root = config_hash(str(Path(self.data_root).expanduser().resolve()))[:6] if self.corpus == "real" else ""
+        root = config_hash(self.data_root)[:6] if self.corpus == "real" else ""
         changes = ",".join(f"{path}={value}" for path, value in self.changed.items())
         changes = changes if re.fullmatch(r"[\w.,=-]{0,60}", changes) else config_hash(self.changed)[:6]
         return "-".join(filter(None, (self.record_name, root, f"seed{self.seed}" * bool(self.seed), changes)))
@@ -143,7 +143,11 @@ def settings(
     check_choice("corpus", corpus, ("embedded", "real"))
     check_choice("source", source, ("record", "run"))
     check_whole("seed", seed)
-    made = Settings(profile, corpus, str(data_root), seed, source, device)
+    root = str(Path(data_root).expanduser().resolve()) if data_root else ""
+    if bool(root) != (corpus == "real") or (root and not Path(root).is_dir()):
+        needed = "corpus='real' needs the folder of recordings, which is there, and any other corpus none"
+        raise ParameterError(f"data_root={str(data_root)!r}: {needed}")
+    made = Settings(profile, corpus, root, seed, source, device)
     for path, value in values(PROFILES[profile]).items():
         made = _replaced(made, path, tuple(value) if isinstance(value, list) else value)
     for change in changes.split() if isinstance(changes, str) else changes:

@@ -177,6 +177,6 @@ def read_sound(setup: Settings, name: str) -> np.ndarray:
 def _existing(setup: Settings, name: str) -> Path:
     path = setup.results / name
     if not path.exists():
-        where = f" --corpus real --data-root {setup.data_root or 'DIR'}" if setup.corpus == "real" else ""
+        where = f" --corpus real --data-root {setup.data_root}" if setup.corpus == "real" else ""
         raise ResultsMissing(f"{path}: not there; make it by python -m nblib run --profile {setup.profile}{where}")
     return path

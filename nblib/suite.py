@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nblib import paths
 from nblib.errors import ParameterError, check_choice
-from nblib.notebook import STANDARD, checked
+from nblib.notebook import STANDARD
 
 if TYPE_CHECKING:
     from nblib.settings import Settings
@@ -95,9 +95,9 @@ def plan(
     given = {name: entry["default"] for found in declared.values() for name, entry in found.items()}
     own = {name for name, default in given.items() if isinstance(default, str)} - {*STANDARD}
     for name in texts:
-        check_choice("parameter", name, [*own, *values(settings(profile, corpus))])
+        check_choice("parameter", name, [*own, *values(settings(profile))])
     further = ["".join(f"{name}={text}".split()) for name, text in texts.items() if name not in own]
-    setup = checked(profile, corpus, data_root, seed, source, further)
+    setup = settings(profile, corpus, data_root=data_root, seed=seed, source=source, changes=further)
     shared = dict(zip(STANDARD, (profile, corpus, setup.data_root, seed, source, " ".join(further)), strict=True))
     copies, jobs = (paths.data() / "executed" / setup.name).resolve(), []
     for each, found in declared.items():

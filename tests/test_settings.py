@@ -80,7 +80,7 @@ def test_wrong_paths_types_and_values_are_refused_with_the_near_miss(changes, me
 def test_whatever_changes_results_has_a_folder_of_its_own(tmp_path):
     changes = ["", "replicates=2", "replicates=2 unit_epochs=3", "only_capacities=('P1',)"]
     setups = [settings("smoke", changes=change, seed=seed) for change in changes for seed in (0, 1)]
-    setups += [settings("smoke", "real", data_root=root, seed=seed) for root in ("/a", tmp_path) for seed in (0, 1)]
+    setups += [settings("smoke", "real", data_root=root, seed=seed) for root in ("/", tmp_path) for seed in (0, 1)]
     names = [setup.name for setup in setups]
     assert names[:4] == ["smoke", "smoke-seed1", "smoke-replicates=2", "smoke-seed1-replicates=2"]
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-._=,") for name in names), "safe as file names"
@@ -101,7 +101,7 @@ def test_the_record_is_never_written_over_by_own_results(monkeypatch, tmp_path):
     monkeypatch.setenv("NBLIB_DATA", str(tmp_path))
     monkeypatch.delenv("NBLIB_FIGURES", raising=False)
     monkeypatch.delenv("NBLIB_RECORD", raising=False)
-    own, record = (settings("smoke", "real", data_root="/m", seed=3, source=source) for source in ("run", "record"))
+    own, record = (settings("smoke", "real", data_root="/", seed=3, source=source) for source in ("run", "record"))
     assert record.results == paths.home() / "data" / "record" / "smoke-real"
     assert own.results.parent == tmp_path / "results" and own.results.name.startswith("smoke-real-")
     committed = paths.home() / "figures" / "smoke-real"

@@ -138,7 +138,7 @@ def test_what_was_saved_is_read_with_six_digits_and_saving_it_again_changes_no_b
     ("setup", "command"),
     [
         (SETUP, "python -m nblib run --profile smoke$"),
-        (settings("quick", "real", data_root="/music"), "--profile quick --corpus real --data-root /music$"),
+        (settings("quick", "real", data_root="/"), "--profile quick --corpus real --data-root /$"),
     ],
 )
 def test_missing_results_name_the_file_and_the_command(setup: Settings, command):
@@ -156,9 +156,9 @@ def test_excerpts_are_cut_where_the_first_is_loudest_and_turned_down_to_full_sca
 
 
 def test_real_results_are_also_found_by_the_profiles_name_but_not_those_of_changed_settings(tmp_path):
-    for root in ("a", "b"):
-        study.save(settings("smoke", "real", data_root=root), "table.csv", pd.DataFrame({"of": [root]}))
+    for root in ("/", tmp_path):
+        study.save(settings("smoke", "real", data_root=root), "table.csv", pd.DataFrame({"of": [str(root)]}))
     for further in ({"seed": 1}, {"changes": "replicates=2"}):
-        study.save(settings("smoke", "real", data_root="c", **further), "table.csv", pd.DataFrame({"of": ["c"]}))
-    assert (tmp_path / "results" / "smoke-real" / "table.csv").read_text() == "of\nb\n"
+        study.save(settings("smoke", "real", data_root="/", **further), "table.csv", pd.DataFrame({"of": ["c"]}))
+    assert (tmp_path / "results" / "smoke-real" / "table.csv").read_text() == f"of\n{tmp_path}\n"
     assert len(list((tmp_path / "results").iterdir())) == 5
