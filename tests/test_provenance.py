@@ -43,12 +43,11 @@ def test_a_commit_shows_changed_files_and_is_unknown_outside_git(monkeypatch, tm
         identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
 
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "file.py").write_text("1\n")
+    (tmp_path / "file.py").write_text("1\n")
     git("init")
     git("add", ".")
     git("commit", "-m", "first")
     clean = provenance.commit()
     assert len(clean) == 12 and int(clean, 16) >= 0
-    (tmp_path / "notebooks" / "file.py").write_text("2\n")
+    (tmp_path / "file.py").write_text("2\n")
     assert provenance.commit() == clean + "+"

@@ -5,7 +5,7 @@ import pytest
 
 from nblib.audio import band_limit
 from nblib.errors import AudioError, ParameterError
-from nblib.evaluation import click_times, clicks_per_second
+from nblib.evaluation.spectra import click_times, clicks_per_second
 
 RATE, LIMIT_HZ, SECONDS = 16000, 5000, 6
 TIME = np.arange(SECONDS * RATE) / RATE
