@@ -26,8 +26,8 @@ smoke: setup ## run all notebooks at the least sizes (5 minutes)
 	$(VENV_PYTHON) -m nblib run --profile smoke $(ARGS)
 
 lint: setup ## style, format and types
-	$(VENV_PYTHON) -m ruff check
-	$(VENV_PYTHON) -m ruff format --check
+	$(VENV_PYTHON) -m ruff check --no-cache
+	$(VENV_PYTHON) -m ruff format --no-cache --check
 	$(VENV_PYTHON) -m mypy nblib
 
 # One thread per worker, since two workers share the cores; --nbval runs the notebooks against their saved outputs.
