@@ -63,9 +63,9 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     """Files of its own names are replaced, each whole: the votes stay in the database."""
-    from nblib.listening.votes import write_table
     from nblib.listening.server import manifest, webmushra
     from nblib.listening.server.store import stored_participants, stored_votes
+    from nblib.listening.votes import write_table
 
     test, out = manifest.load(options.test), options.out
     votes = stored_votes(options.test, options.database)
@@ -84,8 +84,8 @@ def _export(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     """An earlier import is replaced, since results grow; any other file is left alone."""
-    from nblib.listening.votes import read_votes, write_table
     from nblib.listening.server import manifest, webmushra
+    from nblib.listening.votes import read_votes, write_table
 
     votes = webmushra.read_results(options.results, manifest.load(options.test))
     try:
