@@ -8,6 +8,7 @@ import pytest
 matplotlib.use("Agg")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A worker takes whole files, the longest first; all experiments go to one, since they share what they train."""
     for item in items:

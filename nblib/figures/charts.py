@@ -33,11 +33,11 @@ def aliasing_curves(tones: pd.DataFrame, names: Names) -> Figure:
     size = (10.8, 3.1 * len(limits) + 0.4)
     figure, panels = plt.subplots(len(limits), 2, figsize=size, sharey=True, squeeze=False)
     for limit, row in zip(limits, panels, strict=True):
-        own = tones[tones["limit_hz"] == limit].set_index(["system", "frequency_hz"])
+        own = tones[tones["limit_hz"] == limit].set_index("frequency_hz")
         for title, axes in zip(("aliasing", "harmonic distortion"), row, strict=True):
             power = 10 ** (own[f"{title.split()[-1]}_db"] / 10)
             for model, colour in palette(names).items():
-                mean = power[model].groupby("frequency_hz").mean()
+                mean = power[own["system"] == model].groupby("frequency_hz").mean()
                 axes.plot(mean.index / 1000, 10 * np.log10(mean), "o-", ms=3, color=colour, label=names[model])
             axes.set(title=f"{title}, material up to {limit / 1000:g} kHz", xlabel="frequency of the tone (kHz)")
         row[0].set(ylabel="dB re tone", ylim=(-60, 5))
