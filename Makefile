@@ -32,7 +32,7 @@ lint: setup ## style, format and types
 
 # One thread per worker, since two workers share the cores; --nbval runs the notebooks against their saved outputs.
 test: lint ## all checks: lint, tests, notebooks
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --nbval --nbval-current-env \
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 	    --nbval-sanitize-with tests/nbval_sanitize.cfg tests $(wildcard notebooks/*.ipynb)
 
 PROFILE ?= quick

@@ -8,12 +8,8 @@ import pytest
 matplotlib.use("Agg")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A worker takes whole files, the longest first; all experiments go to one, since they share what they train."""
-    for item in items:
-        group = "experiments" if item.path.parent.name == "experiments" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """The longest file begins."""
     items.sort(key=lambda item: item.path.name != "test_smoke_suite.py")
 
 
