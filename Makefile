@@ -22,7 +22,7 @@ setup: ## make or renew .venv; nothing to do where it is whole and up to date
 figures: setup ## run all notebooks in the default profile: every figure and table, and compare with the record
 	$(VENV_PYTHON) -m nblib run --profile quick $(ARGS)
 
-smoke: setup ## run all notebooks at the least sizes (5 minutes)
+smoke: setup ## run all notebooks at the least sizes (3 minutes)
 	$(VENV_PYTHON) -m nblib run --profile smoke $(ARGS)
 
 lint: setup ## style, format and types
