@@ -147,11 +147,12 @@ def train_all(jobs: Sequence[Job], device: str) -> None:
 @torch.no_grad()
 def spread(network: Any, pairs: PatchPairs, view: View) -> float:
     """On magnitudes the standard deviation of the mask over `pairs`, on samples the output's rms over the targets'."""
-    device, sums = next(network.eval().parameters()).device, torch.zeros(3, dtype=torch.float64)
+    device = next(network.eval().parameters()).device
+    sums = torch.zeros(3, dtype=torch.float64, device=device)
     for inputs, targets in zip(pairs.inputs.split(16), pairs.targets.split(16), strict=True):
         seen = view(inputs.to(device))
         shown = (network(seen) if view.on_samples else network.mask(seen)).double()
-        found = [shown.mean().cpu(), shown.square().mean().cpu(), targets.double().square().mean()]
+        found = [shown.mean(), shown.square().mean(), targets.to(device, torch.float64).square().mean()]
         sums += torch.stack(found) * len(inputs) / len(pairs)
     mean, square, target_square = sums.tolist()
     return (square / max(target_square, 1e-12)) ** 0.5 if view.on_samples else max(square - mean**2, 0.0) ** 0.5
