@@ -2,6 +2,7 @@
 
 import os
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nblib import __version__, paths
@@ -19,7 +20,7 @@ def start(profile: str, corpus: str, data_root: str, seed: int, source: str, cha
 
     from nblib.parallel import cores, start_server
 
-    if source == "run" and cores() > 1:
+    if source == "run" and cores() > 1 and not ended(profile, corpus, data_root, seed, source, changes).exists():
         start_server()  # it imports while this process does
     from nblib.figures import use_style
     from nblib.settings import settings
@@ -37,6 +38,13 @@ def start(profile: str, corpus: str, data_root: str, seed: int, source: str, cha
         f"{setup.device}; {what}; results {where} {str(setup.results).removeprefix(f'{paths.home()}/')}"
     )
     return setup
+
+
+def ended(*parameters: object) -> Path:
+    """The file that says that a whole run of these `STANDARD` parameters and this code ended: no work is left."""
+    from nblib.provenance import code_digest, config_hash
+
+    return paths.cache(f"ended-{config_hash([str(parameters), code_digest()])}")
 
 
 def choose_device() -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nblib import paths
 from nblib.errors import ParameterError, check_choice
-from nblib.notebook import STANDARD
+from nblib.notebook import STANDARD, ended
 
 if TYPE_CHECKING:
     from nblib.settings import Settings
@@ -131,6 +131,8 @@ def run(setup: "Settings", jobs: Sequence[Job]) -> int:
         from nblib import claims, compare
 
         claims.claims(setup)
+        with paths.whole(ended(*(jobs[0].values[name] for name in STANDARD))) as temporary:
+            temporary.touch()
         if paths.record(setup.record_name).is_dir():
             compare.compare(setup)
         else:
