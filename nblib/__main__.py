@@ -95,8 +95,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _separate(options: argparse.Namespace) -> None:
     from nblib.separate import separate
 
-    setup = _setup(options, choose_device())
-    separate(setup, options.file, options.task, options.capacity, options.loss, options.out)
+    separate(_setup(options, choose_device()), options.file, options.task, options.capacity, options.loss, options.out)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,5 @@ def whole(path: Path) -> Iterator[Path]:
             raise
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         remedy = "free some space and run again" if full else "check the folder's permissions, or move it by NBLIB_DATA"
-        raise StorageError(
-            f"{path}: could not be written ({error.strerror}); {remedy}; nothing else is lost"
-        ) from error
+        message = f"{path}: could not be written ({error.strerror}); {remedy}; nothing else is lost"
+        raise StorageError(message) from error

@@ -63,10 +63,9 @@ def band_limit(samples: np.ndarray, sample_rate: int, cutoff_hz: int) -> np.ndar
 def check_alignment(name: str, samples: np.ndarray, reference: np.ndarray, sample_rate: int, tolerance: float) -> None:
     """Raise `AudioError` where `samples`, called `name`, clearly lag `reference` by over `tolerance` (s), or lead it.
 
-    Shapes are equal, (n,) or (n, 2). The lag is the highest value, of either sign, within +-1 s, of the phase transform
-    (Knapp and Carter 1976), where a low-passed or separated sound has as sharp a peak as an equal one. It is clear if
-    no value 2 ms away is over half as high, as of a periodic sound or unrelated ones, and if the samples correlate
-    there by 0.05 (as in noise 26 dB stronger), which a click and a hum do not.
+    Shapes are equal, (n,) or (n, 2). The lag is the highest value within +-1 s of the phase transform (Knapp and Carter
+    1976), as sharp a peak for a low-passed sound as for an equal one. It is clear if no value 2 ms away is over half as
+    high, as of a periodic sound, and if the samples correlate there by 0.05 (as in noise 26 dB stronger).
     """
     late, early = (signal.mean(-1) if signal.ndim == 2 else signal for signal in (samples, reference))
     size = next_fast_len(2 * len(late), real=True)

@@ -139,9 +139,8 @@ def patches(samples: np.ndarray, geometry: Geometry) -> torch.Tensor:
 def cutoff_hz(lossless: np.ndarray, coded: np.ndarray, sample_rate: int) -> float:
     """Cut-off frequency of coded material, above which the codec left nothing: Hz, in steps of sample_rate / 1024.
 
-    The highest at which the long-term power of `coded` lies within 30 dB of that of `lossless` [shape=(n,), n >= 1024]
-    (holes at 16 kbit/s cost under 20 dB), among those where this is within 80 dB of its loudest bin; 0 where there is
-    none. Material with nothing to cut gives its own upper limit: take the median over several.
+    The highest where the long-term power of `coded` is within 30 dB of that of `lossless` [shape=(n,), n >= 1024] (holes
+    cost under 20 dB), and this within 80 dB of its loudest bin. Material with nothing to cut gives its own upper limit.
     """
     geometry = Geometry(sample_rate)
     check_signal(lossless, "lossless", minimum_samples=geometry.window)

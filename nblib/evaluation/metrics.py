@@ -65,8 +65,7 @@ def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = 6
     """Signal-to-noise ratio of one track, averaged over its frames (MM'19 Section 7, Table 3), in float64.
 
     Beside ``snr_db`` stand other readings of a paper without a formula (docs/measures.md). A rest behind the last frame
-    is dropped, a shorter track is one frame; ``frames`` are averaged, ``frames_left_out`` are digital silence in the
-    original, which has no ratio. Infinite with a frame without error.
+    is dropped; ``frames_left_out`` are digital silence in the original. Infinite with a frame without error.
     """
     check_pair(original, estimate, allow_silence=True)
     size = min(frame_samples, len(original))

@@ -192,10 +192,9 @@ def peaq_basic(
     """PEAQ's basic version and the 2f-model of one pair or of a batch of pairs.
 
     Of mono signals [shape=(n,) or (batch, n), full scale 1] at `sample_rate` (Hz; all but 48 kHz is resampled): the
-    `VARIABLES` (TotalNMRB in dB), ``di``, ``odg`` (the grade of people, 0.22, imperceptible, to -3.98, very
-    annoying) and ``two_f`` (0 to 100), each a float, or an array [shape=(batch,)]. NaN with under 0.65 s between the
-    reference's first and last sound, or a silent estimate. A gain of over 1 dB is undone first. `AudioError` for a pair
-    that is wrong in itself, or out of line by over half a millisecond.
+    `VARIABLES` (TotalNMRB in dB), ``di``, ``odg`` (0.22, imperceptible, to -3.98, very annoying) and ``two_f`` (0 to
+    100), each a float, or an array [shape=(batch,)]. NaN with under 0.65 s between the reference's first and last
+    sound, or a silent estimate. A gain of over 1 dB is undone first. `AudioError` where half a millisecond out of line.
     """
     check_pair(reference, estimate, allow_silence=True, dimensions=(1, 2))
     pairs = [np.atleast_2d(resample(samples, sample_rate, ear_model.SAMPLE_RATE)) for samples in (reference, estimate)]

@@ -119,8 +119,8 @@ def recovered_bandwidth(
     """Total width of the bands of 250 Hz in which `estimate` has what `original` has (MM'19 Section 8.1), in Hz.
 
     Of signals [shape=(n,)], by bands under `limit_hz`. ``level_``: the power is within 6 dB of the original's;
-    ``waveform_``: besides, the power of the error, of complex spectra, is under it (Models B and C have the wrong
-    phase); ``offered_``: the original has anything, within 80 dB of its strongest band; no other bands count.
+    ``waveform_``: the error's power is under it, too (Models B and C have the wrong phase); ``offered_``: the original
+    has anything, within 80 dB of its strongest band; no other bands count.
     """
     check_pair(original, estimate, allow_silence=True)
     rate = geometry.sample_rate
@@ -142,9 +142,8 @@ def recovered_bandwidth(
 def residual(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> dict[str, np.ndarray]:
     """The error of `estimate` against `reference` [shape=(n,), at least 43 ms], split by what `reference` masks.
 
-    Energies per band of one Bark around ``centre_hz``, over the reference's in all bands: ``target``, the reference's
-    own; and of the error as PEAQ's noise-to-mask ratio has it (ITU-R BS.1387-1, Annex 2, Section 4.5), ``added_`` where
-    the estimate is the stronger one, ``missing_`` where the weaker, ``above`` the masking threshold or ``below`` it.
+    Energies per band of one Bark, over the reference's (``target``) in all bands: of the error as PEAQ's noise-to-mask
+    ratio has it (BS.1387-1, Annex 2, 4.5), ``added_`` or ``missing_``, ``above`` the masking threshold or ``below`` it.
     """
     check_pair(reference, estimate)
     pair = resample(np.stack([reference, estimate]), sample_rate, ear_model.SAMPLE_RATE)

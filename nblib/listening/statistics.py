@@ -141,9 +141,8 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
     """Strengths by Davidson's extension of the Bradley-Terry model (1970, JASA 65), of participants as a pool.
 
     i is chosen : j is chosen : don't know = pi_i : pi_j : nu sqrt(pi_i pi_j); the logarithms of strengths pi sum to 0.
-    Errors let the votes of a person depend on one another (docs/listening-tests.md). `prior` is a number of
-    pseudo-votes that every pair gets, a third to each outcome, as by one participant more: 1 keeps strengths finite
-    where systems never met, one always won, or all are ties.
+    Errors let a person's votes depend on one another (docs/listening-tests.md). Every pair gets `prior` pseudo-votes, a
+    third to each outcome: 1 keeps strengths finite where systems never met, one always won, or all are ties.
     """
     if not 0 <= prior < np.inf:
         raise ParameterError(f"prior={prior!r}: a number of pseudo-votes per pair is needed, 0 or more")
