@@ -139,7 +139,7 @@ def patches(samples: np.ndarray, geometry: Geometry) -> torch.Tensor:
 def cutoff_hz(lossless: np.ndarray, coded: np.ndarray, sample_rate: int) -> float:
     """Cut-off frequency of coded material, above which the codec left nothing: Hz, in steps of sample_rate / 1024.
 
-    The highest where the long-term power of `coded` is within 30 dB of that of `lossless` [shape=(n,), n >= 1024] (holes
+    The highest where the long-term power of `coded` is within 30 dB of `lossless`'s [shape=(n,), n >= 1024] (holes
     cost under 20 dB), and this within 80 dB of its loudest bin. Material with nothing to cut gives its own upper limit.
     """
     geometry = Geometry(sample_rate)
