@@ -86,10 +86,10 @@ def _list(options: argparse.Namespace) -> None:
             print(f"      {name} = {entry['default']!r}  {entry['help']}".rstrip())
 
 
-def _compare(options: argparse.Namespace) -> int:
+def _compare(options: argparse.Namespace) -> None:
     from nblib.compare import compare
 
-    return compare(_setup(options), options.html)
+    compare(_setup(options), options.html)
 
 
 def _separate(options: argparse.Namespace) -> None:

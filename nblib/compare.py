@@ -26,7 +26,7 @@ AGREES, DIFFERS, UNKNOWN = "agrees", "differs", "no spread known"
 SHOWN = 3.0  # tolerances from the middle of the figure to its edge
 
 
-def compare(setup: Settings, page: Path | None = None) -> int:
+def compare(setup: Settings, page: Path | None = None) -> None:
     """Print how much agrees, and write table, figure and page (to `page`, or beside the table), or `ResultsMissing`."""
     own, record = (replace(setup, source=source) for source in ("run", "record"))
     if not record.results.is_dir():
@@ -55,7 +55,6 @@ def compare(setup: Settings, page: Path | None = None) -> int:
         temporary.write_text(text, encoding="utf-8")
     print(f"own results of {own.name} against the record of {record.record_name}:\n{counts.to_string()}")
     print(f"the numbers that differ, and all others: {written}")
-    return 0
 
 
 def numbers(own: Settings, record: Settings) -> pd.DataFrame:

@@ -52,27 +52,28 @@ def separate(setup: Settings, file: Path, task: str, capacity: str, contender: s
     began = time.monotonic()
     with torch_threads(1):
         estimate = separated(mixture, rate, network, setup)
-    seconds, taken = mixture.shape[1] / rate, time.monotonic() - began
+    rest, seconds, taken = mixture - estimate, mixture.shape[1] / rate, time.monotonic() - began
     print(f"separated {seconds:.1f} s in {taken:.1f} s: {seconds / taken:.0f} times real time")
-    _save(out, name, mixture, estimate, rate, f"{file.name}: {task}, {capacity}, {contender} loss")
+    sounds = {"input": mixture, "separated": estimate}
+    _save(out, name, sounds, rest, rate, f"{file.name}: {task}, {capacity}, {contender} loss")
     print(f"in {out}:\n  {name}.wav: the {task}\n  {name}-rest.wav: the rest; the two add up to the file")
     print(f"  {name}.png: spectrograms")
     if rate > setup.geometry.sample_rate:
         print(f"the network hears up to {setup.geometry.sample_rate / 2000:g} kHz: what lies above is in the rest")
-    if (peak := max(np.abs(estimate).max(), np.abs(mixture - estimate).max())) > 1:
+    if (peak := max(np.abs(estimate).max(), np.abs(rest).max())) > 1:
         print(f"the largest peak is {peak:.3g} times full scale; kept, but a player may clip it")
 
 
-def _save(out: Path, name: str, mixture: np.ndarray, estimate: np.ndarray, rate: int, title: str) -> None:
+def _save(out: Path, name: str, sounds: dict[str, np.ndarray], rest: np.ndarray, rate: int, title: str) -> None:
     """Both parts in 32-bit floats, nothing clipped, and the picture; equal ones give equal bytes."""
-    for end, samples in (("", estimate), ("-rest", mixture - estimate)):
+    for end, samples in (("", sounds["separated"]), ("-rest", rest)):
         with whole(out / f"{name}{end}.wav") as temporary:
             if samples.nbytes < WAV_BYTES:
                 wavfile.write(temporary, rate, samples.T)  # libsndfile would stamp the time
             else:
                 soundfile.write(temporary, samples.T, rate, subtype="FLOAT", format="RF64")
     use_style()
-    figure = separated_figure({"input": mixture, "separated": estimate}, rate, title)
+    figure = separated_figure(sounds, rate, title)
     with whole(out / f"{name}.png") as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a file may be named in any script
         figure.savefig(temporary, metadata={"Software": None})

@@ -178,9 +178,8 @@ def _suspects(pairs: PatchPairs, indices: Sequence[int]) -> str:
     """Patches that are not finite themselves, or, where all are, the whole batch, any of which may have led astray."""
     broken = [n for n in indices if not torch.isfinite(pairs.inputs[n] + pairs.targets[n]).all()]
     named = [pairs.names[n] for n in broken or indices]
-    return (
-        "items " + ", ".join(named[:32]) + (f" and {len(named) - 32} more" if named[32:] else "")
-    )  # the papers' batch
+    more = f" and {len(named) - 32} more" if named[32:] else ""  # the papers' batch has 32
+    return f"items {', '.join(named[:32])}{more}"
 
 
 def _now(device: torch.device) -> Any:

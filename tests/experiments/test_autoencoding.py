@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nblib import study, tables
+from nblib import figures, study, tables
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, recovered_bandwidth, si_sdr_db
 from nblib.experiments import BROADBAND, SNR, autoencoding
 from nblib.experiments.overview import short_title
@@ -110,6 +110,8 @@ def test_every_model_is_swept(tiny_mm19: Settings) -> None:
     assert own.iloc[5]["aliasing_db"] == pytest.approx(tone["aliasing_db"], abs=1e-3)
     mean = 10 * np.log10((10 ** (own["gain_db"] / 10)).mean())
     assert autoencoding.sweep_means(tones).loc[(5000, "model_c"), "gain_db"] == pytest.approx(mean)
+    figure = figures.aliasing_curves(tones.query("limit_hz == 5000 or system != 'model_c'"), autoencoding.MODELS)
+    assert [line.get_label() for line in figure.axes[0].lines if not line.get_xdata().size] == ["Model C"]
 
 
 def test_table_2_counts_the_bottleneck(tiny_mm19: Settings) -> None:
