@@ -2,7 +2,6 @@
 
 import errno
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,8 @@ def save(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
     with whole(path) as temporary:
         try:
             save_file(plain, temporary, {"json": json.dumps(header)})
-        except SafetensorError as error:  # its text has the system's number, which decides on the remedy
-            number = re.search(r"os error (\d+)", str(error))
-            raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
+        except SafetensorError as error:  # the folder was just written to, so it is for want of room
+            raise OSError(errno.ENOSPC, str(error)) from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Any]:

@@ -28,16 +28,13 @@ MP3_BITRATES = {
 }
 _FORMATS = {  # encoder, container, zeros to put behind
     "mp3": ("libmp3lame", "mp3", 0),
-    # MP4 counts time in its own units and may drop a last sample: one frame of zeros behind makes sure of it.
-    "aac": ("aac", "mp4", 1024),
+    "aac": ("aac", "mp4", 1024),  # MP4 counts time in its own units and may drop a last sample: a frame makes sure
     "opus": ("libopus", "ogg", 0),
 }
 
 
-def read(
-    path: str | Path, sample_rate: int | None = None, mono: bool = True, end: float = np.inf, stream: int = 0
-) -> tuple[np.ndarray, int]:
-    """Samples [shape=(n,) or, unless `mono`, (channels, n)] of a sound file and their rate (Hz), given or its own.
+def read(path: str | Path, mono: bool = True, end: float = np.inf, stream: int = 0) -> tuple[np.ndarray, int]:
+    """Samples [shape=(n,) or, unless `mono`, (channels, n)] of a sound file, and its sample rate (Hz).
 
     Float32, full scale 1, peaks over it are kept; mono is the channels' mean. What lies after `end` (s) may be left
     out; of MP4, `stream` tells which. `AudioError` for what cannot be used, over 2 channels too.
@@ -61,8 +58,7 @@ def read(
     check_signal(samples, path, allow_silence=True)
     if own_rate not in SAMPLE_RATES:
         raise AudioError(f"{path}: sample rate {own_rate} Hz is none of {SAMPLE_RATES}; resample it")
-    samples = samples.mean(0) if mono else samples
-    return (samples, own_rate) if sample_rate is None else (resample(samples, own_rate, sample_rate), sample_rate)
+    return samples.mean(0) if mono else samples, own_rate
 
 
 def _decoded(file: Path | io.BytesIO, stream: int = 0, form: str | None = None) -> tuple[np.ndarray, int]:

@@ -1,17 +1,20 @@
-"""Signals: what passes as one, resampling, the band limit, whether two are in line, the loudest stretch, noise."""
+"""Signals: what passes as one, resampling, limits of the band, whether two are in line, noise, levels, mixtures."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soxr
 import torch
 from scipy.fft import irfft, next_fast_len, rfft
+from scipy.signal import lfilter, welch
 from torchaudio.functional import resample as resample_by_sinc
 
 from nblib.errors import AudioError, ParameterError, check_whole
 from nblib.provenance import random_generator
 
 SILENCE = 2.0**-16  # peak under which a signal is silent: half a step of 16-bit samples
+PEAK = 0.99  # of mixtures
 
 
 def check_signal(samples: np.ndarray, name: str | Path, minimum_samples: int = 1, allow_silence: bool = False) -> None:
@@ -104,3 +107,77 @@ def noise_like(samples: np.ndarray, *seed: str | int) -> np.ndarray:
     noise = np.fft.irfft(spectrum * np.exp(2j * np.pi * phases), len(samples))
     wanted, found = (float(np.square(each, dtype=np.float64).sum()) for each in (samples, noise))
     return noise * np.sqrt(wanted / max(found, np.finfo(float).tiny))
+
+
+def filter_edge(samples: np.ndarray, sample_rate: int) -> float:
+    """Where a filter makes the spectrum of samples [shape=(n,)] fall by 20 dB within 1 kHz, Hz; or half the rate."""
+    power = welch(samples, nperseg=4096, noverlap=0, detrend=False)[1]
+    width = max(1, round(250 * 4096 / sample_rate))  # medians over 250 Hz, so that no tone counts
+    bands = len(power) // width
+    level = 10 * np.log10(np.median(power[: bands * width].reshape(bands, width), axis=1) + 1e-20)
+    for band in range(8, round(0.9 * bands)):  # what lies above is the file's own anti-aliasing filter's
+        if level[band - 3 : band - 1].mean() - level[band + 1 :].max() > 20:
+            return band * width * sample_rate / 4096
+    return sample_rate / 2
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Target plus noise, equal lengths [shape=(n,)], float32, full scale 1; mixture = target + noise."""
+
+    target: np.ndarray
+    noise: np.ndarray
+    mixture: np.ndarray
+
+
+def measured_snr_db(target: np.ndarray, noise: np.ndarray) -> float:
+    """Energy of `target` over energy of `noise`, both [shape=(n,)], in dB: the one definition of SNR in the project."""
+    signal, rest = (float(np.sum(np.square(part, dtype=np.float64))) for part in (target, noise))
+    return 10 * float(np.log10(signal / rest)) if signal > 0 and rest > 0 else float("inf" if rest == 0 else "-inf")
+
+
+def mix(target: np.ndarray, noise: np.ndarray, snr_db: float) -> Mixture:
+    """`target` plus `noise` [shape=(n,)] scaled to `snr_db`, `limited`; `ParameterError` where one is silent."""
+    if not np.isfinite(measured := measured_snr_db(target, noise)):
+        raise ParameterError(f"snr_db={snr_db}, now {measured}: target and noise must be finite and not silent")
+    return limited(target.astype(np.float64), noise.astype(np.float64) * 10 ** ((measured - snr_db) / 20))
+
+
+def limited(target: np.ndarray, noise: np.ndarray) -> Mixture:
+    """`target` and `noise` [shape=(n,)] with their float32 sum, all quieter alike where one would pass 0.99."""
+    loudest = max(float(np.max(np.abs(part))) for part in (target, noise, target + noise))
+    gain = min(1.0, PEAK / loudest)
+    clean, added = (target * gain).astype(np.float32), (noise * gain).astype(np.float32)
+    return Mixture(clean, added, clean + added)
+
+
+def noise_segment(samples: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:
+    """`length` samples of a recording [shape=(n,)], from a place at most 10 dB below it all; tiled if it is shorter."""
+    if len(samples) <= length:
+        return np.resize(samples, length)
+    starts = np.append(np.arange(0, len(samples) - length, max(1, length // 8)), len(samples) - length)
+    energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    heard = energy[starts + length] - energy[starts]
+    loud = starts[heard >= min(0.1 * energy[-1] * length / len(samples), heard.max())]
+    return samples[(start := int(loud[random.integers(len(loud))])) : start + length]
+
+
+def labelled_snr_db(clean: np.ndarray, noise: np.ndarray, sample_rate: int) -> float:
+    """SNR as VoiceBank-DEMAND labels it: active level of `clean` over mean power of `noise`, both [shape=(n,)], in dB.
+
+    ITU-T P.56, method B: mean power while the smoothed envelope lies at most 15.9 dB below that very mean power, pauses
+    up to 0.2 s included. 20 published pairs came within 0.15 dB of their labels (`measured_snr_db`: 0.4 to 2.3 below).
+    """
+    decay, envelope = np.exp(-1 / (0.03 * sample_rate)), np.abs(clean, dtype=np.float64)
+    for _ in range(2):
+        envelope = lfilter([1 - decay], [1, -decay], envelope)
+    energy, place = np.sum(np.square(clean, dtype=np.float64)), np.arange(len(clean))
+    thresholds = 2.0 ** np.arange(-15, 1)
+    last = (np.maximum.accumulate(np.where(envelope >= each, place, -sample_rate)) for each in thresholds)
+    active = [np.count_nonzero(place - each <= 0.2 * sample_rate) for each in last]
+    with np.errstate(divide="ignore"):
+        levels, noise_db = 10 * np.log10(energy / active), 10 * np.log10(np.mean(np.square(noise, dtype=np.float64)))
+    margins = levels - 20 * np.log10(thresholds)
+    reached = int(np.argmax(margins <= 15.9))
+    around = slice(max(0, reached - 1), reached + 1)
+    return float(np.interp(15.9, margins[around][::-1], levels[around][::-1]) - noise_db)

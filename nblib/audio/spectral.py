@@ -14,10 +14,8 @@ import torch
 from nblib.audio.signals import check_signal
 from nblib.errors import AudioError, ParameterError, check_choice, check_whole
 
-# Linear magnitude under which the sqrt domain runs straight to 0: about the rounding of 16-bit samples in one bin.
-SQRT_FLOOR = 1e-6
-# k of the log1p domain: linear below 1 / k = -60 dB of a full-scale sine, near the median bin of music.
-LOG_SLOPE = 1000.0
+SQRT_FLOOR = 1e-6  # magnitude under which the sqrt domain runs straight to 0: rounding of 16-bit samples in one bin
+LOG_SLOPE = 1000.0  # k of the log1p domain: linear below 1 / k = -60 dB of a full-scale sine, near music's median bin
 DOMAINS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], ...]] = {  # into the scaled domain, and out of it
     "sqrt": (lambda m: m * m.clamp(min=SQRT_FLOOR).rsqrt(), lambda v: v * v.clamp(min=math.sqrt(SQRT_FLOOR))),
     "linear": (lambda m: m, lambda v: v),

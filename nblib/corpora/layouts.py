@@ -1,12 +1,13 @@
-"""Where recordings of a kind are looked for: a layout is one function from a root folder to rows, or to None.
+"""Where recordings of a kind are looked for: a layout is one function from a root folder to items, or to None.
 
 Of a kind the first layout is taken whose folders are there and can be used.
 """
 
 import difflib
+import math
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
@@ -14,43 +15,37 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import soundfile
 
-from nblib.errors import CorpusError, check_choice
+from nblib.audio import read
+from nblib.errors import AudioError, CorpusError, check_choice
 
 SPLITS = ("train", "validation", "test")
 LOSSLESS = (".wav", ".flac", ".aif", ".aiff")
 LOSSY = (".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".mpc", ".mp2", ".ac3", ".webm")
 STEM_FILE = ".stem.mp4"
+STREAMS = ("mixture", "drums", "bass", "other", "vocals")  # of a stem file
 SUFFIXES = "|".join(map(re.escape, (STEM_FILE, *LOSSLESS, *LOSSY)))
 
 
-@dataclass(frozen=True)
-class Item:
-    """One recording or mixture."""
-
-    name: str  # unique in its corpus and safe as a file name
-    group: str
-    split: str
-    # "file", "start" and "seconds" of the part in use, "snr_db" and "vocals" ("present", "very quiet", "silent") where
-    # there are any, and what the layout and items.csv know
-    info: Mapping[str, str | float | int] = field(default_factory=dict)
-
-
 @dataclass
-class Row:
-    """One recording, pair, or part of a recording; ``items.csv`` completes it, a `Survey` what reading it tells."""
+class Item:
+    """One recording, pair, or part of a recording; ``items.csv`` completes it, a `Corpus` what reading it tells."""
 
-    folder: Path  # the layout's: items.csv, LICENCE.txt and CITATION.bib may lie in it
-    file: str  # the path below it that messages and info["file"] show
+    file: str  # the path below `folder` that messages show
     group: str  # piece, speaker or song, never in two splits
-    sound: Path  # the recording alone, or the target of a mixture
+    split: str | None = None
+    # What the layout and items.csv know; in a corpus "file", "start" and "seconds" of the part in use, too, "snr_db"
+    # and "vocals" ("present", "very quiet", "silent") where there are any.
+    info: dict[str, str | float | int] = field(default_factory=dict)
+    folder: Path = Path()  # the layout's: items.csv, LICENCE.txt and CITATION.bib may lie in it
+    sound: Path = Path()  # the recording alone, or the target of a mixture
     mixture: Path | None = None  # target plus noise; in a stem file the same file
     noise: Path | None = None  # a folder of recordings to mix the target with; in a corpus, one of them
-    split: str | None = None
     movable: bool = False  # whether `split` gives way where it would leave one without vocals
     snr_db: float | None = None
-    info: dict[str, str | float | int] = field(default_factory=dict)
     start: float = 0.0  # in s, of the part in use
     seconds: float | None = None
     problem: str = ""  # why it cannot be used
@@ -64,12 +59,41 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The file's letters and digits; a digest keeps those apart that come out alike."""
+        """Unique in a corpus, safe as a file name: the file's letters and digits, a digest where not all it is."""
         name = re.sub(r"\W+", "-", self.key).strip("-")[:80]
         return name if name == self.file else f"{name}-{sha256(self.file.encode()).hexdigest()[:6]}"
 
+    def cut(self) -> list["Item"]:
+        """Equal parts of speech that is to be mixed here, none over 4 s; other items as they are."""
+        if self.noise is None or self.problem:
+            return [self]
+        try:
+            seconds = float(soundfile.info(self.sound).duration)
+            self.problem = f"too short: {seconds:.2f} s, 1 s is needed" * (seconds < 1)
+        except (soundfile.SoundFileError, OSError) as error:
+            self.problem, seconds = f"cannot be read as sound ({error})", 0.0
+        count = max(1, math.ceil(seconds / 4))
+        length, ends = seconds / count, [f" part {place}" for place in range(count)] if count > 1 else [""]
+        return [replace(self, file=self.file + end, start=n * length, seconds=length) for n, end in enumerate(ends)]
 
-Find = Callable[[Path], list[Row] | None]
+    def sounds(self) -> tuple[list[np.ndarray], int]:
+        """The recording, or target and mixture, as far as in use: mono float32 [shape=(n,)], and their rate in Hz."""
+        is_stem_file = self.sound == self.mixture  # its lag is 0: MP4 says how many samples the coder put in front
+        end = np.inf if self.seconds is None else self.start + self.seconds
+        if is_stem_file:
+            found = {stem: read(self.sound, stream=STREAMS.index(stem)) for stem in ("vocals", "mixture")}
+        else:
+            paths = filter(None, (self.sound, self.mixture))
+            found = {path.relative_to(self.folder).as_posix(): read(path, end=end) for path in paths}
+        lengths, (rate, *others) = [len(samples) for samples, _ in found.values()], {rate for _, rate in found.values()}
+        if others or max(lengths) - min(lengths) >= (1024 if is_stem_file else 1):  # AAC may lack a frame
+            parts = ", ".join(f"{part} {len(samples)} at {rate} Hz" for part, (samples, rate) in found.items())
+            raise AudioError(f"{self.file}: target and mixture do not match in samples ({parts}); copy both again")
+        last = min(lengths) if self.seconds is None else min(*lengths, round(end * rate))
+        return [samples[round(self.start * rate) : last] for samples, _ in found.values()], rate
+
+
+Find = Callable[[Path], list[Item] | None]
 LAYOUTS: dict[str, dict[str, Find]] = {"music": {}, "speech": {}, "vocals": {}}
 
 
@@ -78,10 +102,11 @@ def layout(kind: str, looks_for: str) -> Callable[[Find], Find]:
     return lambda find: LAYOUTS[kind].setdefault(looks_for, find)
 
 
-def sound_files(folder: Path, suffixes: Sequence[str] = LOSSLESS) -> list[Path]:
-    """The files below `folder` with one of the suffixes, sorted; what is hidden is passed over."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
+def sound_files(folder: Path, suffixes: Sequence[str] = LOSSLESS) -> dict[str, Path]:
+    """The files below `folder` with one of the suffixes, by their path below it, sorted; what is hidden is left out."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    found = {path.relative_to(folder).as_posix(): path for path in paths}
+    return {file: path for file, path in found.items() if "/." not in f"/{file}"}
 
 
 def read_table(folder: Path) -> dict[str, dict[str, Any]]:
@@ -101,41 +126,39 @@ def read_table(folder: Path) -> dict[str, dict[str, Any]]:
         raise CorpusError(f"{path}: {error}; {needed}") from error
 
 
-def complete(rows: Sequence[Row], skipped: dict[str, str]) -> None:
-    """Enter what the table in their folder says of `rows`; its lines that name no recording go to `skipped`."""
-    table = read_table(rows[0].folder) if rows else {}
-    keys = {row.key for row in rows}
+def complete(items: Sequence[Item], skipped: dict[str, str]) -> None:
+    """Enter what the table in their folder says of `items`; its lines that name no recording go to `skipped`."""
+    table = read_table(items[0].folder) if items else {}
+    keys = {item.key for item in items}
     for place, key in enumerate(key for key in table if key not in keys):
         near = difflib.get_close_matches(key, keys, n=1) if place < 10 else []
         skipped[f"items.csv, {key}"] = "no such recording" + (f"; did you mean {near[0]!r}?" if near else "")
-    for row in rows:
-        line = dict(table.get(row.key, {}))
-        row.movable &= "split" not in line
+    for item in items:
+        line = dict(table.get(item.key, {}))
+        item.movable &= "split" not in line
         for column in line.keys() & {"split", "group", "snr_db"}:
-            setattr(row, column, line.pop(column))
-        row.info |= line
+            setattr(item, column, line.pop(column))
+        item.info |= line
 
 
 @layout("music", "lossless_music/, WAV or FLAC files in the folder itself, musdb18hq/ (its mixtures)")
-def music_folder(root: Path) -> list[Row] | None:
+def music_folder(root: Path) -> list[Item] | None:
     """Recordings by piece; beside a ``mixture`` (MUSDB18-HQ) its stems are passed over."""
-    folder = root / "lossless_music"
-    if not folder.is_dir():
-        folder = root if any(path.suffix.lower() in LOSSLESS for path in root.iterdir()) else root / "musdb18hq"
-    if not folder.is_dir():
+    here = [root] if any(path.suffix.lower() in LOSSLESS for path in root.iterdir()) else []
+    folder = next(filter(Path.is_dir, (root / "lossless_music", *here, root / "musdb18hq")), None)
+    if folder is None:
         return None
-    songs = {path.parent: path for path in sound_files(folder) if path.stem.casefold() == "mixture"}
-    rows = []
-    for path in (path for path in sound_files(folder, LOSSLESS + LOSSY) if songs.get(path.parent, path) == path):
-        file = path.relative_to(folder).as_posix()
+    songs = {path.parent: path for path in sound_files(folder).values() if path.stem.casefold() == "mixture"}
+    items = []
+    for file, path in sound_files(folder, LOSSLESS + LOSSY).items():
         group, title = (path.parent.name,) * 2 if path.parent in songs else (piece_name(file), path.stem)
-        rows.append(Row(folder, file, group, path, info={"title": title}))
-    if len(pieces := {row.group for row in rows}) < 3 <= len(rows):
+        if songs.get(path.parent, path) == path:
+            items.append(Item(file, group, None, {"title": title}, folder, path))
+    if len(pieces := {item.group for item in items}) < 3 <= len(items):
         few = f"pieces by name ({', '.join(sorted(pieces))}) are too few to split; each file is taken for one"
         warnings.warn(f"{folder}: {few}", stacklevel=3)
-        for row in rows:
-            row.group = row.file
-    return rows
+        return [replace(item, group=item.file) for item in items]
+    return items
 
 
 def piece_name(file: str) -> str:
@@ -147,7 +170,7 @@ def piece_name(file: str) -> str:
 
 
 @layout("speech", "voicebank_demand/ with clean_trainset_56spk_wav/ and noisy_trainset_56spk_wav/ (or 28spk)")
-def voicebank_demand(root: Path) -> list[Row] | None:
+def voicebank_demand(root: Path) -> list[Item] | None:
     """Pairs of a training set, by speaker (``p226`` of ``p226_001``); with a table of splits also of the test set."""
     folder = root / "voicebank_demand"
     if not folder.is_dir():
@@ -165,31 +188,30 @@ def voicebank_demand(root: Path) -> list[Row] | None:
                 log[name] = kind, float(label)
             except ValueError:
                 raise CorpusError(f"{path}: {line!r} is not 'name noise snr'; mend the line") from None
-    rows = []
+    items = []
     for each in sets:
         folders = f"clean_{each}_wav", f"noisy_{each}_wav"
-        clean, noisy = ({path.stem: path for path in sound_files(folder / side)} for side in folders)
+        clean, noisy = ({path.stem: path for path in sound_files(folder / side).values()} for side in folders)
         for name in sorted(clean.keys() | noisy.keys()):
             (noise, snr_db), speaker = log.get(name, ("unknown", None)), name.split("_")[0]
-            row = Row(folder, name, speaker, clean.get(name, folder), noisy.get(name), snr_db=snr_db)
-            row.info = {"speaker": speaker, "noise_kind": noise}
-            row.problem = "" if name in clean and name in noisy else f"no {name} in {folders[name in clean]}"
-            rows.append(row)
-    return rows
+            item = Item(name, speaker, None, {"speaker": speaker, "noise_kind": noise}, folder, snr_db=snr_db)
+            problem = "" if name in clean and name in noisy else f"no {name} in {folders[name in clean]}"
+            items.append(replace(item, sound=clean.get(name, folder), mixture=noisy.get(name), problem=problem))
+    return items
 
 
 @layout("speech", "speech/<speaker>/ with noise/")
-def speech_and_noise(root: Path) -> list[Row] | None:
+def speech_and_noise(root: Path) -> list[Item] | None:
     """Recordings below a folder for each speaker (as in LibriSpeech and VCTK), mixed here with those below noise/."""
     folder, noise = root / "speech", root / "noise"
     if not (folder.is_dir() and noise.is_dir()):
         return None
-    rows = []
-    for path in sound_files(folder):
-        speaker, *below = path.relative_to(folder).parts
-        row = Row(folder, "/".join([speaker, *below]), speaker, path, noise=noise, info={"speaker": speaker})
-        rows.append(replace(row, problem="" if below else "lies in no speaker's folder"))
-    return rows
+    items = []
+    for file, path in sound_files(folder).items():
+        speaker, below, _ = file.partition("/")
+        problem = "" if below else "lies in no speaker's folder"
+        items.append(Item(file, speaker, None, {"speaker": speaker}, folder, path, noise=noise, problem=problem))
+    return items
 
 
 @cache
@@ -208,7 +230,7 @@ def _spelt(name: str) -> str:
 
 
 @layout("vocals", "musdb18hq/, musdb18/, train/ or test/ in the folder itself")
-def musdb18(root: Path) -> list[Row] | None:
+def musdb18(root: Path) -> list[Item] | None:
     """Songs of MUSDB18, or of any part of it, in folders of stems (HQ) and in stem files, which come second.
 
     The accompaniment is mixture - vocals, since stems sum up but for rounding or coding (and "PR - Oh No", HQ, not).
@@ -219,20 +241,20 @@ def musdb18(root: Path) -> list[Row] | None:
     paths = [path for path in paths if path.is_dir() or path.name.casefold().endswith(STEM_FILE)]
     if not paths and folder != root:
         raise CorpusError(f"{folder}: no track in train/ or test/; unpack MUSDB18 (doi 10.5281/zenodo.1117372) into it")
-    rows, first, turns = list[Row](), dict[str, str](), cycle(("validation", "test"))
+    items, first, turns = list[Item](), dict[str, str](), cycle(("validation", "test"))
     for path in sorted(paths, key=lambda path: (path.is_file(), path.name.casefold(), path.parent.name != "train")):
-        stems = {each.stem: each for each in sound_files(path)} if path.is_dir() else {"mixture": path, "vocals": path}
+        stems = {p.stem: p for p in sound_files(path).values()} if path.is_dir() else {"mixture": path, "vocals": path}
         file, name = path.relative_to(folder).as_posix(), path.name if path.is_dir() else path.name[: -len(STEM_FILE)]
         absent = next((stem for stem in ("mixture", "vocals") if stem not in stems), None)
         problem = f"neither {absent}.wav nor {absent}.flac is there; unpack the track again" if absent else ""
         if (twin := first.setdefault(_spelt(name), file)) != file:
             problem = f"the same track as {twin}"
         line = split_list().get(_spelt(name), {"track": name, "split": "train" if path.parent.name == "train" else ""})
-        split, title = line["split"] or (None if problem else next(turns)), {"title": line["track"]}
-        row = Row(folder, file, line["track"], stems.get("vocals", path), stems.get("mixture"), problem=problem)
-        rows.append(replace(row, split=split, movable=True, info=title))
+        title, split = line["track"], line["split"] or (None if problem else next(turns))
+        item = Item(file, title, split, {"title": title}, folder, stems.get("vocals", path), stems.get("mixture"))
+        items.append(replace(item, movable=True, problem=problem))
     missing = [line["track"] for spelt, line in split_list().items() if spelt not in first]
-    if rows and missing and not any("split" in line for line in read_table(folder).values()):
+    if items and missing and not any("split" in line for line in read_table(folder).values()):
         names = "; ".join(missing[:10]) + " ..." * (len(missing) > 10)
         warnings.warn(f"{folder}: {len(missing)} of MUSDB18's 150 tracks are not there: {names}", stacklevel=3)
-    return rows or None
+    return items or None

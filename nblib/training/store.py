@@ -91,8 +91,7 @@ class Source:
         """The patches of a split, cut once and then read from the cache."""
         path = paths.cache() / f"patches-{self.fingerprint}-{split}.safetensors"
         if not path.exists():
-            items = self.corpus.items(split)
-            if not items:
+            if not (items := self.corpus.items(split)):
                 raise CorpusError(f"{self.corpus.name}, {split}: no recordings; use a larger corpus")
             parts = list(parallel_map(self._cut, items))
             names = [f"{item.name}:{n}" for item, part in zip(items, parts, strict=True) for n in range(len(part[0]))]

@@ -12,8 +12,8 @@ from helpers.corpora import BENCH, RATE, burst, groups, loud, on_real, opened, p
 from helpers.measures import shift
 
 from nblib.audio import read
-from nblib.corpora.layouts import musdb18, split_list
-from nblib.corpora.survey import SNR_LIMITS_DB, STREAMS
+from nblib.corpora.corpus import SNR_LIMITS_DB
+from nblib.corpora.layouts import STREAMS, musdb18, split_list
 from nblib.errors import CorpusError
 
 TRAIN = ["Actions - Devil's Words", "Giselle - Moss", "Johnny Lokke - Promises & Lies", "Leaf - Wicked"]
@@ -53,8 +53,8 @@ def test_a_whole_copy_is_split_by_the_rule_without_a_warning(tmp_path: Path, rec
         folder.mkdir(parents=True)
         (folder / "mixture.wav").touch()
         (folder / "vocals.wav").touch()
-    rows = musdb18(tmp_path)
-    assert rows and {row.group: row.split for row in rows} == derived and len(rows) == 150 and not recwarn.list
+    items = musdb18(tmp_path)
+    assert items and {item.group: item.split for item in items} == derived and len(items) == 150 and not recwarn.list
 
 
 @pytest.mark.parametrize("place", ["musdb18hq", "musdb18", "elsewhere"])

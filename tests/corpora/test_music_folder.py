@@ -105,9 +105,9 @@ def test_samples_are_mono_in_range_at_the_rate_and_begin_with_the_file(tmp_path:
 @on_real
 def test_real_clips_by_takes_and_suspicious_ones_at_22_but_not_at_16_khz() -> None:
     corpus = opened("music", BENCH, sample_rate=22_050, seconds=5.0)
-    assert not corpus.skipped and not [row for row in corpus.rows.values() if row.note]
+    assert not corpus.skipped and not [item for item in corpus.items() if item.note]
     assert len(corpus.items()) == 22 and len({item.group for item in corpus.items()}) == 13
     assert {len(corpus.load(item)) for item in corpus.items()} <= set(range(22_050, 110_251))
     for rate, count in ((22_050, 6), (16_000, 0)):
         corpus = opened("music", BENCH / "lossless_music_bandlimited11k", sample_rate=rate)
-        assert len([row for row in corpus.rows.values() if row.note]) == count
+        assert len([item for item in corpus.items() if item.note]) == count

@@ -7,9 +7,9 @@ import pytest
 import soundfile
 from helpers.corpora import BENCH, RATE, burst, groups, loud, on_real, opened, put, sizes_of, spoilt
 
+from nblib.audio.signals import noise_segment
 from nblib.corpora import SPLITS, measured_snr_db
 from nblib.corpora.corpus import source_of
-from nblib.corpora.survey import noise_segment
 from nblib.errors import CorpusError
 
 

@@ -9,8 +9,8 @@ from helpers.corpora import BENCH, RATE, burst, groups, loud, on_real, opened, p
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nblib.audio.signals import labelled_snr_db
 from nblib.corpora import SPLITS
-from nblib.corpora.survey import labelled_snr_db
 from nblib.errors import CorpusError
 
 SNRS = (0.0, 5.0, 10.0, 15.0)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from nblib.audio.signals import labelled_snr_db
 from nblib.corpora import SPLITS, Corpus, open_corpus
-from nblib.corpora.survey import labelled_snr_db
 
 RATE = 16_000
 BENCH = Path(os.environ.get("NBLIB_REALBENCH") or Path(__file__).resolve().parents[3] / "shared" / "realbench")
