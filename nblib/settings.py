@@ -84,7 +84,7 @@ class Settings:
     def contenders(self) -> dict[str, str]:
         """Title of every loss that competes in the capacity study, the baseline and the codec loss first."""
         learnt = {each.contender: f"codec loss, {each.title}" for each in self.teachers.values() if each.contender}
-        plain = {name: kind.title for name, kind in LOSSES.items() if kind.contender}
+        plain = {name: kind.title for name, kind in LOSSES.items() if kind.title}
         return {BASELINE: plain.pop(BASELINE)} | learnt | ({CODEC: "codec loss"} if CODEC in learnt else {}) | plain
 
     def seeds(self, replicates: int | None = None) -> range:
