@@ -75,10 +75,8 @@ class Settings:
     @property
     def trained_capacities(self) -> dict[str, dict[str, NetworkSpec]]:
         """The networks of each task that this profile trains."""
-        wanted = {task: self.only_capacities or own for task, own in self.capacities.items()}
-        return {
-            task: {name: own[name] for name in own if name in wanted[task]} for task, own in self.capacities.items()
-        }
+        chosen, known = self.only_capacities, self.capacities.items()
+        return {task: {name: own[name] for name in own if name in (chosen or own)} for task, own in known}
 
     @property
     def contenders(self) -> dict[str, str]:
