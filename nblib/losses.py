@@ -3,11 +3,11 @@
 Norms are means over elements, so that lambda = 1 weighs every element of a layer alike whatever the layer's size.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -45,9 +45,8 @@ class WeightedLoss(nn.Module):
     further weight (MM'19 equations 3 and 4) share out 1.
     """
 
-    title: ClassVar[str]
-    contender: ClassVar[bool]
-    on_samples: ClassVar[bool] = False  # it compares sound: a network on magnitudes is heard with its input's phase
+    title = ""  # with one it is a contender: trained and compared wherever contenders are
+    on_samples = False  # it compares sound: a network on magnitudes is heard with its input's phase
 
     def __init__(self, names: tuple[str, ...], unit_epochs: int = 10, shares: Sequence[float] | None = None) -> None:
         super().__init__()
@@ -86,24 +85,10 @@ class WeightedLoss(nn.Module):
         return True
 
 
-LOSSES: dict[str, type[WeightedLoss]] = {}
-Loss = TypeVar("Loss", bound=type[WeightedLoss])
-
-
-def loss(name: str, title: str, contender: bool = False) -> Callable[[Loss], Loss]:
-    """Enter a class in `LOSSES` by `name`; as a `contender` it is trained and compared wherever contenders are."""
-
-    def enter(kind: Loss) -> Loss:
-        kind.title, kind.contender = title, contender
-        LOSSES[name] = kind
-        return kind
-
-    return enter
-
-
-@loss("l1", "l1", contender=True)
 class L1Loss(WeightedLoss):
     """Mean absolute difference of magnitudes (the baseline of IJCNN'20, equation 1) or samples (MM'19 equation 1)."""
+
+    title = "l1"
 
     def __init__(self) -> None:
         super().__init__(("l1",))
@@ -113,7 +98,6 @@ class L1Loss(WeightedLoss):
         return [l1_loss(estimate, target)]
 
 
-@loss("codec", "codec network")
 class CodecLoss(WeightedLoss):
     """IJCNN'20 equation (2): sum over m of lambda_m || g_m(X) - g_m(Y) ||_1, g_m being layers of a frozen `network`.
 
@@ -176,7 +160,6 @@ def magnitudes(samples: Tensor, geometry: Geometry, domain: str) -> Tensor:
     return scale(stft(samples, geometry).abs(), domain)
 
 
-@loss("spectrogram", "samples and spectrogram")
 class SpectrogramLoss(WeightedLoss):
     """lambda_a || x - x_p ||_1 + lambda_b || S - S_p ||_1: MM'19 equation (2), Model B; S has `geometry`, `domain`."""
 
@@ -192,7 +175,6 @@ class SpectrogramLoss(WeightedLoss):
         return [l1_loss(estimate, target), l1_loss(heard, meant)]
 
 
-@loss("spectral_codec", "samples and codec network on the spectrogram")
 class SpectralCodecLoss(CodecLoss):
     """MM'19 equation (3), Model C: || x - x_p ||_1, and equation (4) on the spectrogram, each with its own weight."""
 
@@ -206,3 +188,11 @@ class SpectralCodecLoss(CodecLoss):
         """The error of samples, then those of the network's layers and of its prediction."""
         heard, meant = (magnitudes(samples, self.geometry, self.domain) for samples in (estimate, target))
         return [l1_loss(estimate, target), *super().terms(heard, meant)]
+
+
+LOSSES: dict[str, type[WeightedLoss]] = {
+    "l1": L1Loss,
+    "codec": CodecLoss,
+    "spectrogram": SpectrogramLoss,
+    "spectral_codec": SpectralCodecLoss,
+}

@@ -8,7 +8,7 @@ import platform
 import random
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,6 @@ def environment() -> dict[str, str]:
     """Python's, the platform's and the main packages' versions."""
     found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
     for package in "torch torchaudio librosa av numpy scipy music21 tinysoundfont espeakng-loader".split():
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
     return found

@@ -75,16 +75,14 @@ class Settings:
     @property
     def trained_capacities(self) -> dict[str, dict[str, NetworkSpec]]:
         """The networks of each task that this profile trains."""
-        wanted = {task: self.only_capacities or own for task, own in self.capacities.items()}
-        return {
-            task: {name: own[name] for name in own if name in wanted[task]} for task, own in self.capacities.items()
-        }
+        chosen, known = self.only_capacities, self.capacities.items()
+        return {task: {name: own[name] for name in own if name in (chosen or own)} for task, own in known}
 
     @property
     def contenders(self) -> dict[str, str]:
         """Title of every loss that competes in the capacity study, the baseline and the codec loss first."""
         learnt = {each.contender: f"codec loss, {each.title}" for each in self.teachers.values() if each.contender}
-        plain = {name: kind.title for name, kind in LOSSES.items() if kind.contender}
+        plain = {name: kind.title for name, kind in LOSSES.items() if kind.title}
         return {BASELINE: plain.pop(BASELINE)} | learnt | ({CODEC: "codec loss"} if CODEC in learnt else {}) | plain
 
     def seeds(self, replicates: int | None = None) -> range:

@@ -22,7 +22,7 @@ from nblib.losses import LossSpec
 from nblib.parallel import parallel_map
 from nblib.provenance import code_digest, config_hash, environment
 from nblib.settings import Settings
-from nblib.training import NetworkSpec, Run, RunConfig, Source, Training, load, train_all
+from nblib.training import Cell, NetworkSpec, Run, RunConfig, Source, Training, train_all
 
 RUNS = "runs.csv"
 ABOUT = """study run seed title status parameters epochs steps best_epoch seconds loss_seconds spread device commit
@@ -30,15 +30,6 @@ finished reason""".split()  # its columns
 WHOLE = ("parameters", "epochs", "steps", "best_epoch", "seed")  # kept whole where a row lacks them
 Row = dict[str, Any]
 Sounds = dict[str, np.ndarray]  # samples [shape=(n,)] by name
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One network to be trained: its labels (task, seed, ...), its configuration, and where its patches come from."""
-
-    labels: Mapping[str, Any]
-    config: RunConfig
-    data: Source
 
 
 def cell(
@@ -50,26 +41,6 @@ def cell(
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A cell's labels and its run."""
-
-    labels: Mapping[str, Any]
-    run: Run
-
-    @property
-    def usable(self) -> bool:
-        """Whether there is a network that came to something."""
-        return self.run.status not in ("diverged", "collapsed")
-
-    @property
-    def row(self) -> Row:
-        """The columns that every row of results of this network begins with."""
-        known: dict[str, Any] = {"seconds": 0.0, "loss_seconds": 0.0, "run": self.run.hash} | self.run.record
-        took = {"training_seconds": known["seconds"], "loss_share": known["loss_seconds"] / max(known["seconds"], 1e-9)}
-        return {**self.labels, **{name: known[name] for name in ("parameters", "status", "run", "device")}, **took}
-
-
-@dataclass(frozen=True)
 class Study:
     """What is trained, if anything, and how it is scored."""
 
@@ -77,10 +48,10 @@ class Study:
     cells: Callable[[Settings], list[Cell]]
     work: Callable[[Settings], Sequence[tuple[Corpus, *tuple[Any, ...]]]]  # independent pieces: a corpus, what of it
     # Rows of one piece of work; picklable. What needs no training (the unprocessed input) has status "none", no seed.
-    score: Callable[[Settings, list[Trained], Any], list[Row]]
+    score: Callable[[Settings, list[Run], Any], list[Row]]
     by: tuple[str, ...]  # the labels that tell rows apart beside seed and item
     measures: tuple[str, ...] = ()  # the columns that hold what was measured
-    keep: Callable[[Settings, list[Trained]], None] | None = None  # saves what pictures need beside rows
+    keep: Callable[[Settings, list[Run]], None] | None = None  # saves what pictures need beside rows
     kept: tuple[str, ...] = ()  # patterns of the files that `keep` and `score` write
 
 
@@ -89,11 +60,11 @@ def rows(setup: Settings, study: Study) -> pd.DataFrame:
     name = f"{study.name}.csv"
     if setup.source == "record":
         return read(setup, name)
-    trained, work = train(setup, study.cells(setup)), study.work(setup)
+    trained, work = train_all(study.cells(setup), setup.device), study.work(setup)
     if trained:
         save_runs(setup, study.name, trained)
     heard = sorted({corpus.fingerprint for corpus, *_ in work})
-    networks = [[dict(each.labels), each.run.hash] for each in trained]
+    networks = [[dict(each.labels), each.hash] for each in trained]
     made_from = [setup, study.name, networks, heard, code_digest(), environment()]
     stamp = paths.runs() / f"made-{config_hash(made_from)}.json"
 
@@ -113,24 +84,16 @@ def rows(setup: Settings, study: Study) -> pd.DataFrame:
     return read(setup, name)
 
 
-def train(setup: Settings, cells: Sequence[Cell]) -> list[Trained]:
-    """The runs of `cells`, in their order: complete ones are loaded, the others trained."""
-    titles = [" ".join(str(value) for value in cell.labels.values() if value is not None) for cell in cells]
-    train_all([(cell.config, cell.data, title) for cell, title in zip(cells, titles, strict=True)], setup.device)
-    return [Trained(cell.labels, load(cell.config.hash)) for cell in cells]
-
-
 def failed(setup: Settings, study: str) -> list[str]:
     """The collapsed and diverged runs of a study, named."""
     runs = read(setup, RUNS).query("study == @study and status in ['collapsed', 'diverged']")
     return [f"{run.title}: {run.status}" for run in runs.itertuples()]
 
 
-def save_runs(setup: Settings, study: str, trained: Sequence[Trained]) -> None:
+def save_runs(setup: Settings, study: str, trained: Sequence[Run]) -> None:
     """Who trained what, on what and how long: this study's rows of `RUNS` are written anew."""
     records = [
-        each.run.record | {"study": study, "run": each.run.hash, "seed": each.run.record["config"]["seed"]}
-        for each in trained
+        each.record | {"study": study, "run": each.hash, "seed": each.record["config"]["seed"]} for each in trained
     ]
     table = pd.DataFrame(records, columns=ABOUT)
     if (setup.results / RUNS).exists():

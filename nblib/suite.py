@@ -55,7 +55,7 @@ class Job:
     values: Mapping[str, object]
     state: str = "waiting"  # then ok, failed, skipped or stopped
     where: str = "while its kernel started"  # or the cell that was last begun
-    failure: str = ""
+    failure: str = "  what it made stays, run again to go on"  # of one that was stopped
     seconds: float = 0.0
 
 
@@ -120,10 +120,8 @@ def run(setup: "Settings", jobs: Sequence[Job]) -> int:
         for job in jobs:
             _do(job, jobs)
     for job in jobs:
-        if job.state == "failed":
-            print(f"\n{job.notebook.name} failed {job.where}\n{job.failure}\n  executed copy up to there: {job.copy}")
-        elif job.state == "stopped":
-            print(f"\n{job.notebook.name} stopped {job.where}\n  what it made stays, run again to go on")
+        if job.state in ("failed", "stopped"):
+            print(f"\n{job.notebook.name} {job.state} {job.where}\n{job.failure}")
     states, seconds = [job.state for job in jobs], round(sum(job.seconds for job in jobs))
     print(f"\n{states.count('ok')} of {len(jobs)} notebooks ended well in {timedelta(seconds=seconds)}")
     print(f"executed copies: {jobs[0].copy.parent}", flush=True)
@@ -192,4 +190,5 @@ def _execute(job: Job) -> str:
         nbformat.write(notebook, temporary)
     if interrupt:
         raise interrupt
-    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(failure.splitlines()[-13:]))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(failure.splitlines()[-13:]))
+    return shown and f"{shown}\n  executed copy up to there: {job.copy}"

@@ -117,7 +117,7 @@ def test_contenders_are_the_baseline_the_codec_losses_and_whatever_else_is_enter
     assert list(settings().contenders) == ["l1", "codec"]
 
     class Third(L1Loss):
-        title, contender = "third loss", True
+        title = "third loss"
 
     monkeypatch.setitem(LOSSES, "third", Third)
     opus = Teacher("Opus, spectral", "ijcnn20", Codec("opus", 24_000), contender="codec_opus")

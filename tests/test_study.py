@@ -12,8 +12,8 @@ from helpers.tiny import broken_pairs, low_pass_pairs, no_data, run_config
 from nblib import paths, study
 from nblib.errors import ResultsMissing
 from nblib.settings import Settings, settings
-from nblib.study import Cell, Study, Trained
-from nblib.training import NetworkSpec
+from nblib.study import Study
+from nblib.training import Cell, NetworkSpec, Run, train_all
 
 SETUP = settings("smoke")
 TABLE = pd.DataFrame(
@@ -42,10 +42,10 @@ def cells(setup: Settings) -> list[Cell]:
     ]
 
 
-def score(setup: Settings, trained: list[Trained], piece: tuple[Any, str]) -> list[study.Row]:
+def score(setup: Settings, trained: list[Run], piece: tuple[Any, str]) -> list[study.Row]:
     rows: list[study.Row] = [{"contender": "unprocessed", "status": "none", "item": piece[1], "weights": 0.0}]
     for each in trained:
-        weights = float(sum(value.detach().sum() for value in each.run.network().parameters()))
+        weights = float(sum(value.detach().sum() for value in each.network().parameters()))
         rows.append(each.row | {"item": piece[1], "weights": weights})
     return rows
 
@@ -111,7 +111,7 @@ def test_what_was_made_is_neither_trained_nor_scored_again_unless_something_chan
 def test_a_diverged_cell_is_named_and_costs_no_other_and_a_study_replaces_its_own_rows_of_the_runs():
     source: Any = broken_pairs
     broken, sound = cells(SETUP)[0], cells(SETUP)[1]
-    trained = study.train(SETUP, [replace(broken, data=source), sound])
+    trained = train_all([replace(broken, data=source), sound], "cpu")
     assert [each.usable for each in trained] == [False, True]
     for name, own in (("two", trained), ("one", trained[1:]), ("one", trained)):
         study.save_runs(SETUP, name, own)

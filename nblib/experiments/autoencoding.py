@@ -18,8 +18,8 @@ from nblib.networks import through
 from nblib.parallel import parallel_map
 from nblib.provenance import seed_everything, torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Sounds, Study, Trained
-from nblib.training import Source
+from nblib.study import Cell, Row, Sounds, Study
+from nblib.training import Run, Source, train_all
 
 HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"
 FIGURE4, FIGURE5 = "figure4", "figure5"
@@ -75,24 +75,22 @@ def pieces(setup: Settings, most: int | None = None) -> list[Piece]:
     return [(corpus, item) for item in (overview.different(items, most) if most else items)]
 
 
-def heard(
-    trained: Sequence[Trained], piece: Piece, limit_hz: int, name: str = LOSSLESS
-) -> list[tuple[Row, np.ndarray]]:
+def heard(trained: Sequence[Run], piece: Piece, limit_hz: int, name: str = LOSSLESS) -> list[tuple[Row, np.ndarray]]:
     """First columns and samples [shape=(n,)] of a piece (by `name`), limited, and of that through usable networks."""
     corpus, item = piece
     with torch_threads(1):
         original = band_limit(corpus.load(item), corpus.sample_rate, limit_hz)
-        networks = [(each.row, through(each.run.network(), original)) for each in trained if each.usable]
+        networks = [(each.row, through(each.network(), original)) for each in trained if each.usable]
     return [({"system": name, "status": "none"}, original), *networks]
 
 
-def first_of_each(trained: Sequence[Trained]) -> list[Trained]:
+def first_of_each(trained: Sequence[Run]) -> list[Run]:
     """Of each model the first usable network, to look at and to listen to."""
     firsts = {each.labels["system"]: each for each in reversed(trained) if each.usable}
     return [firsts[model] for model in MODELS if model in firsts]
 
 
-def _keep_excerpts(setup: Settings, trained: list[Trained], chosen: list[Piece], limit_hz: int, name: str) -> None:
+def _keep_excerpts(setup: Settings, trained: list[Run], chosen: list[Piece], limit_hz: int, name: str) -> None:
     """The loudest part of each piece, as it is and through the first of each model, for `excerpts` to read."""
     rows, geometry = [], setup.mm19.geometry
     for piece in chosen:
@@ -109,7 +107,7 @@ def excerpts(setup: Settings, name: str) -> dict[str, Sounds]:
     return overview.excerpts(setup, name, kept, {system: titles[system] for system in kept["system"].unique()})
 
 
-def snr_rows(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
+def snr_rows(setup: Settings, trained: list[Run], piece: Piece) -> list[Row]:
     """The SNR of Table 3 and its variants, averaged over frames; SI-SDR, 2f and NMR of the piece."""
     (_, original), *networks = heard(trained, piece, setup.mm19.limit_hz)
     rate, rows = piece[0].sample_rate, []
@@ -124,7 +122,7 @@ def snr_rows(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]
     return rows
 
 
-def broadband_rows(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
+def broadband_rows(setup: Settings, trained: list[Run], piece: Piece) -> list[Row]:
     """SNR, clicks and bandwidth of a piece as it is and through every model."""
     geometry, limit_hz, rows = setup.mm19.geometry, setup.mm19.broadband_limit_hz, []
     systems = heard(trained, piece, limit_hz)
@@ -137,15 +135,15 @@ def broadband_rows(setup: Settings, trained: list[Trained], piece: Piece) -> lis
     return rows
 
 
-def _keep_narrow(setup: Settings, trained: list[Trained]) -> None:
+def _keep_narrow(setup: Settings, trained: list[Run]) -> None:
     study.save(setup, HISTORY, teachers.histories(trained))
     _keep_excerpts(setup, trained, pieces(setup, most=3), setup.mm19.limit_hz, FIGURE4)
 
 
-def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
+def _keep_broadband(setup: Settings, trained: list[Run]) -> None:
     """Aliasing of the models of both band limits; and Figure 5, of the piece with the largest share over 3 kHz."""
     narrow_hz, wide_hz = setup.mm19.limit_hz, setup.mm19.broadband_limit_hz
-    models = [each for each in study.train(setup, cells(setup)) + trained if each.usable]
+    models = [each for each in train_all(cells(setup), setup.device) + trained if each.usable]
     tones = parallel_map(partial(_sweep, setup), [narrow_hz, wide_hz, *models])
     study.save(setup, ALIASING, pd.DataFrame([tone for own in tones for tone in own]))
 
@@ -157,13 +155,13 @@ def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
     _keep_excerpts(setup, trained, [max(pieces(setup), key=share_above)], wide_hz, FIGURE5)
 
 
-def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
+def _sweep(setup: Settings, what: Run | int) -> list[Row]:
     """A row per tone, 200 Hz apart, through a network, or through the untrained one up to a limit (Hz)."""
     seed_everything(setup.seed, "weights")  # as training does
     network: Any = setup.mm19.autoencoder.build()
     row: Row = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed, "status": "none"}
-    if isinstance(what, Trained):
-        network, row = what.run.network(), {**what.labels, "status": what.run.status}
+    if isinstance(what, Run):
+        network, row = what.network(), {**what.labels, "status": what.status}
     tones = np.arange(100, row["limit_hz"], 200.0).tolist()
     rate, factor = setup.mm19.geometry.sample_rate, 2**network.num_layers
     return [row | tone for tone in aliasing(partial(through, network), tones, rate, factor)]

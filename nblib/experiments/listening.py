@@ -25,7 +25,8 @@ from nblib.listening.statistics import outcomes, preference_rates
 from nblib.listening.votes import ORIGINAL, all_pairs, passed_catch, passed_headphones, read_votes
 from nblib.provenance import derive_seed, torch_threads
 from nblib.settings import Settings
-from nblib.study import Row, Sounds, Study, Trained
+from nblib.study import Row, Sounds, Study
+from nblib.training import Run
 
 VOTES, SENSITIVITY, TABLE = "listening_votes.csv.gz", "listening_sensitivity.csv", "preferences.csv"
 PUBLISHED = PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
@@ -60,14 +61,14 @@ def share_interval(shares: Sequence[float] | pd.Series, least: float = 0.0) -> d
     return found | {name: float(np.clip(found[name], least, 1)) for name in ("low", "high")}
 
 
-def excerpts(setup: Settings, trained: Sequence[Trained], piece: Piece) -> list[tuple[Row, np.ndarray]]:
+def excerpts(setup: Settings, trained: Sequence[Run], piece: Piece) -> list[tuple[Row, np.ndarray]]:
     """The loudest five seconds of `heard`."""
     found = heard(trained, piece, setup.mm19.limit_hz, ORIGINAL)
     part = loudest(found[0][1], 5 * setup.mm19.geometry.sample_rate)
     return [(row, samples[part]) for row, samples in found]
 
 
-def _score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
+def _score(setup: Settings, trained: list[Run], piece: Piece) -> list[Row]:
     """What PEAQ says of each system against the original, and of the original in noise of its own spectrum (snr_db)."""
     systems, name = excerpts(setup, trained, piece), piece[1].name
     original = systems[0][1]
@@ -80,7 +81,7 @@ def _score(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
     return [row | {"item": name} | own for (row, _), own in zip(systems, measured, strict=True)]
 
 
-def _keep(setup: Settings, trained: list[Trained]) -> None:
+def _keep(setup: Settings, trained: list[Run]) -> None:
     """The model listeners' votes and how they move, one item's sounds, and the test for people (first seed)."""
     scores, rate = study.read(setup, "listening_scores.csv"), setup.mm19.geometry.sample_rate
     study.save(setup, VOTES, pd.concat([_votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))

@@ -16,7 +16,8 @@ from nblib.entries import TASKS
 from nblib.evaluation import hole_scores
 from nblib.evaluation.spectra import audible, holes
 from nblib.settings import Settings
-from nblib.study import Row, Sounds, Study, Trained, keep_sounds
+from nblib.study import Row, Sounds, Study, keep_sounds
+from nblib.training import Run
 
 RATES = (16_000, 22_050)  # Hz: MM'19's and IJCNN'20's
 OTHERS = (*(Codec("mp3", 1000 * kbps) for kbps in (16, 24, 32, 64)), Codec("aac", 16_000), Codec("opus", 16_000))
@@ -63,7 +64,7 @@ def _corpora(setup: Settings) -> dict[str, Corpus]:
     return {MUSIC: data.music(setup)} | {task: data.mixtures(setup, task) for task in TASKS}
 
 
-def _example(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, Item]) -> list[Row]:
+def _example(setup: Settings, trained: list[Run], piece: tuple[Corpus, str, Item]) -> list[Row]:
     """What is known and measured of an item, whose loudest part is kept; under rolloff_hz lies 99 % of the power."""
     corpus, name, item = piece
     rate, found = corpus.sample_rate, corpus.load(item)
@@ -98,7 +99,7 @@ def _examples(setup: Settings) -> list[tuple[Corpus, str, Item]]:
     return [(own, name, item) for name, own in _corpora(setup).items() for item in different(own.items("test"))]
 
 
-def _keep_splits(setup: Settings, trained: list[Trained]) -> None:
+def _keep_splits(setup: Settings, trained: list[Run]) -> None:
     tables = [split_table(own).assign(corpus=name) for name, own in _corpora(setup).items()]
     study.save(setup, SPLIT_TABLE, pd.concat(tables))
 
@@ -118,7 +119,7 @@ def _pairs(corpus: Corpus, codec: Codec) -> list[tuple[Item, np.ndarray, np.ndar
     return [(item, lossless, codec.roundtrip(lossless, corpus.sample_rate)) for item, lossless in found]
 
 
-def _coded(setup: Settings, trained: list[Trained], piece: tuple[Corpus, Codec]) -> list[Row]:
+def _coded(setup: Settings, trained: list[Run], piece: tuple[Corpus, Codec]) -> list[Row]:
     """What a codec does to a few pieces; of the papers' codec the sounds are kept."""
     (corpus, codec), rows = piece, []
     rate, geometry = corpus.sample_rate, replace(setup.geometry, sample_rate=corpus.sample_rate)
@@ -158,7 +159,7 @@ def against_codec(
     return found
 
 
-def _keep_holes(setup: Settings, trained: list[Trained]) -> None:
+def _keep_holes(setup: Settings, trained: list[Run]) -> None:
     """The share of the audible points that each codec emptied, by frequency."""
     tables = []
     for corpus, codec in _codecs(setup):

@@ -15,20 +15,21 @@ from nblib.evaluation import residual
 from nblib.evaluation.intervals import contrast
 from nblib.experiments import separation
 from nblib.settings import Settings
-from nblib.study import Row, Study, Trained
+from nblib.study import Row, Study
+from nblib.training import Run
 
 PARTS = ("added_above", "added_below", "missing_above", "missing_below")
 TOTALS = ("above_db", "below_db", "total_db", "share_above", "added_above_db", "missing_above_db")
 LEAST = 1e-9  # of the target's energy: what a band's residual is taken for where it has less
 
 
-def _score(setup: Settings, trained: list[Trained], piece: separation.Piece) -> list[Row]:
+def _score(setup: Settings, trained: list[Run], piece: separation.Piece) -> list[Row]:
     """The residual of one test item per network (and of the unprocessed input) and band of one Bark."""
     (corpus, task, item), rows = piece, []
     mixture = corpus.load(item)
     systems: list[tuple[Row, Any]] = [({"task": task, "contender": "unprocessed", "status": "none"}, mixture.mixture)]
     for each in (each for each in trained if each.usable and each.labels["task"] == task):
-        systems.append((each.row, separation.separate(setup, each.run.network(), mixture.mixture)))
+        systems.append((each.row, separation.separate(setup, each.network(), mixture.mixture)))
     for row, sound in systems:
         found = residual(mixture.target, sound, setup.geometry.sample_rate)
         bands = zip(*(values.tolist() for values in found.values()), strict=True)

@@ -28,8 +28,8 @@ from nblib.losses import CodecLoss, L1Loss, LossSpec, WeightedLoss
 from nblib.networks import CONFIGURATIONS, MaskUNet
 from nblib.provenance import random_generator, seed_everything, torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Sounds, Study, Trained
-from nblib.training import NetworkSpec, Run, Source
+from nblib.study import Cell, Row, Sounds, Study
+from nblib.training import NetworkSpec, Run, Source, train_all
 
 COSTS, LOSS_FILE = "configuration_costs.csv", "codec_loss_f.safetensors"
 MEASURES = {SPEECH: ("estoi", "pesq_wb", "si_sdr_db"), VOCALS: ("sir_db", "two_f", "sar_db", "si_sdr_db", "nmr_db")}
@@ -87,7 +87,7 @@ def one_run(setup: Settings, task: str, capacity: str, contender: str = CODEC) -
     check_choice("contender", contender, setup.contenders)
     network, loss = setup.capacities[task][capacity], contenders(setup)[contender]
     wanted = cell(setup, network, loss, task=task, capacity=capacity, contender=contender, seed=setup.seed)
-    return study.train(setup, [wanted])[0].run
+    return train_all([wanted], setup.device)[0]
 
 
 def audible(item: Item) -> bool:
@@ -117,7 +117,7 @@ def pieces(setup: Settings, tasks: Sequence[str] = TASKS, silent: bool = False) 
 
 
 @torch.no_grad()
-def _score(measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
+def _score(measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: list[Run], piece: Piece) -> list[Row]:
     """One test item through every network of its task, with `BOUNDS`; without vocals nothing but l1 is measured."""
     (corpus, task, item), geometry, rows = piece, setup.geometry, []
     mixture = corpus.load(item)
@@ -125,8 +125,8 @@ def _score(measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: li
     bounds = zip(BOUNDS, (inputs, torch.minimum(target, inputs)), strict=True)
     systems = [({"task": task, "contender": name, "status": "none"}, estimate) for name, estimate in bounds]
     for each in (each for each in trained if each.labels["task"] == task):
-        diverged = each.run.status == "diverged"
-        systems.append((each.row, torch.full_like(inputs, torch.nan) if diverged else each.run.network()(inputs)))
+        diverged = each.status == "diverged"
+        systems.append((each.row, torch.full_like(inputs, torch.nan) if diverged else each.network()(inputs)))
     for row, estimate in systems:
         # The zeros that fill up the last patch count nothing.
         frames = torch.cat(list((estimate - target).abs().squeeze(1)), dim=-1)
@@ -138,16 +138,16 @@ def _score(measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: li
     return rows
 
 
-def _keep_excerpts(setup: Settings, trained: list[Trained]) -> None:
+def _keep_excerpts(setup: Settings, trained: list[Run]) -> None:
     """One item of each task through the first seed's networks of the smallest capacity, where its target is loudest."""
     for task, own in setup.trained_capacities.items():
         corpus, _, item = pieces(setup, [task])[0]
         mixture, wanted = corpus.load(item), {"task": task, "capacity": next(iter(own)), "seed": setup.seed}
         parts = {"target": mixture.target, "unprocessed": mixture.mixture}
         for each in trained:
-            if wanted.items() <= each.labels.items() and each.run.status != "diverged":
+            if wanted.items() <= each.labels.items() and each.status != "diverged":
                 with torch_threads(1):
-                    parts[f"p1_{each.labels['contender']}"] = separate(setup, each.run.network(), mixture.mixture)
+                    parts[f"p1_{each.labels['contender']}"] = separate(setup, each.network(), mixture.mixture)
         study.keep_sounds(setup, task, parts, setup.geometry.sample_rate, 5 * setup.geometry.sample_rate)
 
 
@@ -159,7 +159,7 @@ def sounds(setup: Settings, task: str) -> Sounds:
     return {title: study.read_sound(setup, name) for own, title in shown if (name := f"{task}_{own}") in there}
 
 
-def _keep_costs(setup: Settings, trained: list[Trained]) -> None:
+def _keep_costs(setup: Settings, trained: list[Run]) -> None:
     """What a step costs in each configuration, and configuration F's layers alone, for other trainings."""
     study.save(setup, COSTS, costs(setup))
     loss = CodecLoss(teachers.run(setup, "ijcnn20").network(), "F", unit_epochs=setup.unit_epochs)
@@ -226,7 +226,7 @@ def costs_table(setup: Settings) -> pd.DataFrame:
     return table
 
 
-def _against_snr(setup: Settings, trained: list[Trained], piece: Piece) -> list[Row]:
+def _against_snr(setup: Settings, trained: list[Run], piece: Piece) -> list[Row]:
     """The judges' measures of an unprocessed mixture at several SNRs about its own (snr_db)."""
     (corpus, task, item), rows = piece, []
     mixture = corpus.load(item)

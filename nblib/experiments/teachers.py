@@ -19,8 +19,8 @@ from nblib.losses import LossSpec
 from nblib.networks import WaveUNet, through
 from nblib.provenance import torch_threads
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Study, Trained
-from nblib.training import Run, Source
+from nblib.study import Cell, Row, Study
+from nblib.training import Run, Source, train_all
 
 HISTORY, PATCHES = "loss_network_history.csv", "figure2_patches.csv.gz"
 BASELINES = ("identity", "low_pass")
@@ -51,11 +51,11 @@ def _cells(setup: Settings) -> list[Cell]:
 
 def run(setup: Settings, teacher: str) -> Run:
     """One teacher's network, trained or loaded, to build upon; `TrainingDiverged` where it came to nothing."""
-    (trained,) = study.train(setup, [cell(setup, teacher)])
+    (trained,) = train_all([cell(setup, teacher)], setup.device)
     if not trained.usable:
-        named = f"loss network {teacher} ({trained.run.hash}): {trained.run.status}"
+        named = f"loss network {teacher} ({trained.hash}): {trained.status}"
         raise TrainingDiverged(f"{named}; lower its learning rate or change the seed")
-    return trained.run
+    return trained
 
 
 def pieces(setup: Settings) -> list[tuple[Corpus, str, Item]]:
@@ -78,14 +78,14 @@ def sound(estimate: torch.Tensor, like: np.ndarray, geometry: Geometry, domain: 
 
 @torch.no_grad()
 def emulation(
-    setup: Settings, trained: Trained, lossless: np.ndarray
+    setup: Settings, trained: Run, lossless: np.ndarray
 ) -> tuple[Geometry, np.ndarray, torch.Tensor, np.ndarray]:
     """What codec and network make of a piece [shape=(n,)]: a geometry, coded samples, and the network's output.
 
     That is linear magnitudes [shape=(patches, bins, frames)], and samples: a spectral network's sound has the phase of
     the coded one (MM'19 Section 4.3).
     """
-    teacher, network = trained.labels["teacher"], trained.run.network()
+    teacher, network = trained.labels["teacher"], trained.network()
     geometry = loss_network(setup, teacher).geometry
     coded = setup.teachers[teacher].codec.roundtrip(lossless, geometry.sample_rate)
     if isinstance(network, WaveUNet):
@@ -96,7 +96,7 @@ def emulation(
     return geometry, coded, audio.unscale(scaled.squeeze(1), setup.domain), emulated
 
 
-def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, Item]) -> list[Row]:
+def score(setup: Settings, trained: list[Run], piece: tuple[Corpus, str, Item]) -> list[Row]:
     """What the network makes of a piece, beside the piece as it is and cut at the codec's cut-off: `against_codec`."""
     corpus, teacher, item = piece
     (own,) = (each for each in trained if each.labels["teacher"] == teacher)
@@ -109,9 +109,9 @@ def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, Ite
     return [first | {"system": system} | errors for system, errors in found.items()]
 
 
-def histories(trained: Sequence[Trained]) -> pd.DataFrame:
+def histories(trained: Sequence[Run]) -> pd.DataFrame:
     """Labels, epoch, training_loss, validation_loss and validation_l1 of every epoch of every network."""
-    epochs = [(each.labels, enumerate(each.run.record.get("history", []), start=1)) for each in trained]
+    epochs = [(each.labels, enumerate(each.record.get("history", []), start=1)) for each in trained]
     return pd.DataFrame([row | {**labels, "epoch": epoch} for labels, own in epochs for epoch, row in own])
 
 
@@ -126,7 +126,7 @@ def figure2_names(setup: Settings) -> dict[str, str]:
     return {"lossless": "lossless"} | coded | {name: teacher.title for name, teacher in setup.teachers.items()}
 
 
-def keep(setup: Settings, trained: list[Trained]) -> None:
+def keep(setup: Settings, trained: list[Run]) -> None:
     """Learning curves, and MM'19 Figure 2: of a few pieces the loudest patch by system in dB, and its sounds."""
     study.save(setup, HISTORY, histories(trained))
     geometry, frames = setup.mm19.geometry, {}

@@ -7,11 +7,10 @@ A run is a folder ``data/runs/<hash>``: ``checkpoint.pt`` while it trains, then 
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,9 +26,9 @@ from nblib.training.store import PatchPairs, View
 
 VERSION = 4  # raised when the code changes what a configuration trains to
 COLLAPSED_SPREAD = 0.01  # with less `spread` a network came to nothing: a constant mask, or silence
+RECORD, WEIGHTS = "run.json", "network.safetensors"
 REMEDY = "remove the folder and run again: it is made anew"
 Data = Callable[[str], PatchPairs]  # of a split, "train" or "validation"; called only if there is something to train
-Job = tuple["RunConfig", Data, str]  # the text is what messages call the run
 
 
 @dataclass(frozen=True)
@@ -52,35 +51,46 @@ class RunConfig:
         values["training"].pop("checkpoint_seconds")
         return provenance.config_hash([VERSION, values])
 
-    @property
-    def path(self) -> Path:
-        """The run's folder."""
-        return paths.runs() / self.hash
 
-    @property
-    def complete(self) -> bool:
-        """Whether it needs no training any more."""
-        return (self.path / "run.json").exists()
+@dataclass(frozen=True)
+class Cell:
+    """One network to be trained: its labels (task, seed, ...), its configuration, and where its patches come from."""
+
+    labels: Mapping[str, Any]
+    config: RunConfig
+    data: Data
 
 
 @dataclass(frozen=True)
 class Run:
-    """A complete run: its record, and where it lies."""
+    """A complete run: what it is called and found by, its record, and the labels of the cell that it is for."""
 
     hash: str
-    path: Path
     record: dict[str, Any]
+    labels: Mapping[str, Any]
 
     @property
     def status(self) -> str:
         """Either "plateau", "max_epochs", "collapsed" or "diverged" (no network was kept)."""
         return str(self.record["status"])
 
+    @property
+    def usable(self) -> bool:
+        """Whether there is a network that came to something."""
+        return self.status not in ("diverged", "collapsed")
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The columns that every row of results of this network begins with."""
+        known: dict[str, Any] = {"seconds": 0.0, "loss_seconds": 0.0, "run": self.hash} | self.record
+        took = {"training_seconds": known["seconds"], "loss_share": known["loss_seconds"] / max(known["seconds"], 1e-9)}
+        return {**self.labels, **{name: known[name] for name in ("parameters", "status", "run", "device")}, **took}
+
     def network(self) -> Any:
         """The trained network, in evaluation mode, on the CPU; `TrainingDiverged` or `StorageError` without one."""
         if self.status == "diverged":
             raise TrainingDiverged(f"{self.record['title']}: {self.record['reason']}")
-        network, weights = NetworkSpec(**self.record["config"]["network"]).build(), self.path / "network.safetensors"
+        network, weights = NetworkSpec(**self.record["config"]["network"]).build(), paths.runs(self.hash, WEIGHTS)
         try:
             network.load_state_dict(tensors.load(weights)[0])
         except (OSError, RuntimeError) as error:  # missing, damaged, or of another network
@@ -88,60 +98,67 @@ class Run:
         return network.eval()
 
 
-def load(run_hash: str) -> Run:
-    """The complete run with this hash; `StorageError` where there is none."""
-    record = paths.runs() / run_hash / "run.json"
+def load(run_hash: str, **labels: Any) -> Run:
+    """The complete run with this hash, for a cell of these labels; `StorageError` where there is none."""
+    record = paths.runs(run_hash, RECORD)
     try:
-        return Run(run_hash, record.parent, json.loads(record.read_text()))
+        return Run(run_hash, json.loads(record.read_text()), labels)
     except (FileNotFoundError, ValueError) as error:
         raise StorageError(f"{record}: missing or damaged ({error}); {REMEDY}") from error
 
 
-def train_or_load(job: Job, device: str) -> Run:
-    """The run of `job`: loaded if it is complete, else trained, going on from its last checkpoint."""
-    config, data, title = job
-    if config.complete:
-        return load(config.hash)
+def train_or_load(cell: Cell, device: str) -> Run:
+    """The run of `cell`: loaded if it is complete, else trained, going on from its last checkpoint."""
+    config = cell.config
+    folder = paths.runs(config.hash)
+    if (folder / RECORD).exists():
+        return load(config.hash, **cell.labels)
     provenance.deterministic()
     with provenance.torch_threads(config.threads):
         provenance.seed_everything(config.seed, "weights")
         network = config.network.build().to(device)
         teacher = load(config.loss.teacher).network() if config.loss.teacher else None
         loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
-        validation, checkpoint = data("validation"), config.path / "checkpoint.pt"
-        view = View(config.geometry, config.domain, config.network.on_samples)
+        training, validation = cell.data("train"), cell.data("validation")
+        view, checkpoint = View(config.geometry, config.domain, config.network.on_samples), folder / "checkpoint.pt"
         where = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+        title = " ".join(str(value) for value in cell.labels.values() if value is not None)
         record = {"title": title, "config": provenance.canonical(config), "parameters": count_parameters(network)}
         record |= {"device": where, "commit": provenance.commit(), "environment": provenance.environment()}
         try:
-            outcome = train(network, loss, data("train"), validation, config.training, view, config.seed, checkpoint)
+            outcome = train(network, loss, training, validation, config.training, view, config.seed, checkpoint)
         except TrainingDiverged as error:
             record |= {"status": "diverged", "reason": str(error)}
         else:
             record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, view)}
             if record["spread"] < COLLAPSED_SPREAD:
                 record["status"] = "collapsed"
-            tensors.save(config.path / "network.safetensors", network.state_dict(), record["config"])
+            tensors.save(folder / WEIGHTS, network.state_dict(), record["config"])
         record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        with paths.whole(config.path / "run.json") as temporary:
+        with paths.whole(folder / RECORD) as temporary:
             temporary.write_text(json.dumps(record, indent=1))
         checkpoint.unlink(missing_ok=True)
-    return load(config.hash)
+    return load(config.hash, **cell.labels)
 
 
-def train_all(jobs: Sequence[Job], device: str) -> None:
-    """Train what is missing of `jobs`, whose data must be picklable, on all cores, the costly first."""
+def train_all(cells: Sequence[Cell], device: str) -> list[Run]:
+    """The runs of `cells`, in their order; those missing are trained on all cores, the costly first.
+
+    Their data must be picklable.
+    """
     # By hash, so that two names of one configuration are not trained side by side into one folder.
-    missing = list({job[0].hash: job for job in jobs if not job[0].complete}.values())
+    wanted = {cell.config.hash: cell for cell in cells}
+    missing = [cell for run_hash, cell in wanted.items() if not paths.runs(run_hash, RECORD).exists()]
     size = attrgetter("network.num_layers", "network.base_filters")
-    missing.sort(key=lambda job: (bool(job[0].loss.teacher), size(job[0])), reverse=True)
-    for source in {job[0].data: job[1] for job in missing}.values():
-        source("train"), source("validation")  # made here once, so that workers find them in the cache
+    missing.sort(key=lambda cell: (bool(cell.config.loss.teacher), size(cell.config)), reverse=True)
+    for data in {cell.config.data: cell.data for cell in missing}.values():
+        data("train"), data("validation")  # made here once, so that workers find them in the cache
     # The smallest networks leave a GPU mostly idle; each process costs its memory a context and the data.
     workers = min(cores(), 4) if device.startswith("cuda") else cores()
     for done, run in enumerate(parallel_map(partial(train_or_load, device=device), missing, workers), start=1):
         epochs, seconds = run.record.get("epochs", 0), run.record.get("seconds", 0)
         print(f"{done} of {len(missing)}: {run.record['title']}: {run.status} after {epochs} epochs, {seconds:.0f} s")
+    return [load(cell.config.hash, **cell.labels) for cell in cells]
 
 
 @torch.no_grad()

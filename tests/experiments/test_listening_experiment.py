@@ -16,6 +16,7 @@ from nblib.listening.server import manifest
 from nblib.listening.statistics import preference_rates
 from nblib.listening.votes import SPOILT, write_table
 from nblib.settings import Settings
+from nblib.training import train_all
 
 SCALES = [[0.5, 1], [1, 0.5], [1, 1], [1, 2], [2, 1]]
 
@@ -43,7 +44,7 @@ def test_nothing_is_better_than_the_original_and_noise_has_its_slope(tiny_mm19: 
 
 
 def test_the_excerpts_are_what_the_models_make_of_the_limited_piece(tiny_mm19: Settings) -> None:
-    trained = study.train(tiny_mm19, autoencoding.cells(tiny_mm19))
+    trained = train_all(autoencoding.cells(tiny_mm19), "cpu")
     (piece,) = listening.PIECES(tiny_mm19)
     heard = listening.excerpts(tiny_mm19, autoencoding.first_of_each(trained), piece)
     sounds = {row["system"]: samples for row, samples in heard}

@@ -18,7 +18,6 @@ from nblib.experiments import CAPACITY, CONFIGURATION, separation, teachers
 from nblib.losses import CodecLoss
 from nblib.networks import CONFIGURATIONS
 from nblib.settings import Settings
-from nblib.study import Trained
 from nblib.training import NetworkSpec, load
 
 
@@ -91,8 +90,8 @@ def test_a_song_without_vocals_has_an_l1_and_nothing_else(tiny_ijcnn, rows):
     silent, loaded = dataclasses.replace(first, info={**first.info, "vocals": "silent"}), songs.load(first)
     sounds = {silent.name: Mixture(0 * loaded.target, loaded.noise, loaded.noise), other.name: songs.load(other)}
     corpus = SimpleNamespace(load=lambda item: sounds[item.name])
-    run = load(rows.loc[rows["task"] == VOCALS, "run"].dropna().iloc[0])
-    trained = [Trained({"task": VOCALS, "capacity": "P1", "contender": "codec", "seed": 0}, run)]
+    labels = {"task": VOCALS, "capacity": "P1", "contender": "codec", "seed": 0}
+    trained = [load(rows.loc[rows["task"] == VOCALS, "run"].dropna().iloc[0], **labels)]
     for item in (silent, other):
         scored = pd.DataFrame(CAPACITY.score(tiny_ijcnn, trained, (corpus, VOCALS, item)))
         assert scored["l1"].notna().all()

@@ -89,9 +89,9 @@ def test_a_loss_network_that_came_to_nothing_is_not_built_upon(
     monkeypatch: pytest.MonkeyPatch, tiny_mm19: Settings, status: str
 ) -> None:
     cell = teachers.cell(tiny_mm19, "ijcnn20")
-    run = load(cell.config.hash)
-    broken = study.Trained(cell.labels, replace(run, record=run.record | {"status": status}))
-    monkeypatch.setattr(study, "train", lambda *arguments: [broken])
+    run = load(cell.config.hash, **cell.labels)
+    broken = replace(run, record=run.record | {"status": status})
+    monkeypatch.setattr(teachers, "train_all", lambda *arguments: [broken])
     with pytest.raises(TrainingDiverged, match=rf"loss network ijcnn20 \({run.hash}\): {status}; lower its learning"):
         teachers.run(tiny_mm19, "ijcnn20")
     assert teachers.score(tiny_mm19, [broken], teachers.pieces(tiny_mm19)[0]) == []

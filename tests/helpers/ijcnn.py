@@ -31,7 +31,7 @@ WITH_P6 = replace(LEAST, capacities={**LEAST.capacities, "speech": SPEECH}, only
 class Sound(WeightedLoss):
     """Samples and their slope: what a further contender takes to write."""
 
-    title, contender, on_samples = "sound loss", True, True
+    title, on_samples = "sound loss", True
 
     def __init__(self) -> None:
         super().__init__(("samples", "slope"), unit_epochs=1)
@@ -43,7 +43,7 @@ class Sound(WeightedLoss):
 class Broken(L1Loss):
     """A contender all of whose networks diverge."""
 
-    title, contender = "broken loss", True
+    title = "broken loss"
 
     def terms(self, estimate: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
         return [super().terms(estimate, target)[0] * torch.nan]

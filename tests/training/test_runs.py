@@ -23,18 +23,18 @@ from nblib.errors import StorageError, TrainingDiverged
 from nblib.losses import LossSpec
 from nblib.networks import AutoEncoder, MaskUNet, count_parameters
 from nblib.parallel import start_server
-from nblib.training import NetworkSpec, PatchPairs, Run, RunConfig, Training, View, load, train_all, train_or_load
+from nblib.training import Cell, NetworkSpec, PatchPairs, Run, RunConfig, Training, View, load, train_all, train_or_load
 from nblib.training.runs import spread
 
 pytestmark = pytest.mark.usefixtures("own_data")
 
 
 def trained(config: RunConfig, data: Any = low_pass_pairs, title: str = "tiny") -> Run:
-    return train_or_load((config, data, title), "cpu")
+    return train_or_load(Cell({"title": title}, config, data), "cpu")
 
 
 def bits(run: Run) -> bytes:
-    return (run.path / "network.safetensors").read_bytes()
+    return paths.runs(run.hash, "network.safetensors").read_bytes()
 
 
 OTHER: dict[str, Any] = {  # every value another than `run_config`'s
@@ -65,8 +65,8 @@ def test_a_run_is_trained_once_and_then_loaded_without_data_whatever_it_is_calle
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     config, first = run_config(), trained(run_config())
     again = trained(config, no_data, "another name")
-    assert again == first and config.complete and not run_config(seed=1).complete
-    assert files(first.path) == ["network.safetensors", "run.json"]
+    assert again == replace(first, labels={"title": "another name"})
+    assert files(paths.runs(config.hash)) == ["network.safetensors", "run.json"]
     record = first.record
     assert record["config"] == provenance.canonical(config)
     assert record["parameters"] == count_parameters(MaskUNet(2, 2))
@@ -80,7 +80,7 @@ def test_a_run_is_trained_once_and_then_loaded_without_data_whatever_it_is_calle
     assert not network.training
 
 
-def jobs() -> list[tuple[RunConfig, Any, str]]:
+def cells() -> list[Cell]:
     teacher = trained(run_config(seed=9)).hash
     configs = {
         "small": run_config(network=NetworkSpec(1, 1)),
@@ -88,31 +88,30 @@ def jobs() -> list[tuple[RunConfig, Any, str]]:
         "deep": run_config(network=NetworkSpec(3, 1)),
         "small again": run_config(network=NetworkSpec(1, 1)),
     }
-    return [(config, low_pass_pairs, title) for title, config in configs.items()]
+    return [Cell({"title": title}, config, low_pass_pairs) for title, config in configs.items()]
 
 
 def test_what_is_missing_is_trained_the_costly_first_and_two_names_of_one_run_once(monkeypatch, tmp_path, capsys):
     start_server()  # it imports while this process trains
-    train_all(jobs(), "cpu")
+    alone = [bits(run) for run in train_all(cells(), "cpu")]
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[1] for line in lines] == ["codec", "deep", "small again"]
     assert lines[0].startswith("1 of 3: codec: max_epochs after 4 epochs, ")
-    train_all([(config, no_data, title) for config, _, title in jobs()], "cpu")
+    train_all([replace(cell, data=no_data) for cell in cells()], "cpu")
     assert capsys.readouterr().out == ""
-    alone = [bits(load(config.hash)) for config, _, _ in jobs()]
     monkeypatch.setenv("NBLIB_CORES", "2")
     monkeypatch.setenv("NBLIB_DATA", str(tmp_path / "two"))
-    train_all(jobs(), "cpu")
-    assert [bits(load(config.hash)) for config, _, _ in jobs()] == alone, "processes give the bits of one"
+    assert [bits(run) for run in train_all(cells(), "cpu")] == alone, "processes give the bits of one"
 
 
 def test_a_diverged_run_is_recorded_stops_no_other_and_is_not_trained_again(capsys):
     config = run_config()
-    train_all([(config, broken_pairs, "tiny"), (run_config(seed=1), broken_pairs, "other")], "cpu")
+    named = {"tiny": config, "other": run_config(seed=1)}
+    train_all([Cell({"title": title}, own, broken_pairs) for title, own in named.items()], "cpu")
     said = sorted(line.split(": ", 1)[1] for line in capsys.readouterr().out.splitlines())
     assert said == [f"{title}: diverged after 0 epochs, 0 s" for title in ("other", "tiny")]
     run = trained(config, no_data)
-    assert run.status == "diverged" and files(run.path) == ["run.json"]
+    assert run.status == "diverged" and files(paths.runs(run.hash)) == ["run.json"]
     assert "epoch 1, batch" in run.record["reason"] and "items train:1;" in run.record["reason"]
     with pytest.raises(TrainingDiverged, match="tiny: epoch 1, batch .* items train:1"):
         run.network()
@@ -143,15 +142,15 @@ def test_the_spread_is_a_masks_standard_deviation_and_on_samples_the_level_over_
 @pytest.mark.parametrize("damage", ["record", "cut", "missing", "another network's"])
 def test_what_is_damaged_is_named_and_the_remedy_named_works(damage):
     run = trained(run_config())
-    before, weights = bits(run), run.path / "network.safetensors"
-    file = run.path / "run.json" if damage == "record" else weights
+    before, folder = bits(run), paths.runs(run.hash)
+    file = folder / ("run.json" if damage == "record" else "network.safetensors")
     another = bits(trained(run_config(network=NetworkSpec(1, 1))))
     file.write_bytes({"record": b"{\xff", "cut": before[:-40]}.get(damage, another))
     if damage == "missing":
         file.unlink()
     with pytest.raises(StorageError, match=f"{file.name}: missing or damaged.*; remove the folder"):
         load(run.hash).network()
-    shutil.rmtree(run.path)
+    shutil.rmtree(folder)
     assert bits(trained(run_config())) == before
 
 
@@ -167,13 +166,13 @@ def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing
     monkeypatch.setattr("nblib.training.loop.seed_everything", seed_until_fifth)
     with pytest.raises(KeyboardInterrupt):
         trained(config)
-    before = (checkpoint := config.path / "checkpoint.pt").read_bytes()
+    before = (checkpoint := paths.runs(config.hash, "checkpoint.pt")).read_bytes()
     with small_files(), pytest.raises(StorageError, match="checkpoint.pt: could not be written .*free some space"):
         trained(config)
-    assert checkpoint.read_bytes() == before and files(config.path) == ["checkpoint.pt"]
+    assert checkpoint.read_bytes() == before and files(checkpoint.parent) == ["checkpoint.pt"]
     trained(config)
     assert epochs == [1, 2, 3, 4, 5, 5, 5, 6, 7, 8, 9]  # epoch 5's checkpoint was twice not written
-    assert files(config.path) == ["network.safetensors", "run.json"]
+    assert files(checkpoint.parent) == ["network.safetensors", "run.json"]
 
 
 # One process imports everything once and forks a child per attempt; the child trains until the parent kills it.
@@ -183,15 +182,15 @@ import torch._dynamo  # else every child would: Adam needs it
 from helpers.tiny import low_pass_pairs, run_config
 from nblib import paths
 from nblib.losses import LossSpec
-from nblib.training import train_or_load
+from nblib.training import Cell, train_or_load
 
 def run(config, moment=None):
     child = os.fork()
     if child == 0:
-        train_or_load((config, low_pass_pairs, "killed"), "cpu")
+        train_or_load(Cell({"name": "killed"}, config, low_pass_pairs), "cpu")
         os._exit(0)
     if moment is not None:
-        while not list((paths.runs() / config.hash).glob("check*")):
+        while not list(paths.runs(config.hash).glob("check*")):
             time.sleep(0.001)
         time.sleep(moment)
         os.kill(child, signal.SIGKILL)
@@ -205,7 +204,7 @@ pupil = run_config(
 for place, *moments in ((sys.argv[1],), sys.argv[2:]):
     os.environ["NBLIB_DATA"] = place
     assert run(teacher) == 0
-    print(*(run(pupil, float(moment)) for moment in moments), run(pupil), paths.runs() / pupil.hash)
+    print(*(run(pupil, float(moment)) for moment in moments), run(pupil), paths.runs(pupil.hash))
 """
 
 
