@@ -19,8 +19,8 @@ def save(path: Path, tensors: dict[str, Tensor], header: Any) -> None:
     with whole(path) as temporary:
         try:
             save_file(plain, temporary, {"json": json.dumps(header)})
-        except SafetensorError as error:  # the folder was just written to, so it is for want of room
-            raise OSError(errno.ENOSPC, str(error)) from error
+        except SafetensorError as error:  # its text ends with the system's number, which decides on the remedy
+            raise OSError(int(str(error).partition("os error ")[2][:-1] or errno.EIO), str(error)) from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Any]:
