@@ -44,9 +44,9 @@ def _trainings(rows: pd.DataFrame) -> str:
 
 def _counts(setup: Settings) -> Iterator[Claim]:
     counts = tables.parameter_table(setup).dropna()
-    agree = int((counts["counted"] == counts["published"]).sum())
-    here = f"{agree} of {len(counts)} equal"
-    yield "parameter counts of the ten separation networks", "IJCNN'20 Table II", here, _holds(agree == len(counts))
+    equal = counts["counted"] == counts["published"]
+    here = f"{equal.sum()} of {len(equal)} equal"
+    yield "parameter counts of the ten separation networks", "IJCNN'20 Table II", here, _holds(equal.all())
 
 
 def _loss_networks(setup: Settings) -> Iterator[Claim]:
@@ -62,17 +62,16 @@ def _loss_networks(setup: Settings) -> Iterator[Claim]:
 
 
 def _models(setup: Settings) -> Iterator[Claim]:
-    snr = summary(study.read(setup, "snr.csv"), "snr_db", ("system",)).set_index("system").T
-    votes = study.read(setup, listening.VOTES)
-    main = votes["judge"] == listening.judge("two_f")
-    shares = preference_rates(votes[main], ["seed"]).groupby("system")["preferred_rate"]
-    won = pd.DataFrame({model: listening.share_interval(own) for model, own in shares})
+    rows, votes = study.read(setup, "snr.csv"), study.read(setup, listening.VOTES)
+    snr = summary(rows, "snr_db", ["system"]).set_index("system").to_dict("index")
+    shares = preference_rates(votes[votes["judge"] == listening.judge("two_f")], ["seed"]).groupby("system")
+    won = {model: listening.share_interval(own["preferred_rate"]) for model, own in shares}
     for what, table, found, digits, told in (
         ("SNR (dB)", "table3", snr, 1, ""),
         ("share of its comparisons won", "table4", won, 2, f" {MODEL}"),
     ):
         paper = published("mm19", table).set_index("system")["value"]
-        for model in (model for model in MODELS if model in found):
+        for model in filter(found.get, MODELS):
             here = interval(found[model], digits) + told
             yield f"{MODELS[model]}: {what}", f"{paper[model]:.{digits}f}", here, ""
 
@@ -81,8 +80,7 @@ def _broadband(setup: Settings) -> Iterator[Claim]:
     rows = study.read(setup, "broadband.csv")
     means, told = rows.groupby("system")[["clicks_per_second", "level_bandwidth_hz"]].mean(), _trainings(rows)
     models = means.reindex(list(MODELS)).rename(index=lambda model: model[-1].upper())
-    original = means["clicks_per_second"][LOSSLESS]
-    clicks = f"{_listed(models['clicks_per_second'], 1)} (original {original:.1f})"
+    clicks = f"{_listed(models['clicks_per_second'], 1)} (original {means['clicks_per_second'][LOSSLESS]:.1f})"
     yield "5 kHz material: clicks per second", "B and C click, A and D do not", clicks, told
     paper, width = "A a fraction, B and C all, D more than A", _listed(models["level_bandwidth_hz"] * 1e-3, 1)
     yield "5 kHz material: width recovered in level (kHz)", paper, width, told
@@ -97,12 +95,11 @@ def _capacities(setup: Settings) -> Iterator[Claim]:
         figure = tables.figure5_data(rows, rates, task)
         pooled = figure[figure["seed"].isna()].pivot_table("value", ["source", "capacity", "contender"], "quantity")
         shares = pooled.dropna(subset=["preferred_rate", "dont_know_rate"])
-        l1 = (1 - shares["preferred_rate"] - shares["dont_know_rate"]).abs()
-        told = shares.assign(l1=l1).apply(text, axis=1).to_dict()
+        told = shares.assign(l1=(1 - shares["preferred_rate"] - shares["dont_know_rate"]).abs()).apply(text, axis=1)
         for (name, title), capacity in product(rivals, sorted(figure["capacity"].dropna().unique())):
-            here, paper = (told.get((source, capacity, name)) for source in ("here", "paper"))
+            paper, here = told.get(("paper", capacity, name), "not given"), told.get(("here", capacity, name))
             claim = f"{task} {capacity}: share of choices for the {title}"
-            yield claim, paper or "not given", f"{here or 'no usable pair'} {MODEL}", ""
+            yield claim, paper, f"{here or 'no usable pair'} {MODEL}", ""
     for task, (name, title) in product(TASKS, rivals):
         measure = separation.JUDGES[task][0]
         for row in _effects(rows, task, name, measure):
