@@ -13,10 +13,9 @@ from nblib.experiments import listening, redistribution, separation, teachers
 from nblib.experiments.autoencoding import LOSSLESS, MODELS
 from nblib.listening.statistics import preference_rates
 from nblib.settings import Settings
-from nblib.tables import interval, published
 
 TABLE, COLUMNS = "claims.csv", ["claim", "published", "here", "verdict"]
-MODEL = "(model-predicted)"
+MODEL, HOLDS = "(model-predicted)", {True: "holds", False: "does not hold"}
 Claim = tuple[str, str, str, str]  # as `COLUMNS`
 
 
@@ -27,10 +26,6 @@ def claims(setup: Settings) -> pd.DataFrame:
     if setup.source == "run":
         study.save(setup, TABLE, table)
     return table
-
-
-def _holds(does: object) -> str:
-    return "holds" if does else "does not hold"
 
 
 def _listed(shares: pd.Series, digits: int = 2) -> str:
@@ -46,7 +41,7 @@ def _counts(setup: Settings) -> Iterator[Claim]:
     counts = tables.parameter_table(setup).dropna()
     equal = counts["counted"] == counts["published"]
     here = f"{equal.sum()} of {len(equal)} equal"
-    yield "parameter counts of the ten separation networks", "IJCNN'20 Table II", here, _holds(equal.all())
+    yield "parameter counts of the ten separation networks", "IJCNN'20 Table II", here, HOLDS[bool(equal.all())]
 
 
 def _loss_networks(setup: Settings) -> Iterator[Claim]:
@@ -54,7 +49,7 @@ def _loss_networks(setup: Settings) -> Iterator[Claim]:
         title, told = setup.teachers[str(name)].title, _trainings(own)
         ratios = teachers.against_baselines(setup, own)["ratio"]
         here = "{:.2f} of the identity's, {:.2f} of a low-pass's".format(*ratios)  # in the order of `BASELINES`
-        learns = f"{_holds(ratios.max() < 1)}, {told}"
+        learns = f"{HOLDS[ratios.max() < 1]}, {told}"
         yield f"a U-Net learns the codec ({title}): held-out l1", "shown as pictures", here, learns
         recall, precision = own.loc[own["system"] == "emulation", ["hole_recall", "hole_precision"]].mean()
         here = f"recall {recall:.2f}, precision {precision:.2f} (a low-pass: recall 0)"
@@ -70,9 +65,9 @@ def _models(setup: Settings) -> Iterator[Claim]:
         ("SNR (dB)", "table3", snr, 1, ""),
         ("share of its comparisons won", "table4", won, 2, f" {MODEL}"),
     ):
-        paper = published("mm19", table).set_index("system")["value"]
+        paper = tables.published("mm19", table).set_index("system")["value"]
         for model in filter(found.get, MODELS):
-            here = interval(found[model], digits) + told
+            here = tables.interval(found[model], digits) + told
             yield f"{MODELS[model]}: {what}", f"{paper[model]:.{digits}f}", here, ""
 
 
@@ -104,7 +99,7 @@ def _capacities(setup: Settings) -> Iterator[Claim]:
         measure = separation.JUDGES[task][0]
         for row in _effects(rows, task, name, measure):
             claim = f"{task} {row['capacity']}: {listening.TITLES[measure]}, {title} minus l1"
-            here = interval(row, 3 if measure == "estoi" else 2, "+")
+            here = tables.interval(row, 3 if measure == "estoi" else 2, "+")
             yield claim, "not given", here, verdict(row["low"], row["high"])
 
 
@@ -116,8 +111,7 @@ def _effects(rows: pd.DataFrame, task: str, contender: str, measure: str) -> lis
 def _configurations(setup: Settings) -> Iterator[Claim]:
     rows, by = study.read(setup, "configurations.csv"), separation.CONFIGURATION.by
     chosen = listening.votes(setup, rows, SPEECH, "estoi", setup.configuration_participants, by)
-    rates = listening.rates(chosen, setup.seed, by)
-    own = rates[rates["seed"].isna()].set_index("configuration")["preferred_rate"]
+    own = listening.rates(chosen, setup.seed, by).query("seed.isna()").set_index("configuration")["preferred_rate"]
     paper = _listed(tables.figure3_published().set_index("configuration")["value"])
     yield "layer configurations: share of choices over l1", paper, f"{_listed(own)} {MODEL}", ""
     costs = separation.costs_table(setup)
@@ -126,7 +120,7 @@ def _configurations(setup: Settings) -> Iterator[Claim]:
     text = "{} {:.2f} in time, {:.2f} in memory ({:.2f} in batches of " + f"{paper_batch})"
     here = "; ".join(text.format(*row) for row in ratios.itertuples())
     claim = f"cost of configuration F over that of A and B (batches of {batch})"
-    yield claim, "less", here, _holds((ratios < 1).all(axis=None))
+    yield claim, "less", here, HOLDS[bool((ratios < 1).all(axis=None))]
 
 
 def _redistribution(setup: Settings) -> Iterator[Claim]:
@@ -135,4 +129,4 @@ def _redistribution(setup: Settings) -> Iterator[Claim]:
         for row in _effects(totals, task, CODEC, f"{side}_db"):
             claim = f"{task} {row['capacity']}: residual {side} the threshold, codec loss minus l1 (dB)"
             found = verdict(-row["high"], -row["low"]) if side == "above" else ""
-            yield claim, "elsewhere (spectrograms)", interval(row, 1, "+"), found
+            yield claim, "elsewhere (spectrograms)", tables.interval(row, 1, "+"), found

@@ -36,9 +36,7 @@ def parameter_count(spec: NetworkSpec) -> int:
     return count_parameters(spec.build())
 
 
-def _column(
-    networks: Sequence[NetworkSpec], training: Training, geometry: Geometry, sizes: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def _column(networks: Sequence[NetworkSpec], training: Training, geometry: Geometry, sizes: dict | None = None) -> dict:
     """One column of a table of hyperparameters; `sizes` are its rows in place of those of a U-Net."""
     first, on_samples = networks[0], networks[0].on_samples
     down, up = KERNELS[first.kind]

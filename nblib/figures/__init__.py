@@ -218,8 +218,7 @@ def _boxes(axes: Axes, layers: Layers, size: str, labels: list[str], title: str,
     """A box a layer, on bare axes; gives their heights, which follow `size`."""
     heights = [(layer[size] / layers[0][size]) ** 0.5 for layer in layers]
     axes.bar(range(len(layers)), heights, tick_label=labels, **style)
-    axes.tick_params(length=0)
-    axes.set_yticks([])
+    axes.tick_params(length=0, left=False, labelleft=False)
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=10)
     return heights
@@ -244,7 +243,7 @@ def network_diagram(layers: Layers, skips: bool = True) -> Figure:
 
 def configurations_diagram(layers: Layers, chosen: Mapping[str, Sequence[str]]) -> Figure:
     """IJCNN'20 Figure 2: a network's layers, once per configuration, those that the loss compares (`chosen`) filled."""
-    rows = -(-len(chosen) // 3)
+    rows = math.ceil(len(chosen) / 3)
     figure, panels = plt.subplots(rows, 3, figsize=(13.2, 2.5 * rows), squeeze=False, sharey=True)
     labels = [layer["name"] for layer in layers]
     for axes, (configuration, names) in zip(panels.flat, chosen.items(), strict=False):
