@@ -13,10 +13,9 @@ from nblib.experiments import listening, redistribution, separation, teachers
 from nblib.experiments.autoencoding import LOSSLESS, MODELS
 from nblib.listening.statistics import preference_rates
 from nblib.settings import Settings
-from nblib.tables import interval, published
 
 TABLE, COLUMNS = "claims.csv", ["claim", "published", "here", "verdict"]
-MODEL = "(model-predicted)"
+MODEL, HOLDS = "(model-predicted)", {True: "holds", False: "does not hold"}
 Claim = tuple[str, str, str, str]  # as `COLUMNS`
 
 
@@ -27,10 +26,6 @@ def claims(setup: Settings) -> pd.DataFrame:
     if setup.source == "run":
         study.save(setup, TABLE, table)
     return table
-
-
-def _holds(does: object) -> str:
-    return "holds" if does else "does not hold"
 
 
 def _listed(shares: pd.Series, digits: int = 2) -> str:
@@ -44,9 +39,9 @@ def _trainings(rows: pd.DataFrame) -> str:
 
 def _counts(setup: Settings) -> Iterator[Claim]:
     counts = tables.parameter_table(setup).dropna()
-    agree = int((counts["counted"] == counts["published"]).sum())
-    here = f"{agree} of {len(counts)} equal"
-    yield "parameter counts of the ten separation networks", "IJCNN'20 Table II", here, _holds(agree == len(counts))
+    equal = counts["counted"] == counts["published"]
+    here = f"{equal.sum()} of {len(equal)} equal"
+    yield "parameter counts of the ten separation networks", "IJCNN'20 Table II", here, HOLDS[bool(equal.all())]
 
 
 def _loss_networks(setup: Settings) -> Iterator[Claim]:
@@ -54,7 +49,7 @@ def _loss_networks(setup: Settings) -> Iterator[Claim]:
         title, told = setup.teachers[str(name)].title, _trainings(own)
         ratios = teachers.against_baselines(setup, own)["ratio"]
         here = "{:.2f} of the identity's, {:.2f} of a low-pass's".format(*ratios)  # in the order of `BASELINES`
-        learns = f"{_holds(ratios.max() < 1)}, {told}"
+        learns = f"{HOLDS[ratios.max() < 1]}, {told}"
         yield f"a U-Net learns the codec ({title}): held-out l1", "shown as pictures", here, learns
         recall, precision = own.loc[own["system"] == "emulation", ["hole_recall", "hole_precision"]].mean()
         here = f"recall {recall:.2f}, precision {precision:.2f} (a low-pass: recall 0)"
@@ -62,18 +57,17 @@ def _loss_networks(setup: Settings) -> Iterator[Claim]:
 
 
 def _models(setup: Settings) -> Iterator[Claim]:
-    snr = summary(study.read(setup, "snr.csv"), "snr_db", ("system",)).set_index("system").T
-    votes = study.read(setup, listening.VOTES)
-    main = votes["judge"] == listening.judge("two_f")
-    shares = preference_rates(votes[main], ["seed"]).groupby("system")["preferred_rate"]
-    won = pd.DataFrame({model: listening.share_interval(own) for model, own in shares})
+    rows, votes = study.read(setup, "snr.csv"), study.read(setup, listening.VOTES)
+    snr = summary(rows, "snr_db", ["system"]).set_index("system").to_dict("index")
+    shares = preference_rates(votes[votes["judge"] == listening.judge("two_f")], ["seed"]).groupby("system")
+    won = {model: listening.share_interval(own["preferred_rate"]) for model, own in shares}
     for what, table, found, digits, told in (
         ("SNR (dB)", "table3", snr, 1, ""),
         ("share of its comparisons won", "table4", won, 2, f" {MODEL}"),
     ):
-        paper = published("mm19", table).set_index("system")["value"]
-        for model in (model for model in MODELS if model in found):
-            here = interval(found[model], digits) + told
+        paper = tables.published("mm19", table).set_index("system")["value"]
+        for model in filter(found.get, MODELS):
+            here = tables.interval(found[model], digits) + told
             yield f"{MODELS[model]}: {what}", f"{paper[model]:.{digits}f}", here, ""
 
 
@@ -81,8 +75,7 @@ def _broadband(setup: Settings) -> Iterator[Claim]:
     rows = study.read(setup, "broadband.csv")
     means, told = rows.groupby("system")[["clicks_per_second", "level_bandwidth_hz"]].mean(), _trainings(rows)
     models = means.reindex(list(MODELS)).rename(index=lambda model: model[-1].upper())
-    original = means["clicks_per_second"][LOSSLESS]
-    clicks = f"{_listed(models['clicks_per_second'], 1)} (original {original:.1f})"
+    clicks = f"{_listed(models['clicks_per_second'], 1)} (original {means['clicks_per_second'][LOSSLESS]:.1f})"
     yield "5 kHz material: clicks per second", "B and C click, A and D do not", clicks, told
     paper, width = "A a fraction, B and C all, D more than A", _listed(models["level_bandwidth_hz"] * 1e-3, 1)
     yield "5 kHz material: width recovered in level (kHz)", paper, width, told
@@ -97,17 +90,16 @@ def _capacities(setup: Settings) -> Iterator[Claim]:
         figure = tables.figure5_data(rows, rates, task)
         pooled = figure[figure["seed"].isna()].pivot_table("value", ["source", "capacity", "contender"], "quantity")
         shares = pooled.dropna(subset=["preferred_rate", "dont_know_rate"])
-        l1 = (1 - shares["preferred_rate"] - shares["dont_know_rate"]).abs()
-        told = shares.assign(l1=l1).apply(text, axis=1).to_dict()
+        told = shares.assign(l1=(1 - shares["preferred_rate"] - shares["dont_know_rate"]).abs()).apply(text, axis=1)
         for (name, title), capacity in product(rivals, sorted(figure["capacity"].dropna().unique())):
-            here, paper = (told.get((source, capacity, name)) for source in ("here", "paper"))
+            paper, here = told.get(("paper", capacity, name), "not given"), told.get(("here", capacity, name))
             claim = f"{task} {capacity}: share of choices for the {title}"
-            yield claim, paper or "not given", f"{here or 'no usable pair'} {MODEL}", ""
+            yield claim, paper, f"{here or 'no usable pair'} {MODEL}", ""
     for task, (name, title) in product(TASKS, rivals):
         measure = separation.JUDGES[task][0]
         for row in _effects(rows, task, name, measure):
             claim = f"{task} {row['capacity']}: {listening.TITLES[measure]}, {title} minus l1"
-            here = interval(row, 3 if measure == "estoi" else 2, "+")
+            here = tables.interval(row, 3 if measure == "estoi" else 2, "+")
             yield claim, "not given", here, verdict(row["low"], row["high"])
 
 
@@ -119,8 +111,7 @@ def _effects(rows: pd.DataFrame, task: str, contender: str, measure: str) -> lis
 def _configurations(setup: Settings) -> Iterator[Claim]:
     rows, by = study.read(setup, "configurations.csv"), separation.CONFIGURATION.by
     chosen = listening.votes(setup, rows, SPEECH, "estoi", setup.configuration_participants, by)
-    rates = listening.rates(chosen, setup.seed, by)
-    own = rates[rates["seed"].isna()].set_index("configuration")["preferred_rate"]
+    own = listening.rates(chosen, setup.seed, by).query("seed.isna()").set_index("configuration")["preferred_rate"]
     paper = _listed(tables.figure3_published().set_index("configuration")["value"])
     yield "layer configurations: share of choices over l1", paper, f"{_listed(own)} {MODEL}", ""
     costs = separation.costs_table(setup)
@@ -129,7 +120,7 @@ def _configurations(setup: Settings) -> Iterator[Claim]:
     text = "{} {:.2f} in time, {:.2f} in memory ({:.2f} in batches of " + f"{paper_batch})"
     here = "; ".join(text.format(*row) for row in ratios.itertuples())
     claim = f"cost of configuration F over that of A and B (batches of {batch})"
-    yield claim, "less", here, _holds((ratios < 1).all(axis=None))
+    yield claim, "less", here, HOLDS[bool((ratios < 1).all(axis=None))]
 
 
 def _redistribution(setup: Settings) -> Iterator[Claim]:
@@ -138,4 +129,4 @@ def _redistribution(setup: Settings) -> Iterator[Claim]:
         for row in _effects(totals, task, CODEC, f"{side}_db"):
             claim = f"{task} {row['capacity']}: residual {side} the threshold, codec loss minus l1 (dB)"
             found = verdict(-row["high"], -row["low"]) if side == "above" else ""
-            yield claim, "elsewhere (spectrograms)", interval(row, 1, "+"), found
+            yield claim, "elsewhere (spectrograms)", tables.interval(row, 1, "+"), found

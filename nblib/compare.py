@@ -1,6 +1,7 @@
 """Own results against the record, number by number: how they are judged is said on the page, ``comparison.html``."""
 
 import base64
+import contextlib
 import html
 from dataclasses import replace
 from pathlib import Path
@@ -32,8 +33,6 @@ def compare(setup: Settings, page: Path | None = None) -> None:
     if not record.results.is_dir():
         raise ResultsMissing(f"{record.results}: there is no record of this profile and corpus to compare with")
     table = numbers(own, record)
-    if table.empty:
-        raise ResultsMissing(f"{own.results}: no results; make them by python -m nblib run --profile {setup.profile}")
     study.save(own, TABLE, table)
     use_style()
     counts, written = agreement(table), page or own.results / PAGE
@@ -58,22 +57,18 @@ def compare(setup: Settings, page: Path | None = None) -> None:
 
 
 def numbers(own: Settings, record: Settings) -> pd.DataFrame:
-    """Every number of every study that both have: own and recorded mean over seeds, and what follows (`COLUMNS`)."""
+    """Every number that both have, or `ResultsMissing`: own and recorded mean over seeds, what follows (`COLUMNS`)."""
     tables = []
     for each in STUDIES:
-        try:
-            mine, theirs = (study.read(setup, f"{each.name}.csv") for setup in (own, record))
-        except ResultsMissing:
-            continue
-        both = _means(each, mine, "own").join(_means(each, theirs, "record"), how="inner")
-        tables.append(both.reset_index().assign(study=each.name))
-    if not tables:
-        return pd.DataFrame()
+        with contextlib.suppress(ResultsMissing):
+            mine, theirs = (_means(setup, each, side) for setup, side in ((own, "own"), (record, "record")))
+            tables.append(mine.join(theirs, how="inner").reset_index().assign(study=each.name))
+    if not any(map(len, tables)):
+        raise ResultsMissing(f"{own.results}: no results; make them by python -m nblib run --profile {own.profile}")
     both = pd.concat(tables, ignore_index=True)
-    trained = both["record_seeds"] > 0
-    share = 1 / both["record_seeds"].where(trained) + 1 / both["own_seeds"].where(trained)
+    share = 1 / both["record_seeds"] + 1 / both["own_seeds"]
     spread = both["record_seeds"].map(t_factor) * both["record_spread"] * np.sqrt(share)
-    tolerance = spread.where(trained, 0.01 * both["record"].abs())
+    tolerance = spread.where(both["record_seeds"] > 0, 0.01 * both["record"].abs())
     off = (both["own"] - both["record"]).abs()
     # Equal to the digits that tables hold is equal, whatever the spread.
     agrees = (off <= tolerance) | (off <= 1e-5 * both["record"].abs())
@@ -81,23 +76,21 @@ def numbers(own: Settings, record: Settings) -> pd.DataFrame:
     return both.assign(tolerance=tolerance, verdict=verdict)[COLUMNS]
 
 
-def _means(which: Study, rows: pd.DataFrame, side: str) -> pd.DataFrame:
+def _means(setup: Settings, which: Study, side: str) -> pd.DataFrame:
     """Mean, standard deviation and number of seed means per cell and measure."""
-    measures = [name for name in which.measures if name in rows]
-    usable = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan)
-    cells = usable[list(which.by)].astype(object).apply(lambda own: " ".join(map(str, own.dropna())), axis=1)
-    named = usable.assign(seed=usable["seed"].astype(float), cell=cells)
-    means = named.groupby(["cell", "seed"], dropna=False, sort=False)[measures].mean().reset_index()
-    long = means.melt(["cell", "seed"], measures, "measure").dropna(subset=["value"])
+    rows = study.read(setup, f"{which.name}.csv").replace([np.inf, -np.inf], np.nan).astype({"seed": float})
+    cells = rows[list(which.by)].astype(object).apply(lambda own: " ".join(map(str, own.dropna())), axis=1)
+    named, measures = rows.assign(cell=cells), [name for name in which.measures if name in rows]
+    long = named[rows["status"].isin(USABLE)].melt(["cell", "seed"], measures, "measure")
+    means = long.groupby(["cell", "measure", "seed"], dropna=False, sort=False)["value"].mean().dropna().reset_index()
     columns = {side: ("value", "mean"), f"{side}_spread": ("value", "std"), f"{side}_seeds": ("seed", "count")}
-    return long.groupby(["cell", "measure"], sort=False).agg(**columns)
+    return means.groupby(["cell", "measure"], sort=False).agg(**columns)
 
 
 def agreement(table: pd.DataFrame) -> pd.DataFrame:
     """How many numbers of each study agree, differ, or have no spread to judge by."""
-    counts = table.groupby(["study", "verdict"], sort=False).size().unstack(fill_value=0)
-    counts = counts.reindex(columns=[AGREES, DIFFERS, UNKNOWN], fill_value=0)
-    counts.loc["all"] = counts.sum()
+    counts = pd.crosstab(table["study"], table["verdict"], margins=True, margins_name="all")
+    counts = counts.reindex([*table["study"].unique(), "all"], columns=[AGREES, DIFFERS, UNKNOWN], fill_value=0)
     return counts.assign(**{"share that agrees": (counts[AGREES] / (counts[AGREES] + counts[DIFFERS])).round(3)})
 
 

@@ -36,9 +36,7 @@ def parameter_count(spec: NetworkSpec) -> int:
     return count_parameters(spec.build())
 
 
-def _column(
-    networks: Sequence[NetworkSpec], training: Training, geometry: Geometry, sizes: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def _column(networks: Sequence[NetworkSpec], training: Training, geometry: Geometry, sizes: dict | None = None) -> dict:
     """One column of a table of hyperparameters; `sizes` are its rows in place of those of a U-Net."""
     first, on_samples = networks[0], networks[0].on_samples
     down, up = KERNELS[first.kind]
@@ -129,8 +127,8 @@ def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.Dat
     result = result.astype({"published": "Int64"})
     if rows is None:
         return result
-    trained = rows.groupby(["task", "capacity"])["parameters"].first().rename("trained")
-    return result.merge(trained.reset_index(), how="left")
+    trained = rows.groupby(["task", "capacity"])["parameters"].first()
+    return result.join(trained.rename("trained"), on=["task", "capacity"])
 
 
 def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) -> pd.DataFrame:
@@ -146,10 +144,9 @@ def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) ->
         own = {f"{kind}_rate": "value", f"{kind}_std": "spread", f"{kind}_low": "low", f"{kind}_high": "high"}
         parts.append(shown.rename(columns=own).assign(quantity=f"{kind}_rate", source="here"))
     networks = scored[scored["seed"].notna() & scored["status"].isin(USABLE)]
-    means = networks.groupby(["capacity", "contender", "seed"])["l1"].mean().reset_index()
-    over_seeds = summary(scored, "l1", ("capacity", "contender")).rename(columns={"mean": "l1"})
-    errors = pd.concat([means, over_seeds]).rename(columns={"l1": "value"})
-    parts.append(errors.assign(quantity="test_l1", source="here"))
+    means = networks.groupby(["capacity", "contender", "seed"])["l1"].mean().rename("value").reset_index()
+    over_seeds = summary(scored, "l1", ("capacity", "contender")).rename(columns={"mean": "value"})
+    parts += [errors.assign(quantity="test_l1", source="here") for errors in (means, over_seeds)]
     paper = published("ijcnn20", "figure5")
     names = paper["system"].str.extract(rf"^{task}_(?P<capacity>p\d)(?:\|(?P<loss>\w+))?$")
     contender = names["loss"].replace({"codec_loss": CODEC, "baseline": BASELINE}).fillna(CODEC)
@@ -177,8 +174,6 @@ def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFr
 
 def dont_know_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """MM'19 Table 5: how often nobody could tell two systems apart; a triangle per judge."""
-    triangles = {
-        judge: dont_know_triangle(dont_know_matrix(own), list(names)).rename(index=names, columns=names)
-        for judge, own in votes.groupby("judge")
-    }
-    return pd.concat(triangles, names=["judge", "system"])
+    judges = votes.groupby("judge")
+    triangles = {judge: dont_know_triangle(dont_know_matrix(own), list(names)) for judge, own in judges}
+    return pd.concat(triangles, names=["judge", "system"]).rename(index=names, columns=names)

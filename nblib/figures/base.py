@@ -2,8 +2,7 @@
 
 import base64
 import io
-import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -21,21 +20,8 @@ from nblib.audio import Geometry, stft
 
 # Okabe and Ito's colours, told apart with every kind of colour vision.
 COLOURS = {"codec": "#0072B2", "l1": "#D55E00", "paper": "#555555", "unprocessed": "#999999", "oracle_mask": "#009E73"}
-PALETTE = ("#555555", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 Sounds = Mapping[str, np.ndarray]
 Names = Mapping[str, str]  # what is written for each name, in the order in which it is drawn; a baseline comes first
-
-
-def palette(names: Iterable[str], own: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A colour for each of `names`: its `own`, or the next that no other owns, from the start again after the last."""
-    own = own or {}
-    free = itertools.cycle(colour for colour in PALETTE if colour not in own.values())
-    return {name: own.get(name) or next(free) for name in names}
-
-
-def whiskers(table: pd.DataFrame, value: str = "mean") -> np.ndarray:
-    """How far the columns low and high lie from `value` [shape=(2, n)]; 0 where there is no interval."""
-    return np.nan_to_num(np.abs(table[["low", "high"]].to_numpy(float).T - table[value].to_numpy(float)))
 
 
 def use_style() -> None:
@@ -88,8 +74,7 @@ def _grid(rows: Mapping[str, Sounds], sample_rate: int, hop: int, width: float =
             image = axes.imshow(levels, "magma", aspect="auto", vmin=-100, vmax=-10, origin="lower", extent=extent)
             axes.set_title(title if axes is above else "", parse_math=False)
         own[0].set_ylabel(f"{name}\nfrequency (kHz)")
-    for axes in panels[-1]:
-        axes.set_xlabel("time (s)")
+    plt.setp(panels[-1], xlabel="time (s)")
     figure.colorbar(image, ax=panels, label="dB re full-scale sine", shrink=1.0 if len(rows) == 1 else 0.6)
     return figure
 
@@ -107,11 +92,8 @@ def spectrogram_rows(rows: Mapping[str, Sounds], geometry: Geometry) -> Figure:
 def magnitude_table(sounds: Sounds, geometry: Geometry) -> pd.DataFrame:
     """The decibels of one row of `spectrogram_rows`: a line per sound and frequency, one column per frame."""
     frequency_hz = np.arange(geometry.bins) * geometry.sample_rate / geometry.window
-    tables = {
-        title: pd.DataFrame(levels.round(1), frequency_hz).add_prefix("frame")
-        for title, levels in _decibels(sounds, geometry).items()
-    }
-    return pd.concat(tables, names=["sound", "frequency_hz"]).reset_index()
+    levels = {title: pd.DataFrame(own.round(1), frequency_hz) for title, own in _decibels(sounds, geometry).items()}
+    return pd.concat(levels, names=["sound", "frequency_hz"]).add_prefix("frame").reset_index()
 
 
 def figure2(patches: pd.DataFrame, names: Names, geometry: Geometry) -> Figure:
