@@ -5,7 +5,6 @@ ESTOI; and where "the vocals were more distinct and stronger compared to the bac
 """
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,11 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch.utils.benchmark import timer
 
-from nblib import study
+from nblib import data, study
 from nblib.corpora import Corpus, Item, measured_snr_db, mix
-from nblib.data import mixtures
 from nblib.entries import BASELINE, CODEC, SPEECH, TASKS, VOCALS
 from nblib.errors import check_choice
 from nblib.evaluation import score
@@ -53,7 +51,7 @@ def contenders(setup: Settings) -> dict[str, LossSpec]:
 
 def cell(setup: Settings, network: NetworkSpec, loss: LossSpec, **labels: Any) -> Cell:
     """One separation network; `labels` hold its task and seed."""
-    patches = Source(mixtures(setup, labels["task"]), setup.geometry)
+    patches = Source(data.mixtures(setup, labels["task"]), setup.geometry)
     return study.cell(setup, labels, patches, network, loss, setup.separation_training)
 
 
@@ -71,14 +69,13 @@ def capacity_cells(setup: Settings, most: int | None = None) -> list[Cell]:
 
 def _configuration_cells(setup: Settings) -> list[Cell]:
     """l1 once, the codec loss in each configuration."""
-    known = contenders(setup)
-    losses: dict[str | None, LossSpec] = {None: known[BASELINE]}
-    losses |= {name: replace(known[CODEC], layers=name) for name in CONFIGURATIONS}
-    network = setup.configuration_network
+    known, network = contenders(setup), setup.configuration_network
+    losses: list[tuple[str, str | None, LossSpec]] = [(BASELINE, None, known[BASELINE])]
+    losses += [(CODEC, name, replace(known[CODEC], layers=name)) for name in CONFIGURATIONS]
     return [
-        cell(setup, network, loss, task=SPEECH, configuration=name, contender=CODEC if name else BASELINE, seed=seed)
+        cell(setup, network, loss, task=SPEECH, configuration=name, contender=contender, seed=seed)
         for seed in setup.seeds()
-        for name, loss in losses.items()
+        for contender, name, loss in losses
     ]
 
 
@@ -112,7 +109,7 @@ def separate(setup: Settings, network: MaskUNet, mixture: np.ndarray) -> np.ndar
 
 def pieces(setup: Settings, tasks: Sequence[str] = TASKS, silent: bool = False) -> list[Piece]:
     """Every test item of some tasks, those with nothing to separate only if `silent`."""
-    corpora = {task: mixtures(setup, task) for task in tasks}
+    corpora = {task: data.mixtures(setup, task) for task in tasks}
     return [(own, task, item) for task, own in corpora.items() for item in own.items("test") if silent or audible(item)]
 
 
@@ -138,6 +135,7 @@ def _score(measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: li
     return rows
 
 
+@torch_threads(1)
 def _keep_excerpts(setup: Settings, trained: list[Trained]) -> None:
     """One item of each task through the first seed's networks of the smallest capacity, where its target is loudest."""
     for task, own in setup.trained_capacities.items():
@@ -146,8 +144,7 @@ def _keep_excerpts(setup: Settings, trained: list[Trained]) -> None:
         parts = {"target": mixture.target, "unprocessed": mixture.mixture}
         for each in trained:
             if wanted.items() <= each.labels.items() and each.run.status != "diverged":
-                with torch_threads(1):
-                    parts[f"p1_{each.labels['contender']}"] = separate(setup, each.run.network(), mixture.mixture)
+                parts[f"p1_{each.labels['contender']}"] = separate(setup, each.run.network(), mixture.mixture)
         study.keep_sounds(setup, task, parts, setup.geometry.sample_rate, 5 * setup.geometry.sample_rate)
 
 
@@ -176,14 +173,9 @@ def costs(setup: Settings) -> pd.DataFrame:
     shape = (1, setup.geometry.bins, setup.geometry.frames)
     batch, larger = (torch.rand(2, size, *shape, device=device) for size in (setup.cost_batch, paper_batch))
 
-    def now() -> float:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return time.perf_counter()
-
     def seconds(loss: WeightedLoss) -> list[float]:
         steps = (lambda: loss(network(batch[0]), batch[1]).backward(), lambda: loss_step(loss, batch))
-        return [timeit(step, timer=now, number=1) for step in steps]
+        return [timeit(step, timer=timer, number=1) for step in steps]
 
     table = pd.DataFrame({"configuration": list(losses), "batch": setup.cost_batch})
     rounds = [[seconds(loss) for loss in losses.values()] for _ in range(2)]
@@ -199,12 +191,12 @@ def costs(setup: Settings) -> pd.DataFrame:
     return table.assign(device=name, threads=torch.get_num_threads())
 
 
-def loss_step(loss: WeightedLoss, pair: Tensor) -> None:
+def loss_step(loss: WeightedLoss, pair: torch.Tensor) -> None:
     """The loss alone of an estimate and a target, forward and backward."""
     loss(pair[0].detach().requires_grad_(), pair[1]).backward()
 
 
-def peak_bytes(loss: WeightedLoss, pair: Tensor) -> int:
+def peak_bytes(loss: WeightedLoss, pair: torch.Tensor) -> int:
     """The most that `loss_step` holds at once beyond what was held before."""
     if pair.is_cuda:
         before = torch.cuda.memory_allocated(pair.device)

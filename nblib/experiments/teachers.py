@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from nblib import audio, data, study
+from nblib import audio, data, provenance, study
 from nblib.audio import Codec, Geometry
 from nblib.corpora import Corpus, Item
 from nblib.entries import LossNetwork
@@ -17,7 +17,6 @@ from nblib.evaluation.intervals import contrast
 from nblib.experiments.overview import against_codec, codec_title, different, short_title
 from nblib.losses import LossSpec
 from nblib.networks import WaveUNet, through
-from nblib.provenance import torch_threads
 from nblib.settings import Settings
 from nblib.study import Cell, Row, Study, Trained
 from nblib.training import Run, Source
@@ -43,10 +42,6 @@ def cell(setup: Settings, teacher: str) -> Cell:
     source = Source(data.music(setup, own.geometry.sample_rate), own.geometry, codec, overlap=own.network.on_samples)
     labels = {"teacher": teacher, "seed": setup.seed}
     return study.cell(setup, labels, source, own.network, LossSpec("l1"), own.training)
-
-
-def _cells(setup: Settings) -> list[Cell]:
-    return [cell(setup, name) for name in setup.teachers]
 
 
 def run(setup: Settings, teacher: str) -> Run:
@@ -104,9 +99,8 @@ def score(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, Ite
         return []
     lossless = corpus.load(item)
     geometry, coded, *emulated = emulation(setup, own, lossless)
-    found = against_codec(lossless, coded, geometry, setup.domain, emulation=emulated)
     first = own.row | {"split": item.split, "item": item.name}
-    return [first | {"system": system} | errors for system, errors in found.items()]
+    return [first | row for row in against_codec(lossless, coded, geometry, setup.domain, emulation=emulated)]
 
 
 def histories(trained: Sequence[Trained]) -> pd.DataFrame:
@@ -126,32 +120,33 @@ def figure2_names(setup: Settings) -> dict[str, str]:
     return {"lossless": "lossless"} | coded | {name: teacher.title for name, teacher in setup.teachers.items()}
 
 
+@provenance.torch_threads(1)
 def keep(setup: Settings, trained: list[Trained]) -> None:
     """Learning curves, and MM'19 Figure 2: of a few pieces the loudest patch by system in dB, and its sounds."""
     study.save(setup, HISTORY, histories(trained))
     geometry, frames = setup.mm19.geometry, {}
     rate = geometry.sample_rate
     corpus, frequency_hz = data.music(setup, rate), np.arange(geometry.bins) * rate / geometry.window
-    with torch_threads(1):
-        for item in different([*corpus.items("test"), *corpus.items("validation")]):
-            lossless = corpus.load(item)
-            sounds = {"lossless": lossless}
-            sounds |= {system: codec.roundtrip(lossless, rate) for system, codec in _coded(setup).items()}
-            for each in (each for each in trained if each.usable):
-                own_rate = loss_network(setup, each.labels["teacher"]).geometry.sample_rate
-                *_, emulated = emulation(setup, each, data.music(setup, own_rate).load(item))
-                sounds[each.labels["teacher"]] = audio.resample(emulated, own_rate, rate)
-            kept = study.keep_sounds(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
-            for system, samples in kept.items():
-                decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
-                patch = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
-                frames[item.name, short_title(item), system] = patch
+    for item in different([*corpus.items("test"), *corpus.items("validation")]):
+        sounds = {"lossless": corpus.load(item)}
+        sounds |= {name: codec.roundtrip(sounds["lossless"], rate) for name, codec in _coded(setup).items()}
+        for each in (each for each in trained if each.usable):
+            own_rate = loss_network(setup, each.labels["teacher"]).geometry.sample_rate
+            *_, emulated = emulation(setup, each, data.music(setup, own_rate).load(item))
+            sounds[each.labels["teacher"]] = audio.resample(emulated, own_rate, rate)
+        kept = study.keep_sounds(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
+        for system, samples in kept.items():
+            decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
+            patch = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
+            frames[item.name, short_title(item), system] = patch
     study.save(setup, PATCHES, pd.concat(frames, names=["item", "title", "system", "frequency_hz"]).reset_index())
 
 
 MEASURES = ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall")
 BY, KEPT = ("teacher", "system"), (HISTORY, PATCHES, "excerpts/figure2_*")
-LOSS_NETWORKS = Study("loss_networks", _cells, pieces, score, BY, MEASURES, keep, KEPT)
+LOSS_NETWORKS = Study(
+    "loss_networks", lambda setup: [cell(setup, own) for own in setup.teachers], pieces, score, BY, MEASURES, keep, KEPT
+)
 
 
 def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
