@@ -7,14 +7,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from nblib import audio, data, study
+from nblib import audio, data, parallel, provenance, study
 from nblib.corpora import Corpus, Item
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, peaq_basic, recovered_bandwidth, si_sdr_db
 from nblib.experiments import overview, teachers
 from nblib.losses import ALL, CodecLoss, LossSpec
-from nblib.networks import through
-from nblib.parallel import parallel_map
-from nblib.provenance import seed_everything, torch_threads
+from nblib.networks import WaveUNet, through
 from nblib.settings import Settings
 from nblib.study import Cell, Row, Sounds, Study, Systems, Trained
 from nblib.training import Source
@@ -38,14 +36,13 @@ def loss_terms(setup: Settings) -> pd.DataFrame:
     """What each model's loss compares, read from the losses themselves: MM'19 equations (1) to (4), Figure 3."""
     rows = []
     for model, spec in LOSSES.items():
-        network = teachers.loss_network(setup, spec.teacher).network if spec.teacher else None
-        loss = spec.build(setup.mm19.geometry, setup.domain, network and network.build())
-        layers = loss.layers if isinstance(loss, CodecLoss) else ()
+        network = teachers.loss_network(setup, spec.teacher).network.build() if spec.teacher else None
+        loss = spec.build(setup.mm19.geometry, setup.domain, network)
         for name, share in zip(loss.names, loss.shares, strict=True):
             view = term = "samples" if name == "l1" else name
-            if network and name in layers:
-                view = "C^T" if network.on_samples else "C^S"
-                term = "prediction" if name == layers[-1] else "features"
+            if isinstance(loss, CodecLoss) and name in loss.layers:
+                view = "C^T" if isinstance(network, WaveUNet) else "C^S"
+                term = "prediction" if name == loss.layers[-1] else "features"
             # share: what it comes to once the weights are set
             rows.append({"system": model, "through": view, "term": term, "terms": 1, "share": share})
     return pd.DataFrame(rows).groupby(["system", "through", "term"], sort=False, as_index=False).sum()
@@ -73,7 +70,7 @@ def pieces(setup: Settings, most: int | None = None) -> list[Piece]:
     return [(corpus, item) for item in (overview.different(items, most) if most else items)]
 
 
-@torch_threads(1)
+@provenance.torch_threads(1)
 def heard(trained: Sequence[Trained], piece: Piece, limit_hz: int, name: str = LOSSLESS) -> Systems:
     """A piece (by `name`), limited, and that through usable networks."""
     corpus, item = piece
@@ -141,7 +138,7 @@ def _keep_broadband(setup: Settings, trained: list[Trained]) -> None:
     """Aliasing of the models of both band limits; and Figure 5, of the piece with the largest share over 3 kHz."""
     narrow_hz, wide_hz = setup.mm19.limit_hz, setup.mm19.broadband_limit_hz
     models = [each for each in study.train(setup, cells(setup)) + trained if each.usable]
-    tones = parallel_map(partial(_sweep, setup), [narrow_hz, wide_hz, *models])
+    tones = parallel.parallel_map(partial(_sweep, setup), [narrow_hz, wide_hz, *models])
     study.save(setup, ALIASING, pd.DataFrame([tone for own in tones for tone in own]))
 
     def share_above(piece: Piece) -> float:
@@ -157,7 +154,7 @@ def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
     if isinstance(what, Trained):
         network, row = what.run.network(), {**what.labels, "status": what.run.status}
     else:
-        seed_everything(setup.seed, "weights")  # as training does
+        provenance.seed_everything(setup.seed, "weights")  # as training does
         network = setup.mm19.autoencoder.build()
         row = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed, "status": "none"}
     tones = np.arange(100, row["limit_hz"], 200.0).tolist()

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from nblib import audio, data, provenance, study
 from nblib.audio import Codec, Geometry
@@ -60,27 +61,25 @@ def pieces(setup: Settings) -> list[tuple[Corpus, str, Item]]:
     return [(own, name, item) for name, own in corpora.items() for split in splits for item in own.items(split)]
 
 
-def seen(samples: np.ndarray, geometry: Geometry, domain: str) -> torch.Tensor:
+def seen(samples: np.ndarray, geometry: Geometry, domain: str) -> Tensor:
     """What a network on magnitudes takes of a whole signal [shape=(n,)]: [shape=(patches, 1, bins, frames)]."""
     return audio.scale(audio.analyse(samples, geometry).abs(), domain).unsqueeze(1)
 
 
-def sound(estimate: torch.Tensor, like: np.ndarray, geometry: Geometry, domain: str) -> np.ndarray:
+def sound(estimate: Tensor, like: np.ndarray, geometry: Geometry, domain: str) -> np.ndarray:
     """Samples [shape=(n,)] of what such a network puts out, with the phase of `like` [shape=(n,)]."""
     spectrum = audio.with_phase(audio.unscale(estimate.squeeze(1), domain), audio.analyse(like, geometry))
     return audio.synthesise(spectrum, len(like), geometry).numpy()
 
 
 @torch.no_grad()
-def emulation(
-    setup: Settings, trained: Trained, lossless: np.ndarray
-) -> tuple[Geometry, np.ndarray, torch.Tensor, np.ndarray]:
+def emulation(setup: Settings, own: Trained, lossless: np.ndarray) -> tuple[Geometry, np.ndarray, Tensor, np.ndarray]:
     """What codec and network make of a piece [shape=(n,)]: a geometry, coded samples, and the network's output.
 
     That is linear magnitudes [shape=(patches, bins, frames)], and samples: a spectral network's sound has the phase of
     the coded one (MM'19 Section 4.3).
     """
-    teacher, network = trained.labels["teacher"], trained.run.network()
+    teacher, network = own.labels["teacher"], own.run.network()
     geometry = loss_network(setup, teacher).geometry
     coded = setup.teachers[teacher].codec.roundtrip(lossless, geometry.sample_rate)
     if isinstance(network, WaveUNet):
