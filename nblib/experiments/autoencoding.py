@@ -165,10 +165,9 @@ def _sweep(setup: Settings, what: Trained | int) -> list[Row]:
 BY = ("system", "limit_hz")
 MEASURES = ("snr_db", "snr_20log_db", "psnr_db", "snr_10ln", "si_sdr_db", "two_f", "nmr_db")
 WIDTHS = ("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz")
-KEPT4, KEPT5 = (HISTORY, f"**/{FIGURE4}_*"), (ALIASING, f"**/{FIGURE5}_*")
-SNR = Study("snr", cells, pieces, snr_rows, BY, MEASURES, _keep_narrow, KEPT4)
+SNR = Study("snr", cells, pieces, snr_rows, BY, MEASURES, _keep_narrow, (HISTORY, f"**/{FIGURE4}_*"))
 WIDE = partial(cells, broadband=True)
-BROADBAND = Study("broadband", WIDE, pieces, broadband_rows, BY, WIDTHS, _keep_broadband, KEPT5)
+BROADBAND = Study("broadband", WIDE, pieces, broadband_rows, BY, WIDTHS, _keep_broadband, (ALIASING, f"**/{FIGURE5}_*"))
 
 
 def sweep_means(tones: pd.DataFrame) -> pd.DataFrame:

@@ -78,8 +78,7 @@ def _example(setup: Settings, trained: list[Trained], piece: tuple[Corpus, str, 
 
 def split_table(corpus: Corpus) -> pd.DataFrame:
     """Items and groups (pieces, speakers) of each split, how many groups another split has too, and the source."""
-    groups = [(split, item.group) for split in SPLITS for item in corpus.items(split)]
-    items = pd.DataFrame(groups, columns=["split", "group"])
+    items = pd.DataFrame({"split": split, "group": item.group} for split in SPLITS for item in corpus.items(split))
     items["shared"] = items["group"].where(items.groupby("group")["split"].transform("nunique") > 1)
     counts = {"items": ("group", "size"), "groups": ("group", "nunique"), "groups_shared": ("shared", "nunique")}
     table = items.groupby("split", sort=False).agg(**counts).reset_index()

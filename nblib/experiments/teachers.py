@@ -109,8 +109,7 @@ def histories(trained: Sequence[Trained]) -> pd.DataFrame:
 
 
 def _coded(setup: Settings) -> dict[str, Codec]:
-    codecs = [teacher.codec for teacher in setup.teachers.values()]
-    return {f"{codec.name}_{codec.bitrate // 1000}k": codec for codec in codecs}
+    return {f"{own.codec.name}_{own.codec.bitrate // 1000}k": own.codec for own in setup.teachers.values()}
 
 
 def figure2_names(setup: Settings) -> dict[str, str]:
