@@ -141,10 +141,9 @@ def against_codec(lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, d
     low_pass = cut.abs().clamp(max=1), audio.synthesise(cut, len(lossless), geometry).numpy()
     rows = []
     for system, (magnitude, sound) in {"identity": (before, lossless), "low_pass": low_pass, **others}.items():
-        l1 = float((scale(magnitude, domain) - scale(after, domain)).abs().mean())
-        row = {"system": system, "l1": l1, "l1_samples": float(np.abs(sound - coded).mean())}
-        error_hz = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
-        row |= {"codec_cutoff_hz": cutoff_hz, "cutoff_error_hz": error_hz}
+        row: Row = {"system": system, "l1": float((scale(magnitude, domain) - scale(after, domain)).abs().mean())}
+        row |= {"l1_samples": float(np.abs(sound - coded).mean()), "codec_cutoff_hz": cutoff_hz}
+        row["cutoff_error_hz"] = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
         rows.append(row | hole_scores(before.numpy(), after.numpy(), magnitude.numpy(), bins))
     return rows
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nblib import audio, data, provenance, study
 from nblib.audio import Codec, Geometry
-from nblib.corpora import Corpus, Item
+from nblib.corpora import SPLITS, Corpus, Item
 from nblib.entries import LossNetwork
 from nblib.errors import TrainingDiverged, check_choice
 from nblib.evaluation.intervals import contrast
@@ -40,9 +40,8 @@ def own_error(setup: Settings, teacher: str) -> str:
 def cell(setup: Settings, teacher: str) -> Cell:
     """The network that learns one teacher's codec."""
     own, codec = loss_network(setup, teacher), setup.teachers[teacher].codec
-    source = Source(data.music(setup, own.geometry.sample_rate), own.geometry, codec, overlap=own.network.on_samples)
-    labels = {"teacher": teacher, "seed": setup.seed}
-    return study.cell(setup, labels, source, own.network, LossSpec("l1"), own.training)
+    music = Source(data.music(setup, own.geometry.sample_rate), own.geometry, codec, overlap=own.network.on_samples)
+    return study.cell(setup, {"teacher": teacher, "seed": setup.seed}, music, own.network, LossSpec("l1"), own.training)
 
 
 def run(setup: Settings, teacher: str) -> Run:
@@ -57,8 +56,7 @@ def run(setup: Settings, teacher: str) -> Run:
 def pieces(setup: Settings) -> list[tuple[Corpus, str, Item]]:
     """Every teacher with every held-out piece at its rate."""
     corpora = {name: data.music(setup, loss_network(setup, name).geometry.sample_rate) for name in setup.teachers}
-    splits = ("validation", "test")
-    return [(own, name, item) for name, own in corpora.items() for split in splits for item in own.items(split)]
+    return [(own, name, item) for name, own in corpora.items() for split in SPLITS[1:] for item in own.items(split)]
 
 
 def seen(samples: np.ndarray, geometry: Geometry, domain: str) -> Tensor:
