@@ -5,8 +5,7 @@ time of day, so that two runs from nothing give identical files; when and by who
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,16 +27,16 @@ RUNS = "runs.csv"
 ABOUT = """study run seed title status parameters epochs steps best_epoch seconds loss_seconds spread device commit
 finished reason""".split()  # its columns
 WHOLE = ("parameters", "epochs", "steps", "best_epoch", "seed")  # kept whole where a row lacks them
+TEXT = ("run", "item", "commit")  # a hash 0123 or 12e4, a recording 0001 is no number
 Row = dict[str, Any]
 Sounds = dict[str, np.ndarray]  # samples [shape=(n,)] by name
+Systems = list[tuple[Row, np.ndarray]]  # of each what its rows begin with, and samples [shape=(n,)]
 
 
-def cell(
-    setup: Settings, labels: Mapping[str, Any], source: Source, network: NetworkSpec, loss: LossSpec, training: Training
-) -> Cell:
+def cell(setup: Settings, labels: Row, data: Source, network: NetworkSpec, loss: LossSpec, training: Training) -> Cell:
     """One network of any study; `labels` hold its seed."""
-    about = (source.geometry, setup.domain, source.fingerprint, labels["seed"])
-    return Cell(labels, RunConfig(network, loss, training, *about), source)
+    about = (data.geometry, setup.domain, data.fingerprint, labels["seed"])
+    return Cell(labels, RunConfig(network, loss, training, *about), data)
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def rows(setup: Settings, study: Study) -> pd.DataFrame:
 
     def digests() -> str:
         found = sorted(path for pattern in (name, *study.kept) for path in setup.results.glob(pattern))
-        return json.dumps({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found})
+        return config_hash({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found})
 
     if not stamp.exists() or stamp.read_text() != digests():
         parts = parallel_map(partial(study.score, setup, trained), work)
@@ -92,10 +91,8 @@ def failed(setup: Settings, study: str) -> list[str]:
 
 def save_runs(setup: Settings, study: str, trained: Sequence[Run]) -> None:
     """Who trained what, on what and how long: this study's rows of `RUNS` are written anew."""
-    records = [
-        each.record | {"study": study, "run": each.hash, "seed": each.record["config"]["seed"]} for each in trained
-    ]
-    table = pd.DataFrame(records, columns=ABOUT)
+    runs = [each.record | {"study": study, "run": each.hash, "seed": each.labels["seed"]} for each in trained]
+    table = pd.DataFrame(runs, columns=ABOUT)
     if (setup.results / RUNS).exists():
         table = pd.concat([read(setup, RUNS).query("study != @study"), table], ignore_index=True)
     save(setup, RUNS, table.sort_values("study", kind="stable"))  # so that a rerun of one leaves all in its place
@@ -117,9 +114,7 @@ def save(setup: Settings, name: str, table: pd.DataFrame) -> None:
 
 def read(setup: Settings, name: str) -> pd.DataFrame:
     """A table written by `save`; `ResultsMissing`, where there is none, names the command that makes it."""
-    # As text: a hash 0123 or 12e4, a recording 0001 is no number.
-    table = pd.read_csv(_existing(setup, name), dtype={"run": str, "item": str, "commit": str})
-    return table.astype({column: "Int64" for column in WHOLE if column in table})
+    return pd.read_csv(_existing(setup, name), dtype=dict.fromkeys(TEXT, "str") | dict.fromkeys(WHOLE, "Int64"))
 
 
 def keep_sounds(setup: Settings, prefix: str, sounds: Sounds, sample_rate: int, length: int) -> Sounds:

@@ -3,22 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nblib import data, study
-from nblib.audio import band_limit, resample
+from nblib import audio, data, parallel, provenance, study
 from nblib.corpora import Corpus, Item
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, peaq_basic, recovered_bandwidth, si_sdr_db
 from nblib.experiments import overview, teachers
 from nblib.losses import ALL, CodecLoss, LossSpec
-from nblib.networks import through
-from nblib.parallel import parallel_map
-from nblib.provenance import seed_everything, torch_threads
+from nblib.networks import WaveUNet, through
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Sounds, Study
+from nblib.study import Cell, Row, Sounds, Study, Systems
 from nblib.training import Run, Source, train_all
 
 HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"
@@ -40,14 +36,13 @@ def loss_terms(setup: Settings) -> pd.DataFrame:
     """What each model's loss compares, read from the losses themselves: MM'19 equations (1) to (4), Figure 3."""
     rows = []
     for model, spec in LOSSES.items():
-        network = teachers.loss_network(setup, spec.teacher).network if spec.teacher else None
-        loss = spec.build(setup.mm19.geometry, setup.domain, network and network.build())
-        layers = loss.layers if isinstance(loss, CodecLoss) else ()
+        network = teachers.loss_network(setup, spec.teacher).network.build() if spec.teacher else None
+        loss = spec.build(setup.mm19.geometry, setup.domain, network)
         for name, share in zip(loss.names, loss.shares, strict=True):
             view = term = "samples" if name == "l1" else name
-            if network and name in layers:
-                view = "C^T" if network.on_samples else "C^S"
-                term = "prediction" if name == layers[-1] else "features"
+            if isinstance(loss, CodecLoss) and name in loss.layers:
+                view = "C^T" if isinstance(network, WaveUNet) else "C^S"
+                term = "prediction" if name == loss.layers[-1] else "features"
             # share: what it comes to once the weights are set
             rows.append({"system": model, "through": view, "term": term, "terms": 1, "share": share})
     return pd.DataFrame(rows).groupby(["system", "through", "term"], sort=False, as_index=False).sum()
@@ -75,12 +70,12 @@ def pieces(setup: Settings, most: int | None = None) -> list[Piece]:
     return [(corpus, item) for item in (overview.different(items, most) if most else items)]
 
 
-def heard(trained: Sequence[Run], piece: Piece, limit_hz: int, name: str = LOSSLESS) -> list[tuple[Row, np.ndarray]]:
-    """First columns and samples [shape=(n,)] of a piece (by `name`), limited, and of that through usable networks."""
+@provenance.torch_threads(1)
+def heard(trained: Sequence[Run], piece: Piece, limit_hz: int, name: str = LOSSLESS) -> Systems:
+    """A piece (by `name`), limited, and that through usable networks."""
     corpus, item = piece
-    with torch_threads(1):
-        original = band_limit(corpus.load(item), corpus.sample_rate, limit_hz)
-        networks = [(each.row, through(each.network(), original)) for each in trained if each.usable]
+    original = audio.band_limit(corpus.load(item), corpus.sample_rate, limit_hz)
+    networks = [(each.row, through(each.network(), original)) for each in trained if each.usable]
     return [({"system": name, "status": "none"}, original), *networks]
 
 
@@ -111,7 +106,7 @@ def snr_rows(setup: Settings, trained: list[Run], piece: Piece) -> list[Row]:
     """The SNR of Table 3 and its variants, averaged over frames; SI-SDR, 2f and NMR of the piece."""
     (_, original), *networks = heard(trained, piece, setup.mm19.limit_hz)
     rate, rows = piece[0].sample_rate, []
-    half = resample(resample(original, rate, rate // 2), rate // 2, rate)[: len(original)]
+    half = audio.resample(audio.resample(original, rate, rate // 2), rate // 2, rate)[: len(original)]
     systems = [({"system": HALF_RATE, "status": "none"}, half), *networks]
     sounds = np.stack([sound for _, sound in systems])
     judged = peaq_basic(np.broadcast_to(original, sounds.shape), sounds, rate)
@@ -127,11 +122,10 @@ def broadband_rows(setup: Settings, trained: list[Run], piece: Piece) -> list[Ro
     geometry, limit_hz, rows = setup.mm19.geometry, setup.mm19.broadband_limit_hz, []
     systems = heard(trained, piece, limit_hz)
     original = systems[0][1]
-    for system, sound in systems:
-        row = system | {"item": piece[1].name}
-        row["snr_db"] = frame_snr(original, sound, geometry.patch_samples)["snr_db"]
-        row["clicks_per_second"] = clicks_per_second(sound, geometry.sample_rate, limit_hz)
-        rows.append(row | recovered_bandwidth(original, sound, geometry, limit_hz))
+    for row, sound in systems:
+        found = {"item": piece[1].name, "snr_db": frame_snr(original, sound, geometry.patch_samples)["snr_db"]}
+        found["clicks_per_second"] = clicks_per_second(sound, geometry.sample_rate, limit_hz)
+        rows.append(row | found | recovered_bandwidth(original, sound, geometry, limit_hz))
     return rows
 
 
@@ -144,7 +138,7 @@ def _keep_broadband(setup: Settings, trained: list[Run]) -> None:
     """Aliasing of the models of both band limits; and Figure 5, of the piece with the largest share over 3 kHz."""
     narrow_hz, wide_hz = setup.mm19.limit_hz, setup.mm19.broadband_limit_hz
     models = [each for each in train_all(cells(setup), setup.device) + trained if each.usable]
-    tones = parallel_map(partial(_sweep, setup), [narrow_hz, wide_hz, *models])
+    tones = parallel.parallel_map(partial(_sweep, setup), [narrow_hz, wide_hz, *models])
     study.save(setup, ALIASING, pd.DataFrame([tone for own in tones for tone in own]))
 
     def share_above(piece: Piece) -> float:
@@ -157,11 +151,12 @@ def _keep_broadband(setup: Settings, trained: list[Run]) -> None:
 
 def _sweep(setup: Settings, what: Run | int) -> list[Row]:
     """A row per tone, 200 Hz apart, through a network, or through the untrained one up to a limit (Hz)."""
-    seed_everything(setup.seed, "weights")  # as training does
-    network: Any = setup.mm19.autoencoder.build()
-    row: Row = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed, "status": "none"}
     if isinstance(what, Run):
         network, row = what.network(), {**what.labels, "status": what.status}
+    else:
+        provenance.seed_everything(setup.seed, "weights")  # as training does
+        network = setup.mm19.autoencoder.build()
+        row = {"system": UNTRAINED, "limit_hz": what, "seed": setup.seed, "status": "none"}
     tones = np.arange(100, row["limit_hz"], 200.0).tolist()
     rate, factor = setup.mm19.geometry.sample_rate, 2**network.num_layers
     return [row | tone for tone in aliasing(partial(through, network), tones, rate, factor)]
@@ -170,11 +165,9 @@ def _sweep(setup: Settings, what: Run | int) -> list[Row]:
 BY = ("system", "limit_hz")
 MEASURES = ("snr_db", "snr_20log_db", "psnr_db", "snr_10ln", "si_sdr_db", "two_f", "nmr_db")
 WIDTHS = ("snr_db", "clicks_per_second", "level_bandwidth_hz", "waveform_bandwidth_hz")
-KEPT4 = (HISTORY, f"{FIGURE4}_pieces.csv", f"excerpts/{FIGURE4}_*")
-KEPT5 = (ALIASING, f"{FIGURE5}_pieces.csv", f"excerpts/{FIGURE5}_*")
+SNR = Study("snr", cells, pieces, snr_rows, BY, MEASURES, _keep_narrow, (HISTORY, f"**/{FIGURE4}_*"))
 WIDE = partial(cells, broadband=True)
-SNR = Study("snr", cells, pieces, snr_rows, BY, MEASURES, _keep_narrow, KEPT4)
-BROADBAND = Study("broadband", WIDE, pieces, broadband_rows, BY, WIDTHS, _keep_broadband, KEPT5)
+BROADBAND = Study("broadband", WIDE, pieces, broadband_rows, BY, WIDTHS, _keep_broadband, (ALIASING, f"**/{FIGURE5}_*"))
 
 
 def sweep_means(tones: pd.DataFrame) -> pd.DataFrame:

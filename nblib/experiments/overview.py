@@ -13,8 +13,7 @@ from nblib import audio, data, study
 from nblib.audio import Codec, Geometry, scale
 from nblib.corpora import SPLITS, Corpus, Item, measured_snr_db
 from nblib.entries import TASKS
-from nblib.evaluation import hole_scores
-from nblib.evaluation.spectra import audible, holes
+from nblib.evaluation.spectra import audible, hole_scores, holes
 from nblib.settings import Settings
 from nblib.study import Row, Sounds, Study, keep_sounds
 from nblib.training import Run
@@ -44,11 +43,8 @@ def codec_title(codec: Codec) -> str:
 
 def different(items: Sequence[Item], count: int = 3) -> list[Item]:
     """The first item of each of up to `count` kinds (character, noise, voice range), filled up by the next items."""
-    kinds: dict[str, Item] = {}
-    for item in items:
-        kinds.setdefault(_kind(item) or item.group, item)
-    chosen = list(kinds.values())[:count]
-    return chosen + [item for item in items if item not in chosen][: count - len(chosen)]
+    firsts = {_kind(item) or item.group: item for item in reversed(items)}.values()
+    return sorted(items, key=lambda item: item not in firsts)[:count]
 
 
 def excerpts(setup: Settings, prefix: str, pieces: pd.DataFrame, systems: Mapping[str, str]) -> dict[str, Sounds]:
@@ -58,10 +54,6 @@ def excerpts(setup: Settings, prefix: str, pieces: pd.DataFrame, systems: Mappin
         title: {str(piece): study.read_sound(setup, f"{prefix}_{item}_{system}") for item, piece in titles.items()}
         for system, title in systems.items()
     }
-
-
-def _corpora(setup: Settings) -> dict[str, Corpus]:
-    return {MUSIC: data.music(setup)} | {task: data.mixtures(setup, task) for task in TASKS}
 
 
 def _example(setup: Settings, trained: list[Run], piece: tuple[Corpus, str, Item]) -> list[Row]:
@@ -87,8 +79,7 @@ def _example(setup: Settings, trained: list[Run], piece: tuple[Corpus, str, Item
 
 def split_table(corpus: Corpus) -> pd.DataFrame:
     """Items and groups (pieces, speakers) of each split, how many groups another split has too, and the source."""
-    groups = [(split, item.group) for split in SPLITS for item in corpus.items(split)]
-    items = pd.DataFrame(groups, columns=["split", "group"])
+    items = pd.DataFrame({"split": split, "group": item.group} for split in SPLITS for item in corpus.items(split))
     items["shared"] = items["group"].where(items.groupby("group")["split"].transform("nunique") > 1)
     counts = {"items": ("group", "size"), "groups": ("group", "nunique"), "groups_shared": ("shared", "nunique")}
     table = items.groupby("split", sort=False).agg(**counts).reset_index()
@@ -96,12 +87,13 @@ def split_table(corpus: Corpus) -> pd.DataFrame:
 
 
 def _examples(setup: Settings) -> list[tuple[Corpus, str, Item]]:
-    return [(own, name, item) for name, own in _corpora(setup).items() for item in different(own.items("test"))]
+    corpora = {MUSIC: data.music(setup)} | {task: data.mixtures(setup, task) for task in TASKS}
+    return [(own, name, item) for name, own in corpora.items() for item in different(own.items("test"))]
 
 
 def _keep_splits(setup: Settings, trained: list[Run]) -> None:
-    tables = [split_table(own).assign(corpus=name) for name, own in _corpora(setup).items()]
-    study.save(setup, SPLIT_TABLE, pd.concat(tables))
+    corpora = {name: own for own, name, _ in _examples(setup)}
+    study.save(setup, SPLIT_TABLE, pd.concat([split_table(own).assign(corpus=name) for name, own in corpora.items()]))
 
 
 KEPT = (SPLIT_TABLE, "excerpts/corpus_*")
@@ -124,7 +116,7 @@ def _coded(setup: Settings, trained: list[Run], piece: tuple[Corpus, Codec]) -> 
     (corpus, codec), rows = piece, []
     rate, geometry = corpus.sample_rate, replace(setup.geometry, sample_rate=corpus.sample_rate)
     for item, lossless, coded in _pairs(*piece):
-        identity, low_pass = against_codec(lossless, coded, geometry, setup.domain).values()
+        identity, low_pass = against_codec(lossless, coded, geometry, setup.domain)
         row: Row = {"rate": rate, "codec": codec_title(codec), "bitrate": codec.bitrate, "item": item.name}
         row |= {"title": short_title(item), "length_difference": len(coded) - len(lossless)}
         row["lag_samples"] = int(correlate(coded, lossless, method="fft").argmax()) - (len(lossless) - 1)
@@ -136,10 +128,8 @@ def _coded(setup: Settings, trained: list[Run], piece: tuple[Corpus, Codec]) -> 
     return rows
 
 
-def against_codec(
-    lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str, **emulated: Any
-) -> dict[str, dict[str, float]]:
-    """Errors of "identity" (the piece [shape=(n,)]), "low_pass" (it cut at the codec's cut-off) and those `emulated`.
+def against_codec(lossless: np.ndarray, coded: np.ndarray, geometry: Geometry, domain: str, **others: Any) -> list[Row]:
+    """Errors of "identity" (the piece [shape=(n,)]), "low_pass" (it cut at the codec's cut-off) and `others` by name.
 
     Those are linear magnitudes [shape=(patches, bins, frames)] and samples; l1 is of scaled magnitudes, and holes are
     scored under the cut-off.
@@ -150,13 +140,13 @@ def against_codec(
     before, cut = whole.abs().clamp(max=1), whole.clone()
     cut[..., bins:, :] = 0
     low_pass = cut.abs().clamp(max=1), audio.synthesise(cut, len(lossless), geometry).numpy()
-    found = {}
-    for system, (magnitude, sound) in {"identity": (before, lossless), "low_pass": low_pass, **emulated}.items():
-        errors = {"l1": float((scale(magnitude, domain) - scale(after, domain)).abs().mean())}
-        errors |= {"l1_samples": float(np.abs(sound - coded).mean()), "codec_cutoff_hz": cutoff_hz}
-        errors["cutoff_error_hz"] = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
-        found[system] = errors | hole_scores(before.numpy(), after.numpy(), magnitude.numpy(), bins)
-    return found
+    rows = []
+    for system, (magnitude, sound) in {"identity": (before, lossless), "low_pass": low_pass, **others}.items():
+        row: Row = {"system": system, "l1": float((scale(magnitude, domain) - scale(after, domain)).abs().mean())}
+        row |= {"l1_samples": float(np.abs(sound - coded).mean()), "codec_cutoff_hz": cutoff_hz}
+        row["cutoff_error_hz"] = audio.cutoff_hz(lossless, sound, geometry.sample_rate) - cutoff_hz
+        rows.append(row | hole_scores(before.numpy(), after.numpy(), magnitude.numpy(), bins))
+    return rows
 
 
 def _keep_holes(setup: Settings, trained: list[Run]) -> None:

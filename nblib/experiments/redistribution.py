@@ -4,7 +4,6 @@ The paper sees noise "in different time-frequency regions", which "more strongly
 the residual should lie above the target's masking threshold.
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,9 @@ import pandas as pd
 from nblib.entries import BASELINE
 from nblib.evaluation import residual
 from nblib.evaluation.intervals import contrast
-from nblib.experiments import separation
+from nblib.experiments.separation import BY, Piece, capacity_cells, pieces, separate
 from nblib.settings import Settings
-from nblib.study import Row, Study
+from nblib.study import Row, Study, Systems
 from nblib.training import Run
 
 PARTS = ("added_above", "added_below", "missing_above", "missing_below")
@@ -23,13 +22,13 @@ TOTALS = ("above_db", "below_db", "total_db", "share_above", "added_above_db", "
 LEAST = 1e-9  # of the target's energy: what a band's residual is taken for where it has less
 
 
-def _score(setup: Settings, trained: list[Run], piece: separation.Piece) -> list[Row]:
+def _score(setup: Settings, trained: list[Run], piece: Piece) -> list[Row]:
     """The residual of one test item per network (and of the unprocessed input) and band of one Bark."""
     (corpus, task, item), rows = piece, []
     mixture = corpus.load(item)
-    systems: list[tuple[Row, Any]] = [({"task": task, "contender": "unprocessed", "status": "none"}, mixture.mixture)]
+    systems: Systems = [({"task": task, "contender": "unprocessed", "status": "none"}, mixture.mixture)]
     for each in (each for each in trained if each.usable and each.labels["task"] == task):
-        systems.append((each.row, separation.separate(setup, each.network(), mixture.mixture)))
+        systems.append((each.row, separate(setup, each.network(), mixture.mixture)))
     for row, sound in systems:
         found = residual(mixture.target, sound, setup.geometry.sample_rate)
         bands = zip(*(values.tolist() for values in found.values()), strict=True)
@@ -37,19 +36,17 @@ def _score(setup: Settings, trained: list[Run], piece: separation.Piece) -> list
     return rows
 
 
-# The capacity study's networks of each task's smallest capacity.
-SMALLEST = partial(separation.capacity_cells, most=1)
-REDISTRIBUTION = Study("redistribution", SMALLEST, separation.pieces, _score, separation.BY, PARTS)
+# Of the capacity study's networks those of each task's smallest capacity.
+REDISTRIBUTION = Study("redistribution", lambda setup: capacity_cells(setup, most=1), pieces, _score, BY, PARTS)
 
 
 def totals(rows: pd.DataFrame) -> pd.DataFrame:
     """Per network and item, over all bands: `TOTALS`, in dB over the target's energy; share_above of the residual's."""
     keys = ["task", "capacity", "contender", "seed", "status", "run", "item"]
-    sums = rows.groupby(keys, dropna=False)[list(PARTS)].sum().reset_index()
-    above, below = _sides(sums).values()
-    energies = {"above_db": above, "below_db": below, "total_db": above + below}
-    energies |= {f"{part}_db": sums[part] for part in ("added_above", "missing_above")}
-    return sums[keys].join(_decibels(pd.DataFrame(energies))).assign(share_above=above / (above + below))
+    sums = rows.groupby(keys, dropna=False)[list(PARTS)].sum()
+    sums = sums.assign(**_sides(sums)).assign(total=lambda sides: sides["above"] + sides["below"])
+    levels = _decibels(sums[["above", "below", "total", "added_above", "missing_above"]]).add_suffix("_db")
+    return levels.assign(share_above=sums["above"] / sums["total"]).reset_index()
 
 
 def by_band(rows: pd.DataFrame) -> pd.DataFrame:
@@ -59,11 +56,10 @@ def by_band(rows: pd.DataFrame) -> pd.DataFrame:
     for side, sums in _sides(networks).items():
         own = networks.assign(energy=sums.clip(lower=LEAST), energy_db=_decibels(sums))
         levels = _decibels(own.groupby([*by, "contender"])["energy"].mean().unstack())
-        for contender in own["contender"].unique():
-            if contender != BASELINE:
-                found = contrast(own, contender, BASELINE, "energy_db", by).assign(contender=contender, side=side)
-                shown = levels[[BASELINE, contender]].set_axis(["l1_db", "contender_db"], axis=1)
-                table.append(found.join(shown, on=by))
+        for contender in own.query("contender != @BASELINE")["contender"].unique():
+            found = contrast(own, contender, BASELINE, "energy_db", by).assign(contender=contender, side=side)
+            shown = levels[[BASELINE, contender]].set_axis(["l1_db", "contender_db"], axis=1)
+            table.append(found.join(shown, on=by))
     return pd.concat(table, ignore_index=True)
 
 

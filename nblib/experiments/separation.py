@@ -5,7 +5,6 @@ ESTOI; and where "the vocals were more distinct and stronger compared to the bac
 """
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,18 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch.utils.benchmark import timer
 
-from nblib import study
+from nblib import data, provenance, study
 from nblib.corpora import Corpus, Item, measured_snr_db, mix
-from nblib.data import mixtures
 from nblib.entries import BASELINE, CODEC, SPEECH, TASKS, VOCALS
 from nblib.errors import check_choice
 from nblib.evaluation import score
 from nblib.experiments import teachers
 from nblib.losses import CodecLoss, L1Loss, LossSpec, WeightedLoss
 from nblib.networks import CONFIGURATIONS, MaskUNet
-from nblib.provenance import random_generator, seed_everything, torch_threads
 from nblib.settings import Settings
 from nblib.study import Cell, Row, Sounds, Study
 from nblib.training import NetworkSpec, Run, Source, train_all
@@ -43,17 +40,15 @@ Piece = tuple[Corpus, str, Item]  # a task's test item
 
 def contenders(setup: Settings) -> dict[str, LossSpec]:
     """The losses that compete, by name; the loss networks that they need are trained or loaded."""
-    losses = {name: LossSpec(name, unit_epochs=setup.unit_epochs) for name in setup.contenders}
-    for name, teacher in setup.teachers.items():
-        if teacher.contender:
-            run = teachers.run(setup, name).hash
-            losses[teacher.contender] = LossSpec("codec", run, setup.loss_layers, unit_epochs=setup.unit_epochs)
-    return losses
+    epochs, layers = setup.unit_epochs, setup.loss_layers
+    runs = {own.contender: teachers.run(setup, name).hash for name, own in setup.teachers.items() if own.contender}
+    losses = {name: LossSpec(name, unit_epochs=epochs) for name in setup.contenders}
+    return losses | {name: LossSpec("codec", run, layers, unit_epochs=epochs) for name, run in runs.items()}
 
 
 def cell(setup: Settings, network: NetworkSpec, loss: LossSpec, **labels: Any) -> Cell:
     """One separation network; `labels` hold its task and seed."""
-    patches = Source(mixtures(setup, labels["task"]), setup.geometry)
+    patches = Source(data.mixtures(setup, labels["task"]), setup.geometry)
     return study.cell(setup, labels, patches, network, loss, setup.separation_training)
 
 
@@ -69,16 +64,15 @@ def capacity_cells(setup: Settings, most: int | None = None) -> list[Cell]:
     ]
 
 
-def _configuration_cells(setup: Settings) -> list[Cell]:
+def _layer_cells(setup: Settings) -> list[Cell]:
     """l1 once, the codec loss in each configuration."""
-    known = contenders(setup)
-    losses: dict[str | None, LossSpec] = {None: known[BASELINE]}
-    losses |= {name: replace(known[CODEC], layers=name) for name in CONFIGURATIONS}
-    network = setup.configuration_network
+    known, network = contenders(setup), setup.configuration_network
+    losses: list[tuple[str, str | None, LossSpec]] = [(BASELINE, None, known[BASELINE])]
+    losses += [(CODEC, name, replace(known[CODEC], layers=name)) for name in CONFIGURATIONS]
     return [
-        cell(setup, network, loss, task=SPEECH, configuration=name, contender=CODEC if name else BASELINE, seed=seed)
+        cell(setup, network, loss, task=SPEECH, configuration=name, contender=contender, seed=seed)
         for seed in setup.seeds()
-        for name, loss in losses.items()
+        for contender, name, loss in losses
     ]
 
 
@@ -98,9 +92,9 @@ def audible(item: Item) -> bool:
 def listening_items(setup: Settings, rows: pd.DataFrame, task: str) -> list[str]:
     """The items of the listening test ("the same five"), drawn by the seed from those that have a score."""
     own = rows[(rows["task"] == task) & (rows["contender"] == BOUNDS[0])].dropna(subset=[JUDGES[task][0]])
-    items = own["item"].unique().tolist()
-    count, generator = min(setup.listening_items, len(items)), random_generator(setup.seed, "listening items")
-    return [items[index] for index in sorted(generator.choice(len(items), count, replace=False))]
+    items, generator = own["item"].unique().tolist(), provenance.random_generator(setup.seed, "listening items")
+    chosen = generator.choice(len(items), min(setup.listening_items, len(items)), replace=False)
+    return [items[index] for index in sorted(chosen)]
 
 
 @torch.no_grad()
@@ -112,7 +106,7 @@ def separate(setup: Settings, network: MaskUNet, mixture: np.ndarray) -> np.ndar
 
 def pieces(setup: Settings, tasks: Sequence[str] = TASKS, silent: bool = False) -> list[Piece]:
     """Every test item of some tasks, those with nothing to separate only if `silent`."""
-    corpora = {task: mixtures(setup, task) for task in tasks}
+    corpora = {task: data.mixtures(setup, task) for task in tasks}
     return [(own, task, item) for task, own in corpora.items() for item in own.items("test") if silent or audible(item)]
 
 
@@ -138,6 +132,7 @@ def _score(measures: Mapping[str, tuple[str, ...]], setup: Settings, trained: li
     return rows
 
 
+@provenance.torch_threads(1)
 def _keep_excerpts(setup: Settings, trained: list[Run]) -> None:
     """One item of each task through the first seed's networks of the smallest capacity, where its target is loudest."""
     for task, own in setup.trained_capacities.items():
@@ -146,8 +141,7 @@ def _keep_excerpts(setup: Settings, trained: list[Run]) -> None:
         parts = {"target": mixture.target, "unprocessed": mixture.mixture}
         for each in trained:
             if wanted.items() <= each.labels.items() and each.status != "diverged":
-                with torch_threads(1):
-                    parts[f"p1_{each.labels['contender']}"] = separate(setup, each.network(), mixture.mixture)
+                parts[f"p1_{each.labels['contender']}"] = separate(setup, each.network(), mixture.mixture)
         study.keep_sounds(setup, task, parts, setup.geometry.sample_rate, 5 * setup.geometry.sample_rate)
 
 
@@ -160,15 +154,11 @@ def sounds(setup: Settings, task: str) -> Sounds:
 
 
 def _keep_costs(setup: Settings, trained: list[Run]) -> None:
-    """What a step costs in each configuration, and configuration F's layers alone, for other trainings."""
-    study.save(setup, COSTS, costs(setup))
-    loss = CodecLoss(teachers.run(setup, "ijcnn20").network(), "F", unit_epochs=setup.unit_epochs)
-    loss.save(setup.results / LOSS_FILE)
+    """Time of a step (the better of two rounds) and memory of the loss, of each configuration and of plain l1.
 
-
-def costs(setup: Settings) -> pd.DataFrame:
-    """Time of a step (the better of two rounds) and memory of the loss, of each configuration and of plain l1."""
-    seed_everything(setup.seed, "costs")
+    And configuration F's layers alone, for other trainings.
+    """
+    provenance.seed_everything(setup.seed, "costs")
     device, paper_batch = torch.device(setup.device), Settings().cost_batch
     network, codec = setup.configuration_network.build().to(device), setup.cost_network.build()
     losses: dict[str, WeightedLoss] = {"l1": L1Loss().to(device)}
@@ -176,35 +166,30 @@ def costs(setup: Settings) -> pd.DataFrame:
     shape = (1, setup.geometry.bins, setup.geometry.frames)
     batch, larger = (torch.rand(2, size, *shape, device=device) for size in (setup.cost_batch, paper_batch))
 
-    def now() -> float:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return time.perf_counter()
-
     def seconds(loss: WeightedLoss) -> list[float]:
         steps = (lambda: loss(network(batch[0]), batch[1]).backward(), lambda: loss_step(loss, batch))
-        return [timeit(step, timer=now, number=1) for step in steps]
+        return [timeit(step, timer=timer, number=1) for step in steps]
 
     table = pd.DataFrame({"configuration": list(losses), "batch": setup.cost_batch})
     rounds = [[seconds(loss) for loss in losses.values()] for _ in range(2)]
     table[["step_seconds", "loss_seconds"]] = np.min(rounds, axis=0)
-    states = [loss.state_dict().values() for loss in losses.values()]
-    table["weights_mib"] = [sum(value.nbytes for value in own) / 2**20 for own in states]
-    table["activations_mib"] = [peak_bytes(loss, batch) / 2**20 for loss in losses.values()]
-    table["peak_mib"] = table["weights_mib"] + table["activations_mib"]
-    peaks = [peak_bytes(loss, larger) / 2**20 for loss in losses.values()]
-    table = table.assign(paper_batch=paper_batch, paper_batch_peak_mib=table["weights_mib"] + peaks)
+    weights = [sum(value.nbytes for value in loss.state_dict().values()) / 2**20 for loss in losses.values()]
+    peaks = [[peak_bytes(loss, pair) / 2**20 for loss in losses.values()] for pair in (batch, larger)]
+    table = table.assign(weights_mib=weights, activations_mib=peaks[0], peak_mib=np.add(weights, peaks[0]))
+    table = table.assign(paper_batch=paper_batch, paper_batch_peak_mib=np.add(weights, peaks[1]))
     table["layers_parameters"] = [sum(value.numel() for value in loss.parameters()) for loss in losses.values()]
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return table.assign(device=name, threads=torch.get_num_threads())
+    study.save(setup, COSTS, table.assign(device=name, threads=torch.get_num_threads()))
+    loss = CodecLoss(teachers.run(setup, "ijcnn20").network(), "F", unit_epochs=setup.unit_epochs)
+    loss.save(setup.results / LOSS_FILE)
 
 
-def loss_step(loss: WeightedLoss, pair: Tensor) -> None:
+def loss_step(loss: WeightedLoss, pair: torch.Tensor) -> None:
     """The loss alone of an estimate and a target, forward and backward."""
     loss(pair[0].detach().requires_grad_(), pair[1]).backward()
 
 
-def peak_bytes(loss: WeightedLoss, pair: Tensor) -> int:
+def peak_bytes(loss: WeightedLoss, pair: torch.Tensor) -> int:
     """The most that `loss_step` holds at once beyond what was held before."""
     if pair.is_cuda:
         before = torch.cuda.memory_allocated(pair.device)
@@ -219,7 +204,7 @@ def peak_bytes(loss: WeightedLoss, pair: Tensor) -> int:
 
 
 def costs_table(setup: Settings) -> pd.DataFrame:
-    """As `costs`, by configuration, with F's time and memory over those of each."""
+    """What each configuration costs (`COSTS`), with F's time and memory over those of each."""
     table = study.read(setup, COSTS).set_index("configuration")
     for column in ("step_seconds", "peak_mib", "paper_batch_peak_mib"):
         table[f"f_over_{column}"] = float(table[column]["F"]) / table[column]
@@ -245,6 +230,4 @@ CAPACITY = Study("capacity", capacity_cells, EVERY, SCORE, BY, ALL_MEASURES, _ke
 SPOKEN, SCORE_SPOKEN = partial(pieces, tasks=(SPEECH,)), partial(_score, {SPEECH: CONFIGURATION_MEASURES})
 LABELS, MEASURED = ("task", "configuration", "contender"), ("l1", *CONFIGURATION_MEASURES)
 KEPT_LOSS = (LOSS_FILE,)  # the costs are times: another run's stay where they are
-CONFIGURATION = Study(
-    "configurations", _configuration_cells, SPOKEN, SCORE_SPOKEN, LABELS, MEASURED, _keep_costs, KEPT_LOSS
-)
+CONFIGURATION = Study("configurations", _layer_cells, SPOKEN, SCORE_SPOKEN, LABELS, MEASURED, _keep_costs, KEPT_LOSS)

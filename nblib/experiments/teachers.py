@@ -7,17 +7,17 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
-from nblib import audio, data, study
+from nblib import audio, data, provenance, study
 from nblib.audio import Codec, Geometry
-from nblib.corpora import Corpus, Item
+from nblib.corpora import SPLITS, Corpus, Item
 from nblib.entries import LossNetwork
 from nblib.errors import TrainingDiverged, check_choice
 from nblib.evaluation.intervals import contrast
 from nblib.experiments.overview import against_codec, codec_title, different, short_title
 from nblib.losses import LossSpec
 from nblib.networks import WaveUNet, through
-from nblib.provenance import torch_threads
 from nblib.settings import Settings
 from nblib.study import Cell, Row, Study
 from nblib.training import Run, Source, train_all
@@ -40,13 +40,8 @@ def own_error(setup: Settings, teacher: str) -> str:
 def cell(setup: Settings, teacher: str) -> Cell:
     """The network that learns one teacher's codec."""
     own, codec = loss_network(setup, teacher), setup.teachers[teacher].codec
-    source = Source(data.music(setup, own.geometry.sample_rate), own.geometry, codec, overlap=own.network.on_samples)
-    labels = {"teacher": teacher, "seed": setup.seed}
-    return study.cell(setup, labels, source, own.network, LossSpec("l1"), own.training)
-
-
-def _cells(setup: Settings) -> list[Cell]:
-    return [cell(setup, name) for name in setup.teachers]
+    music = Source(data.music(setup, own.geometry.sample_rate), own.geometry, codec, overlap=own.network.on_samples)
+    return study.cell(setup, {"teacher": teacher, "seed": setup.seed}, music, own.network, LossSpec("l1"), own.training)
 
 
 def run(setup: Settings, teacher: str) -> Run:
@@ -61,31 +56,28 @@ def run(setup: Settings, teacher: str) -> Run:
 def pieces(setup: Settings) -> list[tuple[Corpus, str, Item]]:
     """Every teacher with every held-out piece at its rate."""
     corpora = {name: data.music(setup, loss_network(setup, name).geometry.sample_rate) for name in setup.teachers}
-    splits = ("validation", "test")
-    return [(own, name, item) for name, own in corpora.items() for split in splits for item in own.items(split)]
+    return [(own, name, item) for name, own in corpora.items() for split in SPLITS[1:] for item in own.items(split)]
 
 
-def seen(samples: np.ndarray, geometry: Geometry, domain: str) -> torch.Tensor:
+def seen(samples: np.ndarray, geometry: Geometry, domain: str) -> Tensor:
     """What a network on magnitudes takes of a whole signal [shape=(n,)]: [shape=(patches, 1, bins, frames)]."""
     return audio.scale(audio.analyse(samples, geometry).abs(), domain).unsqueeze(1)
 
 
-def sound(estimate: torch.Tensor, like: np.ndarray, geometry: Geometry, domain: str) -> np.ndarray:
+def sound(estimate: Tensor, like: np.ndarray, geometry: Geometry, domain: str) -> np.ndarray:
     """Samples [shape=(n,)] of what such a network puts out, with the phase of `like` [shape=(n,)]."""
     spectrum = audio.with_phase(audio.unscale(estimate.squeeze(1), domain), audio.analyse(like, geometry))
     return audio.synthesise(spectrum, len(like), geometry).numpy()
 
 
 @torch.no_grad()
-def emulation(
-    setup: Settings, trained: Run, lossless: np.ndarray
-) -> tuple[Geometry, np.ndarray, torch.Tensor, np.ndarray]:
+def emulation(setup: Settings, own: Run, lossless: np.ndarray) -> tuple[Geometry, np.ndarray, Tensor, np.ndarray]:
     """What codec and network make of a piece [shape=(n,)]: a geometry, coded samples, and the network's output.
 
     That is linear magnitudes [shape=(patches, bins, frames)], and samples: a spectral network's sound has the phase of
     the coded one (MM'19 Section 4.3).
     """
-    teacher, network = trained.labels["teacher"], trained.network()
+    teacher, network = own.labels["teacher"], own.network()
     geometry = loss_network(setup, teacher).geometry
     coded = setup.teachers[teacher].codec.roundtrip(lossless, geometry.sample_rate)
     if isinstance(network, WaveUNet):
@@ -104,9 +96,8 @@ def score(setup: Settings, trained: list[Run], piece: tuple[Corpus, str, Item]) 
         return []
     lossless = corpus.load(item)
     geometry, coded, *emulated = emulation(setup, own, lossless)
-    found = against_codec(lossless, coded, geometry, setup.domain, emulation=emulated)
     first = own.row | {"split": item.split, "item": item.name}
-    return [first | {"system": system} | errors for system, errors in found.items()]
+    return [first | row for row in against_codec(lossless, coded, geometry, setup.domain, emulation=emulated)]
 
 
 def histories(trained: Sequence[Run]) -> pd.DataFrame:
@@ -116,8 +107,7 @@ def histories(trained: Sequence[Run]) -> pd.DataFrame:
 
 
 def _coded(setup: Settings) -> dict[str, Codec]:
-    codecs = [teacher.codec for teacher in setup.teachers.values()]
-    return {f"{codec.name}_{codec.bitrate // 1000}k": codec for codec in codecs}
+    return {f"{own.codec.name}_{own.codec.bitrate // 1000}k": own.codec for own in setup.teachers.values()}
 
 
 def figure2_names(setup: Settings) -> dict[str, str]:
@@ -126,32 +116,33 @@ def figure2_names(setup: Settings) -> dict[str, str]:
     return {"lossless": "lossless"} | coded | {name: teacher.title for name, teacher in setup.teachers.items()}
 
 
+@provenance.torch_threads(1)
 def keep(setup: Settings, trained: list[Run]) -> None:
     """Learning curves, and MM'19 Figure 2: of a few pieces the loudest patch by system in dB, and its sounds."""
     study.save(setup, HISTORY, histories(trained))
     geometry, frames = setup.mm19.geometry, {}
     rate = geometry.sample_rate
     corpus, frequency_hz = data.music(setup, rate), np.arange(geometry.bins) * rate / geometry.window
-    with torch_threads(1):
-        for item in different([*corpus.items("test"), *corpus.items("validation")]):
-            lossless = corpus.load(item)
-            sounds = {"lossless": lossless}
-            sounds |= {system: codec.roundtrip(lossless, rate) for system, codec in _coded(setup).items()}
-            for each in (each for each in trained if each.usable):
-                own_rate = loss_network(setup, each.labels["teacher"]).geometry.sample_rate
-                *_, emulated = emulation(setup, each, data.music(setup, own_rate).load(item))
-                sounds[each.labels["teacher"]] = audio.resample(emulated, own_rate, rate)
-            kept = study.keep_sounds(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
-            for system, samples in kept.items():
-                decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
-                patch = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
-                frames[item.name, short_title(item), system] = patch
+    for item in different([*corpus.items("test"), *corpus.items("validation")]):
+        sounds = {"lossless": corpus.load(item)}
+        sounds |= {name: codec.roundtrip(sounds["lossless"], rate) for name, codec in _coded(setup).items()}
+        for each in (each for each in trained if each.usable):
+            own_rate = loss_network(setup, each.labels["teacher"]).geometry.sample_rate
+            *_, emulated = emulation(setup, each, data.music(setup, own_rate).load(item))
+            sounds[each.labels["teacher"]] = audio.resample(emulated, own_rate, rate)
+        kept = study.keep_sounds(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
+        for system, samples in kept.items():
+            decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
+            patch = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
+            frames[item.name, short_title(item), system] = patch
     study.save(setup, PATCHES, pd.concat(frames, names=["item", "title", "system", "frequency_hz"]).reset_index())
 
 
 MEASURES = ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall")
 BY, KEPT = ("teacher", "system"), (HISTORY, PATCHES, "excerpts/figure2_*")
-LOSS_NETWORKS = Study("loss_networks", _cells, pieces, score, BY, MEASURES, keep, KEPT)
+LOSS_NETWORKS = Study(
+    "loss_networks", lambda setup: [cell(setup, own) for own in setup.teachers], pieces, score, BY, MEASURES, keep, KEPT
+)
 
 
 def against_baselines(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
