@@ -1,7 +1,6 @@
 """Studies: what is trained, what is scored, and the rows that come out; one way for all of them.
 
-A cell's labels stay outside its configuration's hash: two studies that train the same network share it. Tables hold no
-time of day, so that two runs from nothing give identical files; when and by whom networks were trained is in `RUNS`.
+Tables hold no time of day, so that two runs from nothing give identical files; when networks were trained is in `RUNS`.
 """
 
 import hashlib
@@ -17,11 +16,10 @@ import pandas as pd
 from nblib import audio, paths
 from nblib.corpora import Corpus
 from nblib.errors import ResultsMissing
-from nblib.losses import LossSpec
 from nblib.parallel import parallel_map
 from nblib.provenance import code_digest, config_hash, environment
 from nblib.settings import Settings
-from nblib.training import Cell, NetworkSpec, Run, RunConfig, Source, Training, train_all
+from nblib.training import Cell, Run, train_all
 
 RUNS = "runs.csv"
 ABOUT = """study run seed title status parameters epochs steps best_epoch seconds loss_seconds spread device commit
@@ -31,12 +29,6 @@ TEXT = ("run", "item", "commit")  # a hash 0123 or 12e4, a recording 0001 is no 
 Row = dict[str, Any]
 Sounds = dict[str, np.ndarray]  # samples [shape=(n,)] by name
 Systems = list[tuple[Row, np.ndarray]]  # of each what its rows begin with, and samples [shape=(n,)]
-
-
-def cell(setup: Settings, labels: Row, data: Source, network: NetworkSpec, loss: LossSpec, training: Training) -> Cell:
-    """One network of any study; `labels` hold its seed."""
-    about = (data.geometry, setup.domain, data.fingerprint, labels["seed"])
-    return Cell(labels, RunConfig(network, loss, training, *about), data)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.tiny import broken_pairs, low_pass_pairs, no_data, run_config
+from helpers.tiny import Pairs, broken_pairs, no_data, tiny_cell
 
 from nblib import paths, study
 from nblib.errors import ResultsMissing
@@ -34,9 +34,8 @@ pytestmark = pytest.mark.usefixtures("own_data")
 def cells(setup: Settings) -> list[Cell]:
     """Two contenders by seeds; "again" is another name of the first one's network."""
     networks = {"small": NetworkSpec(1, 1), "large": NetworkSpec(1, 2), "again": NetworkSpec(1, 1)}
-    source: Any = low_pass_pairs
     return [
-        Cell({"contender": name, "seed": seed}, run_config(network=network, seed=seed), source)
+        replace(tiny_cell(network=network), labels={"contender": name, "seed": seed})
         for seed in setup.seeds(2)
         for name, network in networks.items()
     ]
@@ -84,7 +83,7 @@ def test_processes_score_to_the_bytes_of_one_and_the_record_is_only_read(monkeyp
 
 def test_what_was_made_is_neither_trained_nor_scored_again_unless_something_changed(monkeypatch):
     study.rows(SETUP, TINY)
-    source: Any = no_data
+    source: Any = Pairs(no_data)
     scored: list[str] = []
 
     def made(corpus: str = CORPUS.fingerprint, **changes: Any) -> int:
@@ -109,7 +108,7 @@ def test_what_was_made_is_neither_trained_nor_scored_again_unless_something_chan
 
 
 def test_a_diverged_cell_is_named_and_costs_no_other_and_a_study_replaces_its_own_rows_of_the_runs():
-    source: Any = broken_pairs
+    source: Any = Pairs(broken_pairs)
     broken, sound = cells(SETUP)[0], cells(SETUP)[1]
     trained = train_all([replace(broken, data=source), sound], "cpu")
     assert [each.usable for each in trained] == [False, True]

@@ -14,8 +14,8 @@ from nblib.experiments import overview, teachers
 from nblib.losses import ALL, CodecLoss, LossSpec
 from nblib.networks import WaveUNet, through
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Sounds, Study, Systems
-from nblib.training import Run, Source, train_all
+from nblib.study import Row, Sounds, Study, Systems
+from nblib.training import Cell, Run, Source, train_all
 
 HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"
 FIGURE4, FIGURE5 = "figure4", "figure5"
@@ -59,7 +59,7 @@ def cells(setup: Settings, broadband: bool = False) -> list[Cell]:
             geometry = own.time_geometry if model == "model_d" else own.geometry
             source = Source(data.music(setup, geometry.sample_rate), geometry, limit_hz)
             labels = {"system": model, "limit_hz": limit_hz, "seed": seed}
-            made.append(study.cell(setup, labels, source, own.autoencoder, loss, own.training))
+            made.append(Cell(labels, source, own.autoencoder, loss, own.training, setup.domain))
     return made
 
 

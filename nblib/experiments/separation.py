@@ -25,8 +25,8 @@ from nblib.experiments import teachers
 from nblib.losses import CodecLoss, L1Loss, LossSpec, WeightedLoss
 from nblib.networks import CONFIGURATIONS, MaskUNet
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Sounds, Study
-from nblib.training import NetworkSpec, Run, Source, train_all
+from nblib.study import Row, Sounds, Study
+from nblib.training import Cell, NetworkSpec, Run, Source, train_all
 
 COSTS, LOSS_FILE = "configuration_costs.csv", "codec_loss_f.safetensors"
 MEASURES = {SPEECH: ("estoi", "pesq_wb", "si_sdr_db"), VOCALS: ("sir_db", "two_f", "sar_db", "si_sdr_db", "nmr_db")}
@@ -49,7 +49,7 @@ def contenders(setup: Settings) -> dict[str, LossSpec]:
 def cell(setup: Settings, network: NetworkSpec, loss: LossSpec, **labels: Any) -> Cell:
     """One separation network; `labels` hold its task and seed."""
     patches = Source(data.mixtures(setup, labels["task"]), setup.geometry)
-    return study.cell(setup, labels, patches, network, loss, setup.separation_training)
+    return Cell(labels, patches, network, loss, setup.separation_training, setup.domain)
 
 
 def capacity_cells(setup: Settings, most: int | None = None) -> list[Cell]:

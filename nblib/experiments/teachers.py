@@ -19,8 +19,8 @@ from nblib.experiments.overview import against_codec, codec_title, different, sh
 from nblib.losses import LossSpec
 from nblib.networks import WaveUNet, through
 from nblib.settings import Settings
-from nblib.study import Cell, Row, Study
-from nblib.training import Run, Source, train_all
+from nblib.study import Row, Study
+from nblib.training import Cell, Run, Source, train_all
 
 HISTORY, PATCHES = "loss_network_history.csv", "figure2_patches.csv.gz"
 BASELINES = ("identity", "low_pass")
@@ -41,7 +41,8 @@ def cell(setup: Settings, teacher: str) -> Cell:
     """The network that learns one teacher's codec."""
     own, codec = loss_network(setup, teacher), setup.teachers[teacher].codec
     music = Source(data.music(setup, own.geometry.sample_rate), own.geometry, codec, overlap=own.network.on_samples)
-    return study.cell(setup, {"teacher": teacher, "seed": setup.seed}, music, own.network, LossSpec("l1"), own.training)
+    labels = {"teacher": teacher, "seed": setup.seed}
+    return Cell(labels, music, own.network, LossSpec("l1"), own.training, setup.domain)
 
 
 def run(setup: Settings, teacher: str) -> Run:

@@ -7,58 +7,55 @@ A run is a folder ``data/runs/<hash>``: ``checkpoint.pt`` while it trains, then 
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any
 
 import torch
 
 from nblib import paths, provenance, tensors
-from nblib.audio import Geometry
 from nblib.errors import StorageError, TrainingDiverged
 from nblib.losses import LossSpec
 from nblib.networks import NetworkSpec, count_parameters
 from nblib.parallel import cores, parallel_map
 from nblib.training.loop import Training, train
-from nblib.training.store import PatchPairs, View
+from nblib.training.store import PatchPairs, Source, View
 
 VERSION = 4  # raised when the code changes what a configuration trains to
 COLLAPSED_SPREAD = 0.01  # with less `spread` a network came to nothing: a constant mask, or silence
 RECORD, WEIGHTS = "run.json", "network.safetensors"
 REMEDY = "remove the folder and run again: it is made anew"
-Data = Callable[[str], PatchPairs]  # of a split, "train" or "validation"; called only if there is something to train
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Everything that decides what a run comes to."""
-
-    network: NetworkSpec
-    loss: LossSpec
-    training: Training
-    geometry: Geometry
-    domain: str
-    data: str  # the fingerprint of the patches
-    seed: int
-    threads: int = 1  # torch's threads order its sums, so their number is part of the configuration
-
-    @property
-    def hash(self) -> str:
-        """What the run is called and found by."""
-        values = dataclasses.asdict(self)
-        values["training"].pop("checkpoint_seconds")
-        return provenance.config_hash([VERSION, values])
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One network to be trained: its labels (task, seed, ...), its configuration, and where its patches come from."""
+    """One network to be trained: its labels (task, seed, ...), and everything that decides what it comes to.
+
+    Of the labels only the seed does: two studies that train the same network share its run.
+    """
 
     labels: Mapping[str, Any]
-    config: RunConfig
-    data: Data
+    data: Source  # called only if there is something to train
+    network: NetworkSpec
+    loss: LossSpec
+    training: Training
+    domain: str
+    threads: int = 1  # torch's threads order its sums, so their number is part of the configuration
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What decides what it comes to, as plain JSON values."""
+        parts = {name: getattr(self, name) for name in ("network", "loss", "training", "domain", "threads")}
+        of_data = {"geometry": self.data.geometry, "data": self.data.fingerprint, "seed": self.labels["seed"]}
+        return provenance.canonical(parts | of_data)
+
+    @cached_property
+    def hash(self) -> str:
+        """What its run is called and found by."""
+        training = {name: value for name, value in self.config["training"].items() if name != "checkpoint_seconds"}
+        return provenance.config_hash([VERSION, self.config | {"training": training}])
 
 
 @dataclass(frozen=True)
@@ -109,36 +106,35 @@ def load(run_hash: str, **labels: Any) -> Run:
 
 def train_or_load(cell: Cell, device: str) -> Run:
     """The run of `cell`: loaded if it is complete, else trained, going on from its last checkpoint."""
-    config = cell.config
-    folder = paths.runs(config.hash)
+    folder, geometry, seed = paths.runs(cell.hash), cell.data.geometry, cell.labels["seed"]
     if (folder / RECORD).exists():
-        return load(config.hash, **cell.labels)
+        return load(cell.hash, **cell.labels)
     provenance.deterministic()
-    with provenance.torch_threads(config.threads):
-        provenance.seed_everything(config.seed, "weights")
-        network = config.network.build().to(device)
-        teacher = load(config.loss.teacher).network() if config.loss.teacher else None
-        loss = config.loss.build(config.geometry, config.domain, teacher).to(device)
+    with provenance.torch_threads(cell.threads):
+        provenance.seed_everything(seed, "weights")
+        network = cell.network.build().to(device)
+        teacher = load(cell.loss.teacher).network() if cell.loss.teacher else None
+        loss = cell.loss.build(geometry, cell.domain, teacher).to(device)
         training, validation = cell.data("train"), cell.data("validation")
-        view, checkpoint = View(config.geometry, config.domain, config.network.on_samples), folder / "checkpoint.pt"
+        view, checkpoint = View(geometry, cell.domain, cell.network.on_samples), folder / "checkpoint.pt"
         where = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
         title = " ".join(str(value) for value in cell.labels.values() if value is not None)
-        record = {"title": title, "config": provenance.canonical(config), "parameters": count_parameters(network)}
+        record: dict[str, Any] = {"title": title, "config": cell.config, "parameters": count_parameters(network)}
         record |= {"device": where, "commit": provenance.commit(), "environment": provenance.environment()}
         try:
-            outcome = train(network, loss, training, validation, config.training, view, config.seed, checkpoint)
+            outcome = train(network, loss, training, validation, cell.training, view, seed, checkpoint)
         except TrainingDiverged as error:
             record |= {"status": "diverged", "reason": str(error)}
         else:
             record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, view)}
             if record["spread"] < COLLAPSED_SPREAD:
                 record["status"] = "collapsed"
-            tensors.save(folder / WEIGHTS, network.state_dict(), record["config"])
+            tensors.save(folder / WEIGHTS, network.state_dict(), cell.config)
         record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         with paths.whole(folder / RECORD) as temporary:
             temporary.write_text(json.dumps(record, indent=1))
         checkpoint.unlink(missing_ok=True)
-    return load(config.hash, **cell.labels)
+    return load(cell.hash, **cell.labels)
 
 
 def train_all(cells: Sequence[Cell], device: str) -> list[Run]:
@@ -147,18 +143,18 @@ def train_all(cells: Sequence[Cell], device: str) -> list[Run]:
     Their data must be picklable.
     """
     # By hash, so that two names of one configuration are not trained side by side into one folder.
-    wanted = {cell.config.hash: cell for cell in cells}
+    wanted = {cell.hash: cell for cell in cells}
     missing = [cell for run_hash, cell in wanted.items() if not paths.runs(run_hash, RECORD).exists()]
     size = attrgetter("network.num_layers", "network.base_filters")
-    missing.sort(key=lambda cell: (bool(cell.config.loss.teacher), size(cell.config)), reverse=True)
-    for data in {cell.config.data: cell.data for cell in missing}.values():
+    missing.sort(key=lambda cell: (bool(cell.loss.teacher), size(cell)), reverse=True)
+    for data in {cell.config["data"]: cell.data for cell in missing}.values():
         data("train"), data("validation")  # made here once, so that workers find them in the cache
     # The smallest networks leave a GPU mostly idle; each process costs its memory a context and the data.
     workers = min(cores(), 4) if device.startswith("cuda") else cores()
     for done, run in enumerate(parallel_map(partial(train_or_load, device=device), missing, workers), start=1):
         epochs, seconds = run.record.get("epochs", 0), run.record.get("seconds", 0)
         print(f"{done} of {len(missing)}: {run.record['title']}: {run.status} after {epochs} epochs, {seconds:.0f} s")
-    return [load(cell.config.hash, **cell.labels) for cell in cells]
+    return [load(cell.hash, **cell.labels) for cell in cells]
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from nblib.training import load, train_all
 def network(setup: Settings, model: str, seed: int, broadband: bool = False) -> AutoEncoder:
     wanted = {"system": model, "seed": seed}
     (cell,) = (cell for cell in autoencoding.cells(setup, broadband) if wanted.items() <= cell.labels.items())
-    return load(cell.config.hash).network()
+    return load(cell.hash).network()
 
 
 def original(setup: Settings, limit_hz: int) -> np.ndarray:
@@ -38,8 +38,8 @@ def test_each_model_has_the_terms_of_its_equation() -> None:
 
 def test_one_run_per_seed_and_model_and_another_for_another_band(tiny_mm19: Settings) -> None:
     narrow, wide = autoencoding.cells(tiny_mm19), autoencoding.cells(tiny_mm19, broadband=True)
-    assert len({cell.config.hash for cell in [*narrow, *wide]}) == 4 * (2 + 1)
-    frames = {cell.labels["system"]: cell.config.geometry.frames for cell in narrow}
+    assert len({cell.hash for cell in [*narrow, *wide]}) == 4 * (2 + 1)
+    frames = {cell.labels["system"]: cell.data.geometry.frames for cell in narrow}
     assert frames == {"model_a": 16, "model_b": 16, "model_c": 16, "model_d": 15}
 
 

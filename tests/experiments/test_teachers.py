@@ -30,7 +30,7 @@ def test_every_held_out_piece_has_a_row_for_identity_low_pass_and_emulation(tiny
         items = {item.name: item.split for item in held_out(tiny_mm19, str(teacher))}
         assert own.groupby("item")["system"].agg(list).to_dict() == dict.fromkeys(items, SYSTEMS)
         assert dict(zip(own["item"], own["split"], strict=True)) == items
-        assert set(own["run"]) == {teachers.cell(tiny_mm19, str(teacher)).config.hash}
+        assert set(own["run"]) == {teachers.cell(tiny_mm19, str(teacher)).hash}
         assert not own.drop(columns="hole_precision").isna().any(axis=None)
     table = study.rows(tiny_mm19, LOSS_NETWORKS)
     assert (table.loc[table["system"].isin(teachers.BASELINES), "hole_recall"] == 0).all(), "they earn nothing by holes"
@@ -43,9 +43,9 @@ def test_errors_are_those_of_the_systems_worked_out_anew(tiny_mm19: Settings, te
     item, cell = held_out(tiny_mm19, teacher)[-1], teachers.cell(tiny_mm19, teacher)
     table = study.rows(tiny_mm19, LOSS_NETWORKS).set_index(["teacher", "item", "system"]).loc[teacher, item.name]
     lossless = cell.data.corpus.load(item)
-    on_samples, rate = teacher == "mm19_time_domain", cell.config.geometry.sample_rate
-    geometry = tiny_mm19.mm19.geometry if on_samples else cell.config.geometry
-    coded, network = tiny_mm19.codec.roundtrip(lossless, rate), load(cell.config.hash).network()
+    on_samples, rate = teacher == "mm19_time_domain", cell.data.geometry.sample_rate
+    geometry = tiny_mm19.mm19.geometry if on_samples else cell.data.geometry
+    coded, network = tiny_mm19.codec.roundtrip(lossless, rate), load(cell.hash).network()
     before, after = (audio.analyse(samples, geometry).abs().clamp(max=1) for samples in (lossless, coded))
     with torch.no_grad():
         if on_samples:
@@ -89,7 +89,7 @@ def test_a_loss_network_that_came_to_nothing_is_not_built_upon(
     monkeypatch: pytest.MonkeyPatch, tiny_mm19: Settings, status: str
 ) -> None:
     cell = teachers.cell(tiny_mm19, "ijcnn20")
-    run = load(cell.config.hash, **cell.labels)
+    run = load(cell.hash, **cell.labels)
     broken = replace(run, record=run.record | {"status": status})
     monkeypatch.setattr(teachers, "train_all", lambda *arguments: [broken])
     with pytest.raises(TrainingDiverged, match=rf"loss network ijcnn20 \({run.hash}\): {status}; lower its learning"):

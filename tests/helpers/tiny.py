@@ -1,13 +1,14 @@
 """Patches, networks and run configurations so small that an epoch takes milliseconds."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from nblib.audio import Geometry
 from nblib.losses import LossSpec
-from nblib.training import NetworkSpec, PatchPairs, RunConfig, Training, View
+from nblib.training import Cell, NetworkSpec, PatchPairs, Training, View
 
 GEOMETRY = Geometry(window=64, hop=32, frames=16)
 VIEW = View(GEOMETRY, "sqrt")
@@ -41,8 +42,22 @@ def no_data(split: str) -> PatchPairs:
     raise AssertionError(f"there is nothing to train, {split} was asked for")
 
 
-def run_config(**changes: Any) -> RunConfig:
+@dataclass(frozen=True)
+class Pairs:
+    """What a cell's patches come from, of a function of the split."""
+
+    made: Callable[[str], PatchPairs] = low_pass_pairs
+    geometry: Geometry = GEOMETRY
+    fingerprint: str = "low pass"
+
+    def __call__(self, split: str) -> PatchPairs:
+        """The patches of a split."""
+        return self.made(split)
+
+
+def tiny_cell(title: str = "tiny", made: Any = low_pass_pairs, seed: int = 0, **changes: Any) -> Cell:
     """A run that takes a tenth of a second; `changes` of its fields, those of `Training` by ``training=dict(...)``."""
     training = {"learning_rate": 0.01, "batch_size": 4, "max_epochs": 4, "checkpoint_seconds": 0.0}
-    given = Training(**training | changes.pop("training", {}))
-    return replace(RunConfig(NetworkSpec(2, 2), LossSpec(), given, GEOMETRY, "sqrt", "low pass", 0), **changes)
+    parts = {"network": NetworkSpec(2, 2), "loss": LossSpec(), "domain": "sqrt"} | changes
+    parts["training"] = Training(**training | changes.get("training", {}))
+    return Cell({"title": title, "seed": seed}, Pairs(made), **parts)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.full_disk import files, small_files
-from helpers.tiny import VIEW, broken_pairs, low_pass_pairs, no_data, run_config
+from helpers.tiny import VIEW, Pairs, broken_pairs, low_pass_pairs, no_data, tiny_cell
 
 from nblib import paths, provenance
 from nblib.audio import Geometry
@@ -23,54 +23,56 @@ from nblib.errors import StorageError, TrainingDiverged
 from nblib.losses import LossSpec
 from nblib.networks import AutoEncoder, MaskUNet, count_parameters
 from nblib.parallel import start_server
-from nblib.training import Cell, NetworkSpec, PatchPairs, Run, RunConfig, Training, View, load, train_all, train_or_load
+from nblib.training import Cell, NetworkSpec, PatchPairs, Run, Training, View, load, train_all, train_or_load
 from nblib.training.runs import spread
 
 pytestmark = pytest.mark.usefixtures("own_data")
 
 
-def trained(config: RunConfig, data: Any = low_pass_pairs, title: str = "tiny") -> Run:
-    return train_or_load(Cell({"title": title}, config, data), "cpu")
+def trained(cell: Cell) -> Run:
+    return train_or_load(cell, "cpu")
 
 
 def bits(run: Run) -> bytes:
     return paths.runs(run.hash, "network.safetensors").read_bytes()
 
 
-OTHER: dict[str, Any] = {  # every value another than `run_config`'s
+OTHER: dict[str, Any] = {  # every value another than `tiny_cell`'s
     "network": NetworkSpec(5, 5, "direct", "wave_unet"),
     "loss": LossSpec("codec", "a run", "A", prediction=True, unit_epochs=5),
     "training": Training(0.5, 0.5, 5, 5, 5, 0.5, (-5.0, 0.0), 0.5, 5.0),
-    "geometry": Geometry(5, 128, 64, 5),
-    **{"domain": "linear", "data": "another", "seed": 5, "threads": 5},
+    "data": Pairs(no_data, Geometry(5, 128, 64, 5), "another"),
+    **{"domain": "linear", "threads": 5, "labels": {"title": "another", "seed": 5}},
 }
 
 
-def test_every_field_changes_the_hash_but_how_often_a_checkpoint_is_kept(monkeypatch):
-    config = run_config(geometry=Geometry(window=256, hop=32, frames=16))
-    everything = {}
-    for name in vars(config):
-        fields = vars(OTHER[name]) if is_dataclass(OTHER[name]) else {"": OTHER[name]}
+def test_every_field_changes_the_hash_but_how_often_a_checkpoint_is_kept_and_what_a_run_is_called(monkeypatch):
+    cell, everything = tiny_cell(), {}
+    for name, other in OTHER.items():
+        fields = vars(other) if is_dataclass(other) else other if isinstance(other, dict) else {"": other}
         for field, value in fields.items():
-            changed = replace(getattr(config, name), **{field: value}) if field else value
-            everything[f"{name}.{field}"] = replace(config, **{name: changed}).hash
-    assert [name for name, found in everything.items() if found == config.hash] == ["training.checkpoint_seconds"]
-    assert len(set(everything.values())) == len(everything) > 20
-    before = config.hash
+            own = getattr(cell, name)
+            changed = (
+                own | {field: value} if isinstance(own, dict) else replace(own, **{field: value}) if field else value
+            )
+            everything[f"{name}.{field}"] = replace(cell, **{name: changed}).hash
+    same = [name for name, found in everything.items() if found == cell.hash]
+    assert same == ["training.checkpoint_seconds", "data.made", "labels.title"]
+    assert len(set(everything.values())) == len(everything) - 2 > 18
     monkeypatch.setattr("nblib.training.runs.VERSION", 999)
-    assert config.hash != before
+    assert tiny_cell().hash != cell.hash
 
 
 def test_a_run_is_trained_once_and_then_loaded_without_data_whatever_it_is_called():
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    config, first = run_config(), trained(run_config())
-    again = trained(config, no_data, "another name")
-    assert again == replace(first, labels={"title": "another name"})
-    assert files(paths.runs(config.hash)) == ["network.safetensors", "run.json"]
+    cell, first = tiny_cell(), trained(tiny_cell())
+    again = trained(tiny_cell("another name", no_data))
+    assert again == replace(first, labels={"title": "another name", "seed": 0})
+    assert files(paths.runs(cell.hash)) == ["network.safetensors", "run.json"]
     record = first.record
-    assert record["config"] == provenance.canonical(config)
+    assert record["config"] == cell.config
     assert record["parameters"] == count_parameters(MaskUNet(2, 2))
-    assert (record["title"], record["status"], record["device"]) == ("tiny", "max_epochs", "cpu")
+    assert (record["title"], record["status"], record["device"]) == ("tiny 0", "max_epochs", "cpu")
     assert (record["epochs"], record["steps"], len(record["history"])) == (4, 8, 4)
     assert record["environment"]["torch"] == provenance.environment()["torch"]
     assert began <= record["finished"] <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -80,24 +82,23 @@ def test_a_run_is_trained_once_and_then_loaded_without_data_whatever_it_is_calle
     assert not network.training
 
 
-def cells() -> list[Cell]:
-    teacher = trained(run_config(seed=9)).hash
-    configs = {
-        "small": run_config(network=NetworkSpec(1, 1)),
-        "codec": run_config(loss=LossSpec("codec", teacher, "A", unit_epochs=2)),
-        "deep": run_config(network=NetworkSpec(3, 1)),
-        "small again": run_config(network=NetworkSpec(1, 1)),
-    }
-    return [Cell({"title": title}, config, low_pass_pairs) for title, config in configs.items()]
+def cells(made: Any = low_pass_pairs) -> list[Cell]:
+    teacher = trained(tiny_cell(seed=9)).hash
+    return [
+        tiny_cell("small", made, network=NetworkSpec(1, 1)),
+        tiny_cell("codec", made, loss=LossSpec("codec", teacher, "A", unit_epochs=2)),
+        tiny_cell("deep", made, network=NetworkSpec(3, 1)),
+        tiny_cell("small again", made, network=NetworkSpec(1, 1)),
+    ]
 
 
 def test_what_is_missing_is_trained_the_costly_first_and_two_names_of_one_run_once(monkeypatch, tmp_path, capsys):
     start_server()  # it imports while this process trains
     alone = [bits(run) for run in train_all(cells(), "cpu")]
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(": ")[1] for line in lines] == ["codec", "deep", "small again"]
-    assert lines[0].startswith("1 of 3: codec: max_epochs after 4 epochs, ")
-    train_all([replace(cell, data=no_data) for cell in cells()], "cpu")
+    assert [line.split(": ")[1] for line in lines] == ["codec 0", "deep 0", "small again 0"]
+    assert lines[0].startswith("1 of 3: codec 0: max_epochs after 4 epochs, ")
+    train_all(cells(no_data), "cpu")
     assert capsys.readouterr().out == ""
     monkeypatch.setenv("NBLIB_CORES", "2")
     monkeypatch.setenv("NBLIB_DATA", str(tmp_path / "two"))
@@ -105,15 +106,13 @@ def test_what_is_missing_is_trained_the_costly_first_and_two_names_of_one_run_on
 
 
 def test_a_diverged_run_is_recorded_stops_no_other_and_is_not_trained_again(capsys):
-    config = run_config()
-    named = {"tiny": config, "other": run_config(seed=1)}
-    train_all([Cell({"title": title}, own, broken_pairs) for title, own in named.items()], "cpu")
+    train_all([tiny_cell("tiny", broken_pairs), tiny_cell("other", broken_pairs, seed=1)], "cpu")
     said = sorted(line.split(": ", 1)[1] for line in capsys.readouterr().out.splitlines())
-    assert said == [f"{title}: diverged after 0 epochs, 0 s" for title in ("other", "tiny")]
-    run = trained(config, no_data)
+    assert said == [f"{title}: diverged after 0 epochs, 0 s" for title in ("other 1", "tiny 0")]
+    run = trained(tiny_cell(made=no_data))
     assert run.status == "diverged" and files(paths.runs(run.hash)) == ["run.json"]
     assert "epoch 1, batch" in run.record["reason"] and "items train:1;" in run.record["reason"]
-    with pytest.raises(TrainingDiverged, match="tiny: epoch 1, batch .* items train:1"):
+    with pytest.raises(TrainingDiverged, match="tiny 0: epoch 1, batch .* items train:1"):
         run.network()
 
 
@@ -121,9 +120,9 @@ def test_a_mask_that_became_constant_is_called_collapsed():
     def nothing_left(split: str) -> PatchPairs:
         return replace(low_pass_pairs(split), targets=torch.zeros_like(low_pass_pairs(split).targets))
 
-    run = trained(run_config(training={"learning_rate": 0.3, "max_epochs": 15}), nothing_left)
+    run = trained(tiny_cell(made=nothing_left, training={"learning_rate": 0.3, "max_epochs": 15}))
     assert run.status == "collapsed" and run.record["spread"] < 0.01
-    assert trained(run_config()).record["spread"] > 0.01
+    assert trained(tiny_cell()).record["spread"] > 0.01
 
 
 def test_the_spread_is_a_masks_standard_deviation_and_on_samples_the_level_over_the_targets():
@@ -141,21 +140,21 @@ def test_the_spread_is_a_masks_standard_deviation_and_on_samples_the_level_over_
 
 @pytest.mark.parametrize("damage", ["record", "cut", "missing", "another network's"])
 def test_what_is_damaged_is_named_and_the_remedy_named_works(damage):
-    run = trained(run_config())
+    run = trained(tiny_cell())
     before, folder = bits(run), paths.runs(run.hash)
     file = folder / ("run.json" if damage == "record" else "network.safetensors")
-    another = bits(trained(run_config(network=NetworkSpec(1, 1))))
+    another = bits(trained(tiny_cell(network=NetworkSpec(1, 1))))
     file.write_bytes({"record": b"{\xff", "cut": before[:-40]}.get(damage, another))
     if damage == "missing":
         file.unlink()
     with pytest.raises(StorageError, match=f"{file.name}: missing or damaged.*; remove the folder"):
         load(run.hash).network()
     shutil.rmtree(folder)
-    assert bits(trained(run_config())) == before
+    assert bits(trained(tiny_cell())) == before
 
 
 def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing(monkeypatch):
-    config, epochs = run_config(network=NetworkSpec(3, 2), training={"max_epochs": 9, "patience": 99}), []
+    cell, epochs = tiny_cell(network=NetworkSpec(3, 2), training={"max_epochs": 9, "patience": 99}), []
 
     def seed_until_fifth(*parts: Any) -> None:
         epochs.append(parts[-1])
@@ -165,12 +164,12 @@ def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing
 
     monkeypatch.setattr("nblib.training.loop.seed_everything", seed_until_fifth)
     with pytest.raises(KeyboardInterrupt):
-        trained(config)
-    before = (checkpoint := paths.runs(config.hash, "checkpoint.pt")).read_bytes()
+        trained(cell)
+    before = (checkpoint := paths.runs(cell.hash, "checkpoint.pt")).read_bytes()
     with small_files(), pytest.raises(StorageError, match="checkpoint.pt: could not be written .*free some space"):
-        trained(config)
+        trained(cell)
     assert checkpoint.read_bytes() == before and files(checkpoint.parent) == ["checkpoint.pt"]
-    trained(config)
+    trained(cell)
     assert epochs == [1, 2, 3, 4, 5, 5, 5, 6, 7, 8, 9]  # epoch 5's checkpoint was twice not written
     assert files(checkpoint.parent) == ["network.safetensors", "run.json"]
 
@@ -179,25 +178,25 @@ def test_a_stopped_run_goes_on_from_its_checkpoint_and_a_full_disk_loses_nothing
 ATTEMPTS = """
 import os, signal, sys, time
 import torch._dynamo  # else every child would: Adam needs it
-from helpers.tiny import low_pass_pairs, run_config
+from helpers.tiny import tiny_cell
 from nblib import paths
 from nblib.losses import LossSpec
-from nblib.training import Cell, train_or_load
+from nblib.training import train_or_load
 
-def run(config, moment=None):
+def run(cell, moment=None):
     child = os.fork()
     if child == 0:
-        train_or_load(Cell({"name": "killed"}, config, low_pass_pairs), "cpu")
+        train_or_load(cell, "cpu")
         os._exit(0)
     if moment is not None:
-        while not list(paths.runs(config.hash).glob("check*")):
+        while not list(paths.runs(cell.hash).glob("check*")):
             time.sleep(0.001)
         time.sleep(moment)
         os.kill(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-teacher = run_config(seed=9)
-pupil = run_config(
+teacher = tiny_cell(seed=9)
+pupil = tiny_cell(
     loss=LossSpec("codec", teacher.hash, "A", prediction=True, unit_epochs=8),
     training={"max_epochs": 30, "patience": 99},
 )
