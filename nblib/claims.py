@@ -8,7 +8,7 @@ import pandas as pd
 
 from nblib import study, tables
 from nblib.entries import BASELINE, CODEC, SPEECH, TASKS
-from nblib.evaluation.intervals import contrast, summary, verdict
+from nblib.evaluation.intervals import contrast, seed_interval, summary, verdict
 from nblib.experiments import listening, redistribution, separation, teachers
 from nblib.experiments.autoencoding import LOSSLESS, MODELS
 from nblib.listening.statistics import preference_rates
@@ -66,7 +66,7 @@ def _models(setup: Settings) -> Iterator[Claim]:
     votes = study.read(setup, listening.VOTES)
     main = votes["judge"] == listening.judge("two_f")
     shares = preference_rates(votes[main], ["seed"]).groupby("system")["preferred_rate"]
-    won = pd.DataFrame({model: listening.share_interval(own) for model, own in shares})
+    won = pd.DataFrame({model: seed_interval(own, 0, 1) for model, own in shares})
     for what, table, found, digits, told in (
         ("SNR (dB)", "table3", snr, 1, ""),
         ("share of its comparisons won", "table4", won, 2, f" {MODEL}"),
