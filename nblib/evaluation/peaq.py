@@ -55,8 +55,7 @@ def noise_loudness(modulations: list[Tensor], reference: Tensor, estimate: Tenso
     reference, estimate = reference / level.clamp(min=1), estimate * level.clamp(max=1)
     ratio = smoothed(reference * estimate, SLOW, 1.0) / smoothed(reference.square(), SLOW, 1.0)
     # The pattern that is stronger is turned down: the reference by its ratio, the estimate by the inverse.
-    averaging = ratio.new_tensor(NEIGHBOURS)
-    turned = [smoothed(own.clamp(max=1) @ averaging, SLOW) for own in (ratio, 1 / ratio)]
+    turned = [smoothed(own.clamp(max=1) @ own.new_tensor(NEIGHBOURS), SLOW) for own in (ratio, 1 / ratio)]
     reference, estimate = reference * turned[0], estimate * turned[1]
     reference_weight, estimate_weight = (0.15 * pattern + 0.5 for pattern in modulations)
     own_noise = reference.new_tensor(ear_model.INTERNAL_NOISE)

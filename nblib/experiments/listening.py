@@ -28,6 +28,7 @@ from nblib.settings import Settings
 from nblib.study import Row, Sounds, Study, Trained
 
 VOTES, SENSITIVITY, TABLE = "listening_votes.csv.gz", "listening_sensitivity.csv", "preferences.csv"
+LATEST = "latest.txt"  # holds the name of the folder of the test for people that was made last
 PUBLISHED = PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
 SYSTEMS = {ORIGINAL: "original"} | MODELS
 TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model", "nmr_db": "NMR"}
@@ -89,13 +90,14 @@ def _keep(setup: Settings, trained: list[Trained]) -> None:
     study.keep_sounds(setup, "listening", next(iter(sounds.values())), rate, 5 * rate)
     # Named by what is in it, so that no vote is ever lost.
     digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
-    folder = _latest(setup).with_name(digest.hexdigest()[:8])
+    latest = paths.data("listening", setup.name, LATEST)
+    folder = latest.with_name(digest.hexdigest()[:8])
     try:
         build_test(folder, sounds, rate, name="Which sounds better?", question="quality", seed=setup.seed)
     except AudioError as error:  # a model that came to silence cannot be levelled
         warnings.warn(f"no listening test for people was made: {error}", stacklevel=2)
         return
-    with paths.whole(_latest(setup)) as temporary:
+    with paths.whole(latest) as temporary:
         temporary.write_text(folder.name)
 
 
@@ -105,13 +107,9 @@ KEPT = (VOTES, SENSITIVITY, "excerpts/listening_*")
 LISTENING = Study("listening_scores", autoencoding.cells, PIECES, _score, autoencoding.BY, tuple(MEASURES), _keep, KEPT)
 
 
-def _latest(setup: Settings) -> Path:
-    return paths.data() / "listening" / setup.name / "latest.txt"
-
-
 def made_test(setup: Settings) -> Path | None:
     """The folder of the test for people that was made last."""
-    latest = _latest(setup)
+    latest = paths.data("listening", setup.name, LATEST)
     return latest.with_name(latest.read_text()) if latest.exists() else None
 
 
@@ -179,6 +177,7 @@ def votes(
     usable, items = rows["status"].isin(USABLE), separation.listening_items(setup, rows, task)
     scored = rows[usable & (rows["task"] == task) & rows["item"].isin(items)].dropna(subset=["seed", measure])
     scored, baseline = scored.rename(columns={measure: "score"}), scored["contender"] == BASELINE
+    scored = scored[[*by, "seed", "item", "score"]]
     one, other = scored[~baseline], scored[baseline]
     keys = [name for name in (*by, "seed", "item") if name != "contender" and other[name].notna().all()]
     pairs = one.merge(other[[*keys, "score"]], on=keys, suffixes=("_a", "_b"))
@@ -187,7 +186,6 @@ def votes(
         named = ", ".join(f"{run.contender} seed {run.seed}: {run.status}" for run in bad)
         raise ParameterError(f"{task}: no usable network of l1 and another loss ({named}); lower the learning rate")
     pairs = pairs.assign(system_a=pairs["contender"], system_b=BASELINE)
-    pairs = pairs[[*by, "seed", "item", "system_a", "system_b", "score_a", "score_b"]]
     # Each group by itself: what is chosen in it must not hang on which others there are, or which of them failed.
     for labels, own in pairs.groupby([*by, "seed"], sort=False):
         group = "-".join(str(label) for label in labels)

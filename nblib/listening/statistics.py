@@ -147,8 +147,9 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
     people = table["participant"].nunique()
     if people < 2:
         raise ParameterError("votes: all are of one participant, so that people's spread is unknown; ask more people")
-    systems = sorted({*table["system_1"], *table["system_2"]})
-    pairs = list(combinations(systems, 2))
+    met = sorted({*zip(table["system_1"], table["system_2"], strict=True)})
+    systems = sorted({system for pair in met for system in pair})
+    pairs = list(combinations(systems, 2)) if prior else met
     # Votes per participant, pair and outcome [participants, pairs, outcomes], the prior's last.
     cells = pd.MultiIndex.from_tuples([(*pair, outcome) for pair in pairs for outcome in (1, -1, 0)])
     counted = pd.crosstab(table["participant"], [table["system_1"], table["system_2"], table["outcome"]])
@@ -169,9 +170,7 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
 
 def _fit(design: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The likeliest parameters and their standard errors; `design` is [pairs, outcomes, parameters]."""
-    met = counts.any(axis=(0, 2))
-    design, counts, total = design[met], counts[:, met], counts.sum(axis=0)[met]
-    free = design.shape[-1]
+    total, free = counts.sum(axis=0), design.shape[-1]
     intercepts = np.repeat(np.eye(len(total)), total.shape[1], axis=0)
     # The same to all strengths changes nothing: statsmodels' pseudo-inverse takes those that sum to 0.
     model = GLM(total.ravel(), np.hstack([design.reshape(-1, free), intercepts]), family=Poisson())

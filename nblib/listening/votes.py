@@ -60,14 +60,13 @@ def model_votes(
     """
     if not np.isfinite(pairs[["score_a", "score_b"]].to_numpy(float)).all():
         raise ParameterError("pairs: some have a score that is not finite; leave their items out")
-    deviation, numbers, shifts = jnd / norm.ppf(CORRECT_AT_JND), range(1, participants + 1), []
-    for number in numbers:
-        generator = random_generator(seed, "participant", number)
-        spread = noise * deviation * np.exp(PARTICIPANT_SPREAD * generator.standard_normal())
-        leaning = bias * BIAS_OF_NOISE * deviation * generator.standard_normal()
-        shifts.append(leaning + spread * generator.standard_normal(len(pairs)))
+    deviation, numbers = jnd / norm.ppf(CORRECT_AT_JND), range(1, participants + 1)
+    generators = [random_generator(seed, "participant", number) for number in numbers]
+    drawn = np.stack([own.standard_normal(2 + len(pairs)) for own in generators])  # for spread and bias, then each pair
+    spread = noise * deviation * np.exp(PARTICIPANT_SPREAD * drawn[:, :1])
+    leaning = bias * BIAS_OF_NOISE * deviation * drawn[:, 1:2]
     shown = presented(pairs, seed, numbers)
-    perceived = (shown["score_a"] - shown["score_b"]).to_numpy(float) + np.concatenate(shifts)
+    perceived = (shown["score_a"] - shown["score_b"]).to_numpy(float) + (leaning + spread * drawn[:, 2:]).ravel()
     choice = np.select([np.abs(perceived) < zone * jnd / 2, perceived > 0], ["dont_know", "a"], "b")
     names = np.repeat(numbers, len(pairs)).astype(str)
     return shown.assign(participant=names, choice=choice, kind="test", judge=LABEL)
