@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -96,23 +97,20 @@ def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> floa
 def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """Wide-band PESQ (ITU-T P.862.2) at 16 kHz by the pesq package, 1.0 to 4.64."""
     pair = _resampled(reference, estimate, sample_rate, 16_000, least=0.25)
-    try:
+    with suppress(ImportError):
         import pesq  # set-up adds it where a C compiler is found
 
-        return float(pesq.pesq(16_000, *pair, "wb")) if pair else math.nan
-    except ImportError:
-        return math.nan
-    except pesq.NoUtterancesError:
-        return math.nan
+        with suppress(pesq.NoUtterancesError):
+            return float(pesq.pesq(16_000, *pair, "wb")) if pair else math.nan
+    return math.nan
 
 
 def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """ViSQOL 3 in audio mode (Chinen et al. 2020) at 48 kHz by visqol-python, 1 to 4.73, whatever gain and delay."""
     pair = _resampled(reference, estimate, sample_rate, 48_000, least=0.96)
-    try:
+    with suppress(ImportError):
         return float(_visqol().measure_from_arrays(*pair, 48_000).moslqo) if pair else math.nan
-    except ImportError:
-        return math.nan
+    return math.nan
 
 
 @cache

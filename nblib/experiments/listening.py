@@ -25,7 +25,7 @@ from nblib.listening.statistics import outcomes, preference_rates
 from nblib.listening.votes import ORIGINAL, model_votes, passed_checks, read_votes
 from nblib.provenance import derive_seed, torch_threads
 from nblib.settings import Settings
-from nblib.study import Row, Sounds, Study, Trained
+from nblib.study import Row, Study, Trained
 
 VOTES, SENSITIVITY, TABLE = "listening_votes.csv.gz", "listening_sensitivity.csv", "preferences.csv"
 LATEST = "latest.txt"  # holds the name of the folder of the test for people that was made last
@@ -83,10 +83,8 @@ def _keep(setup: Settings, trained: list[Trained]) -> None:
     scores, rate = study.read(setup, "listening_scores.csv"), setup.mm19.geometry.sample_rate
     study.save(setup, VOTES, pd.concat([_votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
     study.save(setup, SENSITIVITY, _sensitivity(setup, scores))
-    sounds: dict[str, Sounds] = {}
-    for piece in PIECES(setup):
-        systems = excerpts(setup, first_of_each(trained), piece)
-        sounds[piece[1].name] = {str(row["system"]): samples for row, samples in systems}
+    found = {piece[1].name: excerpts(setup, first_of_each(trained), piece) for piece in PIECES(setup)}
+    sounds = {item: {row["system"]: samples for row, samples in systems} for item, systems in found.items()}
     study.keep_sounds(setup, "listening", next(iter(sounds.values())), rate, 5 * rate)
     # Named by what is in it, so that no vote is ever lost.
     digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
@@ -121,8 +119,8 @@ def _votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float)
         own = scored.loc[scored["seed"].fillna(seed) == seed, ["item", "system", "score"]]
         pairs = own.merge(own, on="item", suffixes=("_a", "_b"))
         pairs = pairs[pairs["system_a"].map(order) < pairs["system_b"].map(order)]
-        drawn = derive_seed(setup.seed, "listening", int(seed))
-        chosen = model_votes(pairs, unit, PUBLISHED.participants, drawn, **scales)
+        own_seed = derive_seed(setup.seed, "listening", int(seed))
+        chosen = model_votes(pairs, unit, PUBLISHED.participants, own_seed, **scales)
         tables.append(chosen.drop(columns=["score_a", "score_b"]).assign(seed=seed))
     return pd.concat(tables, ignore_index=True).assign(judge=judge(measure))
 
@@ -190,10 +188,9 @@ def votes(
     for labels, own in pairs.groupby([*by, "seed"], sort=False):
         group = "-".join(str(label) for label in labels)
         chosen = model_votes(own, unit, people, derive_seed(setup.seed, "votes", group), **scales)
-        parts.append(chosen.assign(participant=f"{group}-" + chosen["participant"]))
-    used = {f"{name}_scale": scale for name, scale in (SCALES[0] | scales).items()}
-    chosen = pd.concat(parts, ignore_index=True).assign(judge=judge(measure), noticeable_difference=unit)
-    return chosen.assign(measure=measure, **used)
+        parts.append(chosen.assign(participant=f"{group}-" + chosen["participant"], judge=judge(measure)))
+    chosen = pd.concat(parts, ignore_index=True).assign(measure=measure, noticeable_difference=unit)
+    return chosen.assign(**{f"{name}_scale": scale for name, scale in (SCALES[0] | scales).items()})
 
 
 def rates(chosen: pd.DataFrame, seed: int, by: Sequence[str] = BY) -> pd.DataFrame:
