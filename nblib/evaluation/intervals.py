@@ -19,7 +19,7 @@ def t_factor(seeds: int) -> float:
 
 
 def seed_interval(means: ArrayLike, least: float = -np.inf, most: float = np.inf) -> dict[str, float]:
-    """``mean``, ``low``, ``high`` of the 95 % t interval, NaN under two, and ``seeds``; cut to `least` and `most`."""
+    """``mean``, ``low``, ``high`` (95 % t interval, NaN under two, cut to the limits), ``seeds``; one value per seed."""
     finite = np.asarray(means, float)
     finite = finite[np.isfinite(finite)]
     mean = finite.mean() if len(finite) else np.nan

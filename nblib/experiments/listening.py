@@ -50,7 +50,7 @@ def judge(measure: str) -> str:
 
 
 def difference(rows: pd.DataFrame, measure: str) -> float:
-    """The JND of 3 dB in `measure`, by its slope over the ``snr_db`` of `rows`; `ParameterError` where it is not up."""
+    """The JND of 3 dB in `measure`, by its slope over ``snr_db`` in `rows`; `ParameterError` where it does not rise."""
     noisy = rows.dropna(subset=["snr_db", measure])
     slope = float(np.polyfit(noisy["snr_db"], JUDGES.get(measure, 1) * noisy[measure], 1)[0])
     if not slope > 0:
