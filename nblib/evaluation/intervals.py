@@ -19,7 +19,7 @@ def t_factor(seeds: int) -> float:
 
 
 def seed_interval(means: ArrayLike, least: float = -np.inf, most: float = np.inf) -> dict[str, float]:
-    """``mean``, ``low``, ``high`` (95 % t interval, NaN under two, cut to the limits), ``seeds``; one value per seed."""
+    """``mean``, ``low``, ``high`` (95 % t interval, NaN under two, cut to limits), ``seeds``; one value per seed."""
     finite = np.asarray(means, float)
     finite = finite[np.isfinite(finite)]
     mean = finite.mean() if len(finite) else np.nan
