@@ -8,7 +8,7 @@ import pandas as pd
 
 from nblib import study, tables
 from nblib.entries import BASELINE, CODEC, SPEECH, TASKS
-from nblib.evaluation.intervals import contrast, summary, verdict
+from nblib.evaluation.intervals import contrast, seed_interval, summary, verdict
 from nblib.experiments import listening, redistribution, separation, teachers
 from nblib.experiments.autoencoding import LOSSLESS, MODELS
 from nblib.listening.statistics import preference_rates
@@ -60,7 +60,7 @@ def _models(setup: Settings) -> Iterator[Claim]:
     rows, votes = study.read(setup, "snr.csv"), study.read(setup, listening.VOTES)
     snr = summary(rows, "snr_db", ["system"]).set_index("system").to_dict("index")
     shares = preference_rates(votes[votes["judge"] == listening.judge("two_f")], ["seed"]).groupby("system")
-    won = {model: listening.share_interval(own["preferred_rate"]) for model, own in shares}
+    won = {model: seed_interval(own["preferred_rate"], 0, 1) for model, own in shares}
     for what, table, found, digits, told in (
         ("SNR (dB)", "table3", snr, 1, ""),
         ("share of its comparisons won", "table4", won, 2, f" {MODEL}"),

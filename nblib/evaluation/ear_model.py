@@ -49,11 +49,6 @@ _PEAK = np.sin(np.pi * _OFFSET) / (np.pi * _OFFSET * (1 - _OFFSET**2)) * FULL_SC
 WINDOW_SHAPE = 10 ** (92.0 / 20) / _PEAK * np.hanning(WINDOW)
 
 
-def tensor(values: np.ndarray | float, like: Tensor) -> Tensor:
-    """`values` on the device and with the precision of `like`."""
-    return torch.as_tensor(values, dtype=like.dtype, device=like.device)
-
-
 class Patterns(NamedTuple):
     """What the ear model gives of signals."""
 
@@ -67,11 +62,11 @@ class Patterns(NamedTuple):
 def patterns(samples: Tensor) -> Patterns:
     """Run the ear model over `samples` [shape=(batch, n)] in 16-bit steps, float32."""
     frames = samples.unfold(-1, WINDOW, HOP).transpose(0, 1)
-    spectrum = torch.fft.rfft(frames * tensor(WINDOW_SHAPE, frames))
+    spectrum = torch.fft.rfft(frames * frames.new_tensor(WINDOW_SHAPE))
     bin_power = spectrum.real.square() + spectrum.imag.square()
-    heard = bin_power * tensor(EAR_WEIGHT, bin_power)
+    heard = bin_power * bin_power.new_tensor(EAR_WEIGHT)
     banded = grouped(heard)
-    unsmeared = spread(banded + tensor(INTERNAL_NOISE, banded))
+    unsmeared = spread(banded + banded.new_tensor(INTERNAL_NOISE))
     # Forward masking over time: equations 34 and 35.
     excitation = smoothed(unsmeared, time_constants(0.030, 0.008)).maximum(unsmeared)
     return Patterns(frames, bin_power, heard, unsmeared, excitation)
@@ -79,7 +74,7 @@ def patterns(samples: Tensor) -> Patterns:
 
 def grouped(powers: Tensor) -> Tensor:
     """Power in each critical band [shape=(frames, batch, 109)], at least 1e-12, float64 (equation 19)."""
-    return (powers[..., _USED] @ tensor(GROUPING[_USED], powers)).double().clamp_(min=LEAST_POWER)
+    return (powers[..., _USED] @ powers.new_tensor(GROUPING[_USED])).double().clamp_(min=LEAST_POWER)
 
 
 def spread(powers: Tensor, scaled: bool = True) -> Tensor:
@@ -90,7 +85,7 @@ def spread(powers: Tensor, scaled: bool = True) -> Tensor:
     level = powers.flatten(0, -2).T.log()
     index = torch.arange(BANDS, device=powers.device, dtype=torch.float64)[:, None]
     lower = 10 ** (-2.7 * BAND_WIDTH)
-    log_upper = (-2.4 - 23 / tensor(CENTRE_HZ, powers)[:, None]) * BAND_WIDTH * np.log(10) + 0.2 * BAND_WIDTH * level
+    log_upper = (-2.4 - 23 / powers.new_tensor(CENTRE_HZ)[:, None]) * BAND_WIDTH * np.log(10) + 0.2 * BAND_WIDTH * level
     lower_sum = (1 - lower ** (index + 1)) / (1 - lower)
     upper_sum = torch.expm1((BANDS - index) * log_upper) / torch.expm1(log_upper)
     own = (SPREADING_EXPONENT * (level - (lower_sum + upper_sum - 1).log())).exp()
@@ -107,8 +102,8 @@ def spread(powers: Tensor, scaled: bool = True) -> Tensor:
 
 def smoothed(values: Tensor, coefficient: np.ndarray, gain: float | None = None) -> Tensor:
     """First-order recursion over frames, y[n] = a y[n-1] + gain x[n] from y = 0; by default the gain is 1 - a."""
-    kept = tensor(coefficient, values)
-    result = values * tensor(1 - coefficient if gain is None else gain, values)
+    kept = values.new_tensor(coefficient)
+    result = values * values.new_tensor(1 - coefficient if gain is None else gain)
     for frame in range(1, len(result)):
         result[frame].addcmul_(kept, result[frame - 1])
     return result

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import t
 
 USABLE = ("plateau", "max_epochs", "none")  # status of rows that count; collapsed and diverged networks do not
@@ -17,12 +18,14 @@ def t_factor(seeds: int) -> float:
     return float(t.ppf(0.975, seeds - 1)) if seeds > 1 else float("nan")
 
 
-def seed_interval(means: Sequence[float] | np.ndarray) -> dict[str, float]:
-    """``mean``, ``low`` and ``high`` of the 95 % t interval, NaN under two, and ``seeds``; one value per seed."""
-    finite = np.asarray(means, float)[np.isfinite(means)]
+def seed_interval(means: ArrayLike, least: float = -np.inf, most: float = np.inf) -> dict[str, float]:
+    """``mean``, ``low``, ``high`` (95 % t interval, NaN under two, cut to limits), ``seeds``; one value per seed."""
+    finite = np.asarray(means, float)
+    finite = finite[np.isfinite(finite)]
     mean = finite.mean() if len(finite) else np.nan
     half = t_factor(len(finite)) * finite.std(ddof=1) / np.sqrt(len(finite)) if len(finite) > 1 else np.nan
-    return {"mean": mean, "low": mean - half, "high": mean + half, "seeds": len(finite)}
+    low, high = np.clip([mean - half, mean + half], least, most)
+    return {"mean": mean, "low": low, "high": high, "seeds": len(finite)}
 
 
 def summary(rows: pd.DataFrame, measure: str, by: Sequence[str]) -> pd.DataFrame:
@@ -30,7 +33,7 @@ def summary(rows: pd.DataFrame, measure: str, by: Sequence[str]) -> pd.DataFrame
     counted = rows[rows["status"].isin(USABLE)].replace([np.inf, -np.inf], np.nan).astype({"seed": float})
     means = counted.groupby([*by, "seed"], dropna=False, sort=False)[measure].mean().reset_index()
     groups = means.groupby(list(by), dropna=False, sort=False)[measure]
-    table = [(*name, measure, *seed_interval(own.to_numpy()).values()) for name, own in groups]
+    table = [(*name, measure, *seed_interval(own).values()) for name, own in groups]
     return pd.DataFrame(table, columns=[*by, "measure", "mean", "low", "high", "seeds"])
 
 
@@ -48,9 +51,9 @@ def contrast(
     pairs = first.merge(second[[*keys, measure]], on=keys, suffixes=("", "_other"))
     pairs["difference"] = pairs[measure] - pairs[f"{measure}_other"]
     table = []
-    for name, own in pairs.groupby(list(by) or (lambda _: ""), sort=False):
-        found = seed_interval(own.groupby("seed")["difference"].mean().to_numpy(float))
-        table.append([*(name if by else ()), one, other, measure, *found.values(), own["item"].nunique()])
+    for name, own in pairs.groupby([*by, label], sort=False):
+        found = seed_interval(own.groupby("seed")["difference"].mean())
+        table.append([*name, other, measure, *found.values(), own["item"].nunique()])
     return pd.DataFrame(table, columns=[*by, "one", "other", "measure", "mean", "low", "high", "seeds", "items"])
 
 

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -15,11 +16,6 @@ from nblib.audio import SILENCE, check_signal, resample
 from nblib.errors import AudioError, ParameterError, check_choice
 from nblib.evaluation.peaq import check_pair, peaq_basic
 from nblib.provenance import torch_threads
-
-try:
-    import pesq as pesq_package
-except ImportError:  # set-up adds it where a C compiler is found
-    pesq_package = None
 
 FILTER_TAPS, LIMIT_DB = 512, 100.0
 # Over a codec's cut-off the projection on a reference's shifts is ill-conditioned: without this floor of -120 dB,
@@ -101,28 +97,26 @@ def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> floa
 def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """Wide-band PESQ (ITU-T P.862.2) at 16 kHz by the pesq package, 1.0 to 4.64."""
     pair = _resampled(reference, estimate, sample_rate, 16_000, least=0.25)
-    if pair is None or pesq_package is None:
-        return math.nan
-    try:
-        return float(pesq_package.pesq(16_000, *pair, "wb"))
-    except pesq_package.NoUtterancesError:
-        return math.nan
+    with suppress(ImportError):
+        import pesq  # set-up adds it where a C compiler is found
+
+        with suppress(pesq.NoUtterancesError):
+            return float(pesq.pesq(16_000, *pair, "wb")) if pair else math.nan
+    return math.nan
 
 
 def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """ViSQOL 3 in audio mode (Chinen et al. 2020) at 48 kHz by visqol-python, 1 to 4.73, whatever gain and delay."""
     pair = _resampled(reference, estimate, sample_rate, 48_000, least=0.96)
-    if pair is None or _visqol() is None:
-        return math.nan
-    return float(_visqol().measure_from_arrays(*pair, 48_000).moslqo)
+    with suppress(ImportError):
+        return float(_visqol().measure_from_arrays(*pair, 48_000).moslqo) if pair else math.nan
+    return math.nan
 
 
 @cache
 def _visqol() -> Any:
-    try:
-        import visqol  # takes a second
-    except ImportError:
-        return None
+    import visqol  # takes a second
+
     api = visqol.VisqolApi()
     api.create(mode="audio")
     return api

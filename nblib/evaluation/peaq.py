@@ -15,7 +15,7 @@ from torch import Tensor
 from nblib.audio import check_alignment, check_signal, resample
 from nblib.errors import AudioError
 from nblib.evaluation import ear_model
-from nblib.evaluation.ear_model import BANDS, CENTRE_HZ, FRAME_RATE, FULL_SCALE, HOP, WINDOW, Patterns, smoothed, tensor
+from nblib.evaluation.ear_model import BANDS, CENTRE_HZ, FRAME_RATE, FULL_SCALE, HOP, WINDOW, Patterns, smoothed
 
 LAGS, LOUDNESS_EXPONENT = 256, 0.23
 HIGHEST_BIN = 921  # of 21.6 kHz: above it lies what counts as the estimate's noise floor
@@ -55,11 +55,10 @@ def noise_loudness(modulations: list[Tensor], reference: Tensor, estimate: Tenso
     reference, estimate = reference / level.clamp(min=1), estimate * level.clamp(max=1)
     ratio = smoothed(reference * estimate, SLOW, 1.0) / smoothed(reference.square(), SLOW, 1.0)
     # The pattern that is stronger is turned down: the reference by its ratio, the estimate by the inverse.
-    averaging = tensor(NEIGHBOURS, ratio)
-    turned = [smoothed(own.clamp(max=1) @ averaging, SLOW) for own in (ratio, 1 / ratio)]
+    turned = [smoothed(own.clamp(max=1) @ own.new_tensor(NEIGHBOURS), SLOW) for own in (ratio, 1 / ratio)]
     reference, estimate = reference * turned[0], estimate * turned[1]
     reference_weight, estimate_weight = (0.15 * pattern + 0.5 for pattern in modulations)
-    own_noise = tensor(ear_model.INTERNAL_NOISE, reference)
+    own_noise = reference.new_tensor(ear_model.INTERNAL_NOISE)
     masking = (-1.5 * (estimate - reference) / reference).exp()
     added = (estimate_weight * estimate - reference_weight * reference).clamp(min=0)
     partial = 1 + added / (own_noise + reference_weight * reference * masking)
@@ -79,7 +78,7 @@ def modulations(before: Tensor, after: Tensor) -> tuple[list[Tensor], Tensor, Te
     difference, lost = (reference - estimate).abs(), torch.where(reference > estimate, 0.1, 1.0)
     first = 100 * (difference / (1.0 + reference)).mean(-1)
     second = 100 * (lost * difference / (0.01 + reference)).mean(-1)
-    weight = averages[0] / (averages[0] + 100 * tensor(ear_model.INTERNAL_NOISE**0.3, averages[0]))
+    weight = averages[0] / (averages[0] + 100 * averages[0].new_tensor(ear_model.INTERNAL_NOISE**0.3))
     return patterns, first, second, weight.sum(-1)
 
 
@@ -88,8 +87,8 @@ def loudness(excitation: Tensor) -> Tensor:
     threshold = 10 ** (0.364 * (CENTRE_HZ / 1000) ** -0.8)
     index = 10 ** ((-2 - 2.05 * np.arctan(CENTRE_HZ / 4000) - 0.75 * np.arctan((CENTRE_HZ / 1600) ** 2)) / 10)
     scale = 1.07664 * (threshold / (index * 1e4)) ** LOUDNESS_EXPONENT
-    ratio = 1 - tensor(index, excitation) + tensor(index / threshold, excitation) * excitation
-    specific = tensor(scale, excitation) * (ratio**LOUDNESS_EXPONENT - 1)
+    ratio = 1 - excitation.new_tensor(index) + excitation.new_tensor(index / threshold) * excitation
+    specific = excitation.new_tensor(scale) * (ratio**LOUDNESS_EXPONENT - 1)
     return 24 / BANDS * specific.clamp(min=0).sum(-1)
 
 
@@ -105,7 +104,7 @@ def bandwidths(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
 def noise_to_mask(reference: Patterns, estimate: Patterns) -> Tensor:
     """Noise over what the reference masks, in each band [shape=(frames, batch, 109)], linear (equations 80 to 83)."""
     noise = (reference.heard.sqrt() - estimate.heard.sqrt()).square()
-    return ear_model.grouped(noise) / (tensor(ear_model.MASKING_OFFSET, reference.excitation) * reference.excitation)
+    return ear_model.grouped(noise) / (reference.excitation.new_tensor(ear_model.MASKING_OFFSET) * reference.excitation)
 
 
 def detection(reference: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
@@ -136,7 +135,7 @@ def harmonic_structure(reference: Patterns, estimate: Patterns) -> Tensor:
     energy = total[..., LAGS:] - total[..., :LAGS]
     product = energy[..., :1] * energy
     normal = torch.where(product > 0, correlation / product.clamp(min=1e-300).sqrt(), 1.0)
-    window = tensor(np.hanning(LAGS) * np.sqrt(8 / 3) / LAGS, normal)
+    window = normal.new_tensor(np.hanning(LAGS) * np.sqrt(8 / 3) / LAGS)
     power = torch.fft.rfft(window * (normal - normal.mean(-1, keepdim=True))).abs().square()
     rising = power[..., 1:] > power[..., :-1]
     return (power[..., 1:] * rising).amax(-1).where(strong, -1.0)
@@ -198,11 +197,8 @@ def peaq_basic(
     """
     check_pair(reference, estimate, allow_silence=True, dimensions=(1, 2))
     pairs = [np.atleast_2d(resample(samples, sample_rate, ear_model.SAMPLE_RATE)) for samples in (reference, estimate)]
-    parts = []
-    for first in range(0, len(pairs[0]), PAIRS_AT_ONCE):
-        some = (torch.as_tensor(samples[first : first + PAIRS_AT_ONCE], device=device) for samples in pairs)
-        parts.append(_measure(first, *some))
-    table = np.concatenate(parts)
+    batches = zip(*(torch.as_tensor(samples, device=device).split(PAIRS_AT_ONCE) for samples in pairs), strict=True)
+    table = np.concatenate([_measure(PAIRS_AT_ONCE * n, *batch) for n, batch in enumerate(batches)])
     columns = dict(zip(VARIABLES, table.T, strict=True)) | grades(table)
     return {name: float(column[0]) for name, column in columns.items()} if reference.ndim == 1 else columns
 
@@ -212,9 +208,8 @@ def _measure(first: int, reference: Tensor, estimate: Tensor) -> np.ndarray:
     energy, other = reference.square().sum(-1), estimate.square().sum(-1)
     if (energy == 0).any():
         raise AudioError(f"reference {first + int((energy == 0).int().argmax())}: silent; leave this pair out")
-    measured = np.full((len(reference), len(VARIABLES)), np.nan)
     if reference.shape[-1] < WINDOW + SHORTEST_FRAMES * HOP:
-        return measured
+        return np.full((len(reference), len(VARIABLES)), np.nan)
     product = (reference * estimate).sum(-1)
     correlation = product / (energy * other).sqrt().clamp(min=1e-30)
     # From 0.9 on no lag need be looked for; under 0.5 a gain means nothing; 1 dB can just be noticed.
@@ -233,7 +228,4 @@ def _measure(first: int, reference: Tensor, estimate: Tensor) -> np.ndarray:
     frame = torch.arange((reference.shape[-1] - WINDOW) // HOP + 1, device=reference.device)[:, None]
     valid = (frame >= begin) & (frame <= end)
     usable = estimate.any(-1) & (valid.sum(0) > SHORTEST_FRAMES)
-    if usable.any():
-        variables = model_output_variables(reference[usable], estimate[usable], valid[:, usable])
-        measured[usable.cpu().numpy()] = variables.cpu().numpy()
-    return measured
+    return model_output_variables(reference, estimate, valid).where(usable[:, None], torch.nan).cpu().numpy()

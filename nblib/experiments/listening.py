@@ -1,10 +1,10 @@
 """Both papers' listening tests by model listeners (model-predicted, no listeners), and MM'19's by people too."""
 
 import hashlib
-import itertools
 import warnings
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +16,20 @@ from nblib.entries import BASELINE
 from nblib.errors import AudioError, ParameterError, check_choice
 from nblib.evaluation import peaq_basic
 from nblib.evaluation.intervals import USABLE, seed_interval, verdict
+from nblib.evaluation.metrics import PEAQ as MEASURES
 from nblib.experiments import autoencoding, separation
 from nblib.experiments.autoencoding import MODELS, Piece, first_of_each, heard
 from nblib.listening import LABEL, PUBLISHED_TESTS
-from nblib.listening.model_listener import ModelListener, noticeable_difference
 from nblib.listening.server.build import build_test
 from nblib.listening.statistics import outcomes, preference_rates
-from nblib.listening.votes import ORIGINAL, all_pairs, passed_catch, passed_headphones, read_votes
+from nblib.listening.votes import ORIGINAL, model_votes, passed_checks, read_votes
 from nblib.provenance import derive_seed, torch_threads
 from nblib.settings import Settings
-from nblib.study import Row, Sounds, Study
+from nblib.study import Row, Study, Systems
 from nblib.training import Run
 
 VOTES, SENSITIVITY, TABLE = "listening_votes.csv.gz", "listening_sensitivity.csv", "preferences.csv"
+LATEST = "latest.txt"  # holds the name of the folder of the test for people that was made last
 PUBLISHED = PUBLISHED_TESTS["MM'19 Tables 4 and 5"]
 SYSTEMS = {ORIGINAL: "original"} | MODELS
 TITLES = {"estoi": "ESTOI", "pesq_wb": "PESQ-WB", "sir_db": "SIR", "two_f": "2f-model", "nmr_db": "NMR"}
@@ -36,8 +37,8 @@ JUDGES = {"two_f": 1, "nmr_db": -1}  # MM'19's, with the sign of better; the fir
 # Music in noise of its own long-term spectrum, as speech was where the JND was measured; over these ratios the 2f-model
 # goes from about 25 to 75, where systems worth a test lie.
 NOISE, SNRS_DB = "noise", (0.0, 6.0, 12.0)
-MEASURES = {"two_f": "two_f", "odg": "odg", "nmr_db": "TotalNMRB"}  # by PEAQ's names
-SCALES = ((1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.5), (1.0, 2.0))  # of choice noise and don't-know zone
+JND_DB = 3.0  # of speech in noise, published for no other sound (docs/listening-tests.md)
+SCALES = [{"noise": noise, "zone": zone} for noise, zone in ((1, 1), (0.5, 1), (2, 1), (1, 0.5), (1, 2))]  # factors
 KINDS, BY = ("preferred", "dont_know"), separation.BY
 COLUMNS = """task measure contender noise_scale zone_scale capacity seed judge noticeable_difference preferred_rate
 preferred_std preferred_low preferred_high dont_know_rate dont_know_std dont_know_low dont_know_high participants
@@ -50,18 +51,15 @@ def judge(measure: str) -> str:
 
 
 def difference(rows: pd.DataFrame, measure: str) -> float:
-    """The JND of 3 dB in `measure`, from rows with an ``snr_db``; `ParameterError` where it does not rise with that."""
+    """The JND of 3 dB in `measure`, by its slope over ``snr_db`` in `rows`; `ParameterError` where it does not rise."""
     noisy = rows.dropna(subset=["snr_db", measure])
-    return noticeable_difference(noisy["snr_db"].to_numpy(), (JUDGES.get(measure, 1) * noisy[measure]).to_numpy())
+    slope = float(np.polyfit(noisy["snr_db"], JUDGES.get(measure, 1) * noisy[measure], 1)[0])
+    if not slope > 0:
+        raise ParameterError(f"the score changes by {slope:.4f} per dB of SNR: it must rise; check sounds and measure")
+    return JND_DB * slope
 
 
-def share_interval(shares: Sequence[float] | pd.Series, least: float = 0.0) -> dict[str, float]:
-    """`seed_interval` of a share per training seed, cut to what a share can be."""
-    found = seed_interval(np.asarray(shares, float))
-    return found | {name: float(np.clip(found[name], least, 1)) for name in ("low", "high")}
-
-
-def excerpts(setup: Settings, trained: Sequence[Run], piece: Piece) -> list[tuple[Row, np.ndarray]]:
+def excerpts(setup: Settings, trained: Sequence[Run], piece: Piece) -> Systems:
     """The loudest five seconds of `heard`."""
     found = heard(trained, piece, setup.mm19.limit_hz, ORIGINAL)
     part = loudest(found[0][1], 5 * setup.mm19.geometry.sample_rate)
@@ -86,20 +84,19 @@ def _keep(setup: Settings, trained: list[Run]) -> None:
     scores, rate = study.read(setup, "listening_scores.csv"), setup.mm19.geometry.sample_rate
     study.save(setup, VOTES, pd.concat([_votes(setup, scores, measure) for measure in JUDGES], ignore_index=True))
     study.save(setup, SENSITIVITY, _sensitivity(setup, scores))
-    sounds: dict[str, Sounds] = {}
-    for piece in PIECES(setup):
-        systems = excerpts(setup, first_of_each(trained), piece)
-        sounds[piece[1].name] = {str(row["system"]): samples for row, samples in systems}
+    found = {piece[1].name: excerpts(setup, first_of_each(trained), piece) for piece in PIECES(setup)}
+    sounds = {item: {row["system"]: samples for row, samples in systems} for item, systems in found.items()}
     study.keep_sounds(setup, "listening", next(iter(sounds.values())), rate, 5 * rate)
     # Named by what is in it, so that no vote is ever lost.
     digest = hashlib.sha256(b"".join(samples.tobytes() for own in sounds.values() for samples in own.values()))
-    folder = _latest(setup).with_name(digest.hexdigest()[:8])
+    latest = paths.data("listening", setup.name, LATEST)
+    folder = latest.with_name(digest.hexdigest()[:8])
     try:
         build_test(folder, sounds, rate, name="Which sounds better?", question="quality", seed=setup.seed)
     except AudioError as error:  # a model that came to silence cannot be levelled
         warnings.warn(f"no listening test for people was made: {error}", stacklevel=2)
         return
-    with paths.whole(_latest(setup)) as temporary:
+    with paths.whole(latest) as temporary:
         temporary.write_text(folder.name)
 
 
@@ -109,27 +106,22 @@ KEPT = (VOTES, SENSITIVITY, "excerpts/listening_*")
 LISTENING = Study("listening_scores", autoencoding.cells, PIECES, _score, autoencoding.BY, tuple(MEASURES), _keep, KEPT)
 
 
-def _latest(setup: Settings) -> Path:
-    return paths.data() / "listening" / setup.name / "latest.txt"
-
-
 def made_test(setup: Settings) -> Path | None:
     """The folder of the test for people that was made last."""
-    latest = _latest(setup)
+    latest = paths.data("listening", setup.name, LATEST)
     return latest.with_name(latest.read_text()) if latest.exists() else None
 
 
 def _votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float) -> pd.DataFrame:
     """What 14 model participants answer to all pairs of systems on all items, for each training seed's networks."""
-    listener, tables = ModelListener(difference(scores, measure), **scales), []
-    systems = scores[scores["system"] != NOISE]
-    for seed in systems["seed"].dropna().unique():
-        own = systems[(systems["seed"] == seed) | systems["seed"].isna()]
-        score = JUDGES[measure] * own.set_index(["item", "system"])[measure]
-        pairs = all_pairs(own["system"].unique().tolist(), own["item"].unique().tolist())
-        for side in ("a", "b"):
-            pairs = pairs.join(score.rename(f"score_{side}"), on=["item", f"system_{side}"])
-        chosen = listener.choose(pairs, PUBLISHED.participants, derive_seed(setup.seed, "listening", int(seed)))
+    unit, order, tables = difference(scores, measure), list(SYSTEMS).index, []
+    scored = scores.assign(score=JUDGES[measure] * scores[measure])[scores["system"] != NOISE]
+    for seed in scored["seed"].dropna().unique():
+        own = scored.loc[scored["seed"].fillna(seed) == seed, ["item", "system", "score"]]
+        pairs = own.merge(own, on="item", suffixes=("_a", "_b"))
+        pairs = pairs[pairs["system_a"].map(order) < pairs["system_b"].map(order)]
+        own_seed = derive_seed(setup.seed, "listening", int(seed))
+        chosen = model_votes(pairs, unit, PUBLISHED.participants, own_seed, **scales)
         tables.append(chosen.drop(columns=["score_a", "score_b"]).assign(seed=seed))
     return pd.concat(tables, ignore_index=True).assign(judge=judge(measure))
 
@@ -137,30 +129,29 @@ def _votes(setup: Settings, scores: pd.DataFrame, measure: str, **scales: float)
 def _sensitivity(setup: Settings, scores: pd.DataFrame) -> pd.DataFrame:
     """Rates of every system when each of the main listener's constants halves and doubles."""
     tables = []
-    for constant, scale in itertools.product(("noise", "zone", "bias"), (0.5, 1.0, 2.0)):
-        moved = _votes(setup, scores, next(iter(JUDGES)), **{f"{constant}_scale": scale})
+    for constant, scale in product(("noise", "zone", "bias"), (0.5, 1.0, 2.0)):
+        moved = _votes(setup, scores, next(iter(JUDGES)), **{constant: scale})
         tables.append(preference_rates(moved, seed=setup.seed).assign(constant=constant, scale=scale))
     columns = ["constant", "scale", "system", "preferred_rate", "preferred_std", "dont_know_rate", "dont_know_std"]
     return pd.concat(tables, ignore_index=True)[columns]
 
 
 def net_preference(chosen: pd.DataFrame, one: str, other: str) -> dict[str, float | str]:
-    """Share of a model listener's votes on a pair for `one` less that for `other`: `share_interval`, ``verdict``."""
+    """Share of a model listener's votes on a pair for `one` less that for `other`: `seed_interval`, ``verdict``."""
     first, second = sorted((one, other))
     table = outcomes(chosen, ["seed"]).query("system_1 == @first and system_2 == @second")
-    found = share_interval(table.groupby("seed")["outcome"].mean() * (1 if one == first else -1), least=-1)
+    found = seed_interval(table.groupby("seed")["outcome"].mean() * (1 if one == first else -1), -1, 1)
     return found | {"verdict": verdict(found["low"], found["high"])}
 
 
 def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """The votes that count of a CSV file (of an empty `path` none), and a row per participant as by `passed_catch`."""
+    """The votes that count of a CSV file (of an empty `path` none), and a row per participant as by `passed_checks`."""
     if not path:
         return None, None
     everyone = read_votes(Path(path).expanduser())
     for system in pd.unique(everyone.loc[everyone["kind"] == "test", ["system_a", "system_b"]].to_numpy().ravel()):
         check_choice(f"{path}: system", system, SYSTEMS)
-    heard = passed_headphones(everyone)[0] if "headphones" in everyone else everyone
-    kept, participants = passed_catch(heard)
+    kept, participants = passed_checks(everyone)
     if kept.empty:
         raise ParameterError(f"{path}: none of {everyone['participant'].nunique()} participants passed the checks")
     return kept, participants
@@ -178,13 +169,14 @@ def votes(
     """Each contender (A) against l1 (B): each of so many people hears the same items in each group of `by`.
 
     Each training seed has participants of its own. `rows` are the capacity or the configuration study's, `scales`
-    `ModelListener`'s; `ParameterError` where nothing can be compared or judged.
+    `model_votes`'; `ParameterError` where nothing can be compared or judged.
     """
     reference = study.rows(setup, separation.REFERENCE)
-    listener = ModelListener(difference(reference[reference["task"] == task], measure), **scales)
+    unit, parts = difference(reference[reference["task"] == task], measure), []
     usable, items = rows["status"].isin(USABLE), separation.listening_items(setup, rows, task)
     scored = rows[usable & (rows["task"] == task) & rows["item"].isin(items)].dropna(subset=["seed", measure])
     scored, baseline = scored.rename(columns={measure: "score"}), scored["contender"] == BASELINE
+    scored = scored[[*by, "seed", "item", "score"]]
     one, other = scored[~baseline], scored[baseline]
     keys = [name for name in (*by, "seed", "item") if name != "contender" and other[name].notna().all()]
     pairs = one.merge(other[[*keys, "score"]], on=keys, suffixes=("_a", "_b"))
@@ -192,15 +184,14 @@ def votes(
         bad = rows[~usable].drop_duplicates("run").itertuples()
         named = ", ".join(f"{run.contender} seed {run.seed}: {run.status}" for run in bad)
         raise ParameterError(f"{task}: no usable network of l1 and another loss ({named}); lower the learning rate")
-    pairs, parts = pairs[[*by, "seed", "item", "score_a", "score_b"]].assign(system_b=BASELINE), []
-    pairs["system_a"] = pairs["contender"]
+    pairs = pairs.assign(system_a=pairs["contender"], system_b=BASELINE)
     # Each group by itself: what is chosen in it must not hang on which others there are, or which of them failed.
     for labels, own in pairs.groupby([*by, "seed"], sort=False):
         group = "-".join(str(label) for label in labels)
-        chosen = listener.choose(own, people, derive_seed(setup.seed, "votes", group))
-        parts.append(chosen.assign(participant=f"{group}-" + chosen["participant"].astype(str)))
-    chosen = pd.concat(parts, ignore_index=True).assign(judge=judge(measure))
-    return chosen.assign(noticeable_difference=listener.noticeable_difference)
+        chosen = model_votes(own, unit, people, derive_seed(setup.seed, "votes", group), **scales)
+        parts.append(chosen.assign(participant=f"{group}-" + chosen["participant"], judge=judge(measure)))
+    chosen = pd.concat(parts, ignore_index=True).assign(measure=measure, noticeable_difference=unit)
+    return chosen.assign(**{f"{name}_scale": scale for name, scale in (SCALES[0] | scales).items()})
 
 
 def rates(chosen: pd.DataFrame, seed: int, by: Sequence[str] = BY) -> pd.DataFrame:
@@ -210,7 +201,7 @@ def rates(chosen: pd.DataFrame, seed: int, by: Sequence[str] = BY) -> pd.DataFra
         for own in ([*by, "seed"], list(by))
     )
     for kind in KINDS:
-        found = pd.DataFrame([share_interval(own) for _, own in each.groupby(list(by))[f"{kind}_rate"]])
+        found = pd.DataFrame([seed_interval(own, 0, 1) for _, own in each.groupby(list(by))[f"{kind}_rate"]])
         pooled[[f"{kind}_rate", f"{kind}_low", f"{kind}_high"]] = found[["mean", "low", "high"]].to_numpy()
     return pd.concat([pooled, each], ignore_index=True)
 
@@ -219,22 +210,15 @@ def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     """`rates` of the capacity study's `rows` per judge; the main judges' also with constants halved and doubled."""
     if setup.source == "record":
         return study.read(setup, TABLE)
-    tables = []
-    for task, measure in [(task, measure) for task, own in separation.JUDGES.items() for measure in own]:
-        main = measure == separation.JUDGES[task][0]
-        if not main and rows.loc[rows["task"] == task, measure].isna().all():  # PESQ may not be installed
-            continue
-        try:
-            for noise, zone in SCALES if main else SCALES[:1]:
-                chosen = votes(setup, rows, task, measure, setup.participants, noise_scale=noise, zone_scale=zone)
-                own = rates(chosen, setup.seed).assign(measure=measure, noise_scale=noise, zone_scale=zone)
-                unit = chosen["noticeable_difference"].iloc[0]
-                tables.append(own.assign(judge=judge(measure), noticeable_difference=unit))
-        except ParameterError as error:  # this measure cannot judge here
-            if main:
-                raise
-            warnings.warn(f"{task}: no {judge(measure)}: {error}", stacklevel=2)
-    table = pd.concat(tables, ignore_index=True)
+    chosen = []
+    for task, (main, second) in separation.JUDGES.items():
+        chosen += [votes(setup, rows, task, main, setup.participants, BY, **scales) for scales in SCALES]
+        if rows.loc[rows["task"] == task, second].notna().any():  # PESQ may not be installed
+            try:
+                chosen.append(votes(setup, rows, task, second, setup.participants))
+            except ParameterError as error:  # this measure cannot judge here
+                warnings.warn(f"{task}: no {judge(second)}: {error}", stacklevel=2)
+    table = rates(pd.concat(chosen), setup.seed, [name for name in COLUMNS[:9] if name != "seed"])
     study.save(setup, TABLE, table[COLUMNS].sort_values(COLUMNS[:7]))
     return study.read(setup, TABLE)
 

@@ -1,17 +1,10 @@
 """Choices between two sounds; its modules are imported by name, so that help texts need not wait for scipy."""
 
-from typing import NamedTuple
+from collections import namedtuple
 
 LABEL = "model-predicted, no listeners"  # in the judge's name, wherever the model listener's votes are shown
-
-
-class PublishedTest(NamedTuple):
-    """Size of one of the papers' listening tests: every participant judges every pair on every item once."""
-
-    participants: int
-    items: int
-
-
+# Size of one of the papers' listening tests: every participant judges every pair on every item once.
+PublishedTest = namedtuple("PublishedTest", "participants items")
 # All pairs of 5 systems; 6 layer configurations against l1; codec loss against l1 at 5 capacities.
 PUBLISHED_TESTS = {
     "MM'19 Tables 4 and 5": PublishedTest(14, 5),

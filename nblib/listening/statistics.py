@@ -89,14 +89,11 @@ def _over_participants(rows: pd.DataFrame, keys: list[str], names: list[str], se
 
 def sign_flip_test(nets: Sequence[int] | np.ndarray) -> float:
     """Exact two-sided p-value of "all lean either way as likely" (Fisher 1935), of votes for less votes against."""
-    # All 2**n sums are counted by convolution: scipy's permutation_test can only draw some where n is large.
+    # All 2**n sums are counted: scipy's permutation_test can only draw some where n is large.
     chances = np.ones(1)  # of the sums from -reach to reach
     for net in np.abs(nets):
-        flip = np.zeros(2 * net + 1)
-        flip[[0, -1]] = 0.5 if net else 1.0
-        chances = np.convolve(chances, flip)
-    reach = len(chances) // 2
-    far = np.abs(np.arange(-reach, reach + 1)) >= abs(int(np.sum(nets)))
+        chances = (np.pad(chances, (0, 2 * net)) + np.pad(chances, (2 * net, 0))) / 2
+    far = np.abs(np.arange(len(chances)) - len(chances) // 2) >= abs(np.sum(nets))
     return min(1.0, float(chances[far].sum()))
 
 
@@ -150,8 +147,9 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
     people = table["participant"].nunique()
     if people < 2:
         raise ParameterError("votes: all are of one participant, so that people's spread is unknown; ask more people")
-    systems = sorted({*table["system_1"], *table["system_2"]})
-    pairs = list(combinations(systems, 2))
+    met = sorted({*zip(table["system_1"], table["system_2"], strict=True)})
+    systems = sorted({system for pair in met for system in pair})
+    pairs = list(combinations(systems, 2)) if prior else met
     # Votes per participant, pair and outcome [participants, pairs, outcomes], the prior's last.
     cells = pd.MultiIndex.from_tuples([(*pair, outcome) for pair in pairs for outcome in (1, -1, 0)])
     counted = pd.crosstab(table["participant"], [table["system_1"], table["system_2"], table["outcome"]])
@@ -164,18 +162,15 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
     design[:, 0, :-1], design[:, 1, :-1], design[:, 2, -1] = signs / 2, -signs / 2, 1
     if not counts[..., 2].any():  # nu is 0 and the model is Bradley and Terry's
         design, counts = design[:, :2, :-1], counts[..., :2]
-    value, variance = (found[: len(systems)] for found in _fit(design, counts))
-    error = np.sqrt(variance)
+    value, error = (found[: len(systems)] for found in _fit(design, counts))
     half = student.ppf(0.975, people - 1) * error
     columns = {"log_strength": value, "standard_error": error, "low": value - half, "high": value + half}
     return pd.DataFrame({"system": systems} | columns)
 
 
 def _fit(design: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The likeliest parameters and their variances; `design` is [pairs, outcomes, parameters]."""
-    met = counts.any(axis=(0, 2))
-    design, counts, total = design[met], counts[:, met], counts.sum(axis=0)[met]
-    free = design.shape[-1]
+    """The likeliest parameters and their standard errors; `design` is [pairs, outcomes, parameters]."""
+    total, free = counts.sum(axis=0), design.shape[-1]
     intercepts = np.repeat(np.eye(len(total)), total.shape[1], axis=0)
     # The same to all strengths changes nothing: statsmodels' pseudo-inverse takes those that sum to 0.
     model = GLM(total.ravel(), np.hstack([design.reshape(-1, free), intercepts]), family=Poisson())
@@ -190,4 +185,4 @@ def _fit(design: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray
         reason = "some systems never met the others, never won or never lost, or all votes are ties"
         remedy = "ask for more votes, or give prior=1 (pseudo-votes, to be stated)"
         raise ParameterError(f"votes: no finite strengths are the likeliest ({reason}); {remedy}")
-    return fit.params[:free], np.square(scores @ inverse).sum(axis=0) * len(counts) / (len(counts) - 1)
+    return fit.params[:free], np.sqrt(np.square(scores @ inverse).sum(axis=0) * len(counts) / (len(counts) - 1))

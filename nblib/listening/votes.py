@@ -1,4 +1,4 @@
-"""Pairs and one tidy table of votes, for people and for the model listener alike; and whose votes count.
+"""Pairs and one tidy table of votes, for people and for the model listener alike; the latter's; and whose count.
 
 A row is one answer of one participant to one pair: ``participant``, ``item`` (what was heard), ``system_a`` and
 ``system_b`` (what stood behind A and B), ``choice`` ("a", "b", "dont_know") and ``kind``: "test"; "catch" (one side is
@@ -12,15 +12,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from nblib import paths
 from nblib.errors import ParameterError, check_choice
+from nblib.listening import LABEL
 from nblib.provenance import random_generator
 
 COLUMNS = ("participant", "item", "system_a", "system_b", "choice", "kind")
 CHOICES, KINDS = ("a", "b", "dont_know"), ("test", "catch", "training")
 ORIGINAL, SPOILT = "original", "spoilt"  # the systems of a catch pair
 CAUGHT = 0.75  # of catch pairs: of 4, asking for all would lose 19 in 100 attentive listeners, who slip once in twenty
+CORRECT_AT_JND = 0.794  # Levitt 1971
+PARTICIPANT_SPREAD = 0.3  # standard deviation of the logarithm of a participant's noise: a factor of 1.35 either way
+BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choice noise; assumed
 
 
 def all_pairs(systems: Sequence[str], items: Sequence[str], baseline: str | None = None) -> pd.DataFrame:
@@ -43,6 +48,28 @@ def presented(pairs: pd.DataFrame, seed: int, participants: Sequence[int]) -> pd
     sides = [name[:-1] for name in shown.columns if name.endswith("_a") and f"{name[:-1]}b" in shown]
     of_a = {f"{name}a": shown[f"{name}a"].mask(swapped, shown[f"{name}b"]) for name in sides}
     return shown.assign(**of_a, **{f"{name}b": shown[f"{name}b"].mask(swapped, shown[f"{name}a"]) for name in sides})
+
+
+def model_votes(
+    pairs: pd.DataFrame, jnd: float, participants: int, seed: int, noise: float = 1, zone: float = 1, bias: float = 1
+) -> pd.DataFrame:
+    """The votes of simulated participants "1", "2", ... on every pair once, as docs/listening-tests.md explains.
+
+    They go by ``score_a`` and ``score_b`` (higher is better, `ParameterError` where one is not finite); `jnd` is in the
+    scores' unit, `noise`, `zone` and `bias` are factors on a listener's constants.
+    """
+    if not np.isfinite(pairs[["score_a", "score_b"]].to_numpy(float)).all():
+        raise ParameterError("pairs: some have a score that is not finite; leave their items out")
+    deviation, numbers = jnd / norm.ppf(CORRECT_AT_JND), range(1, participants + 1)
+    generators = [random_generator(seed, "participant", number) for number in numbers]
+    drawn = np.stack([own.standard_normal(2 + len(pairs)) for own in generators])  # for spread and bias, then each pair
+    spread = noise * deviation * np.exp(PARTICIPANT_SPREAD * drawn[:, :1])
+    leaning = bias * BIAS_OF_NOISE * deviation * drawn[:, 1:2]
+    shown = presented(pairs, seed, numbers)
+    perceived = (shown["score_a"] - shown["score_b"]).to_numpy(float) + (leaning + spread * drawn[:, 2:]).ravel()
+    choice = np.select([np.abs(perceived) < zone * jnd / 2, perceived > 0], ["dont_know", "a"], "b")
+    names = np.repeat(numbers, len(pairs)).astype(str)
+    return shown.assign(participant=names, choice=choice, kind="test", judge=LABEL)
 
 
 def read_table(path: Path, columns: Sequence[str], origin: str, **options: Any) -> pd.DataFrame:
@@ -90,19 +117,17 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         table.assign(**texts).to_csv(temporary, index=False, lineterminator="\n")
 
 
-def passed_catch(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The votes of participants who told the spoilt sound in `CAUGHT` of their catch pairs or had none; and who did."""
+def passed_checks(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The votes of those who passed; and of all whose ``headphones`` check, if there was one, did not fail, who did.
+
+    Passed have those who told the spoilt sound in `CAUGHT` of their catch pairs, or had none.
+    """
+    if "headphones" in votes:
+        votes = votes[~votes["participant"].isin(votes["participant"][votes["headphones"] == "failed"])]
     catch = votes["kind"] == "catch"
     right = catch & (votes["choice"] == np.where(votes["system_a"] == SPOILT, "b", "a"))
     people = pd.DataFrame({"catch": catch, "caught": right}).groupby(votes["participant"]).sum().reset_index()
     kept = people["caught"] >= CAUGHT * people["catch"]
     reason = np.select([people["catch"] == 0, kept], ["no catch pairs", "passed"], "missed catch pairs")
     people = people.assign(kept=kept, reason=reason)
-    return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True), people
-
-
-def passed_headphones(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The votes of those whose ``headphones`` check did not fail; and each ``participant``'s, ``kept`` or not."""
-    people = votes["headphones"].astype(object).fillna("").groupby(votes["participant"]).first().reset_index()
-    people["kept"] = people["headphones"] != "failed"
-    return votes[votes["participant"].isin(people.loc[people["kept"], "participant"])].reset_index(drop=True), people
+    return votes[votes["participant"].isin(people["participant"][kept])].reset_index(drop=True), people

@@ -6,7 +6,7 @@ import pytest
 from helpers.listening import swapped, votes
 
 from nblib.errors import ParameterError
-from nblib.listening.votes import ORIGINAL, SPOILT, passed_catch, passed_headphones, read_votes, write_table
+from nblib.listening.votes import ORIGINAL, SPOILT, passed_checks, read_votes, write_table
 
 # a is the original: ann and bob tell it, cid misses one by don't know, dora picks the spoilt one twice.
 CATCH = votes({"ann": "aaaa", "bob": "aaa-", "cid": "aa-b", "dora": "aabb"}, ORIGINAL, SPOILT, kind="catch")
@@ -50,7 +50,7 @@ def test_a_wrong_vote_is_named_with_file_and_row_and_what_is_no_table_with_its_f
 
 
 def test_participants_who_miss_catch_pairs_are_dropped_with_all_their_votes():
-    kept, participants = passed_catch(BOTH)
+    kept, participants = passed_checks(BOTH)
     assert participants["participant"].tolist() == ["ann", "bob", "cid", "dora", "eve"]
     assert participants["catch"].tolist() == [4, 4, 4, 4, 0]
     assert participants["caught"].tolist() == [4, 3, 2, 2, 0]
@@ -59,13 +59,11 @@ def test_participants_who_miss_catch_pairs_are_dropped_with_all_their_votes():
     assert sorted(kept["participant"].unique()) == ["ann", "bob", "eve"]
     assert kept["kind"].value_counts().to_dict() == {"catch": 8, "test": 3}
     sides = np.random.default_rng(0).random(len(BOTH)) < 0.5
-    pd.testing.assert_frame_equal(passed_catch(swapped(BOTH, sides))[1], participants)
+    pd.testing.assert_frame_equal(passed_checks(swapped(BOTH, sides))[1], participants)
 
 
 def test_who_failed_the_headphone_check_is_dropped():
     checks = {"ann": "passed", "bob": "failed", "cid": "skipped", "dora": None, "eve": ""}
-    kept, participants = passed_headphones(BOTH.assign(headphones=BOTH["participant"].map(checks)))
-    assert participants["participant"].tolist() == list(checks)
-    assert participants["headphones"].tolist() == ["passed", "failed", "skipped", "", ""]
-    assert participants["kept"].tolist() == [True, False, True, True, True]
-    assert set(kept["participant"]) == {"ann", "cid", "dora", "eve"} and len(kept) == len(BOTH) - 5
+    kept, participants = passed_checks(BOTH.assign(headphones=BOTH["participant"].map(checks)))
+    assert participants["participant"].tolist() == ["ann", "cid", "dora", "eve"]
+    assert set(kept["participant"]) == {"ann", "eve"} and len(kept) == 6
