@@ -21,8 +21,8 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from nblib import data
 from nblib.audio import Geometry
+from nblib.data import recordings
 from nblib.entries import Size
 from nblib.evaluation import frame_snr
 from nblib.networks import AutoEncoder, WaveUNet
@@ -77,7 +77,7 @@ def main() -> None:
     torch.set_num_threads(1)
     test, validating = max(1, options.pieces // 10), max(1, options.pieces // 5)
     size = Size(options.pieces - validating - test, validating, test, options.seconds)
-    corpus = data.music(replace(settings(), music=size), 16_000)
+    corpus = recordings(replace(settings(), music=size), "music", 16_000)
     source = Source(corpus, Geometry(sample_rate=16_000), becomes=3000)
     training, validation = (source(split).inputs for split in ("train", "validation"))
     for name in options.only:

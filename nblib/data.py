@@ -5,23 +5,18 @@ from pathlib import Path
 
 from nblib import embedded, paths
 from nblib.corpora import SPLITS, Corpus, open_corpus
-from nblib.entries import SPEECH, TASKS, Size
+from nblib.entries import SPEECH, VOCALS, Size
 from nblib.errors import check_choice
 from nblib.provenance import config_hash
 from nblib.settings import Settings
 
 
-def music(setup: Settings, sample_rate: int | None = None) -> Corpus:
-    """Lossless music for codec pairs at `sample_rate` (Hz): IJCNN'20's without, MM'19's is 16,000."""
+def recordings(setup: Settings, kind: str, sample_rate: int | None = None) -> Corpus:
+    """Lossless "music", "speech" in noise at 0 dB, or "vocals" in songs, at IJCNN'20's sample rate or another (Hz)."""
+    sizes = {"music": setup.music, SPEECH: setup.speech, VOCALS: setup.songs}
+    check_choice("kind", kind, sizes)
     rate = sample_rate or setup.geometry.sample_rate
-    return _open("music", setup.corpus, setup.data_root, setup.seed, setup.music, rate)
-
-
-def mixtures(setup: Settings, task: str) -> Corpus:
-    """Speech in noise at 0 dB, or songs with their vocals as target; `ParameterError` for another task."""
-    check_choice("task", task, TASKS)
-    size = setup.speech if task == SPEECH else setup.songs
-    return _open(task, setup.corpus, setup.data_root, setup.seed, size, setup.geometry.sample_rate)
+    return _open(kind, setup.corpus, setup.data_root, setup.seed, sizes[kind], rate)
 
 
 @lru_cache(maxsize=8)  # a real corpus is surveyed, and its unusable files are named, once

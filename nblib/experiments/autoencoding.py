@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from nblib import audio, data, parallel, provenance, study
+from nblib import audio, parallel, provenance, study
 from nblib.corpora import Corpus, Item
+from nblib.data import recordings
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, peaq_basic, recovered_bandwidth, si_sdr_db
 from nblib.experiments import overview, teachers
 from nblib.losses import ALL, CodecLoss, LossSpec
@@ -57,7 +58,7 @@ def cells(setup: Settings, broadband: bool = False) -> list[Cell]:
         for model, spec in LOSSES.items():
             loss = replace(spec, teacher=runs[spec.teacher], unit_epochs=own.unit_epochs)
             geometry = own.time_geometry if model == "model_d" else own.geometry
-            source = Source(data.music(setup, geometry.sample_rate), geometry, limit_hz)
+            source = Source(recordings(setup, "music", geometry.sample_rate), geometry, limit_hz)
             labels = {"system": model, "limit_hz": limit_hz, "seed": seed}
             made.append(Cell(labels, source, own.autoencoder, loss, own.training, setup.domain))
     return made
@@ -65,7 +66,7 @@ def cells(setup: Settings, broadband: bool = False) -> list[Cell]:
 
 def pieces(setup: Settings, most: int | None = None) -> list[Piece]:
     """The test pieces at MM'19's sample rate; of so many, each is of another character as far as there are."""
-    corpus = data.music(setup, setup.mm19.geometry.sample_rate)
+    corpus = recordings(setup, "music", setup.mm19.geometry.sample_rate)
     items = corpus.items("test")
     return [(corpus, item) for item in (overview.different(items, most) if most else items)]
 

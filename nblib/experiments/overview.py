@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.signal import correlate
 
-from nblib import audio, data, study
+from nblib import audio, study
 from nblib.audio import Codec, Geometry, scale
 from nblib.corpora import SPLITS, Corpus, Item, measured_snr_db
+from nblib.data import recordings
 from nblib.entries import TASKS
 from nblib.evaluation.spectra import audible, hole_scores, holes
 from nblib.settings import Settings
@@ -87,7 +88,7 @@ def split_table(corpus: Corpus) -> pd.DataFrame:
 
 
 def _examples(setup: Settings) -> list[tuple[Corpus, str, Item]]:
-    corpora = {MUSIC: data.music(setup)} | {task: data.mixtures(setup, task) for task in TASKS}
+    corpora = {kind: recordings(setup, kind) for kind in (MUSIC, *TASKS)}
     return [(own, name, item) for name, own in corpora.items() for item in different(own.items("test"))]
 
 
@@ -102,7 +103,7 @@ CORPORA = Study("corpus_examples", lambda setup: [], _examples, _example, ("corp
 
 def _codecs(setup: Settings) -> list[tuple[Corpus, Codec]]:
     codecs = dict.fromkeys([*(teacher.codec for teacher in setup.teachers.values()), *OTHERS])
-    return [(data.music(setup, rate), codec) for rate in RATES for codec in codecs]
+    return [(recordings(setup, MUSIC, rate), codec) for rate in RATES for codec in codecs]
 
 
 def _pairs(corpus: Corpus, codec: Codec) -> list[tuple[Item, np.ndarray, np.ndarray]]:

@@ -16,8 +16,9 @@ import pandas as pd
 import torch
 from torch.utils.benchmark import timer
 
-from nblib import data, provenance, study
+from nblib import provenance, study
 from nblib.corpora import Corpus, Item, measured_snr_db, mix
+from nblib.data import recordings
 from nblib.entries import BASELINE, CODEC, SPEECH, TASKS, VOCALS
 from nblib.errors import check_choice
 from nblib.evaluation import score
@@ -48,7 +49,7 @@ def contenders(setup: Settings) -> dict[str, LossSpec]:
 
 def cell(setup: Settings, network: NetworkSpec, loss: LossSpec, **labels: Any) -> Cell:
     """One separation network; `labels` hold its task and seed."""
-    patches = Source(data.mixtures(setup, labels["task"]), setup.geometry)
+    patches = Source(recordings(setup, labels["task"]), setup.geometry)
     return Cell(labels, patches, network, loss, setup.separation_training, setup.domain)
 
 
@@ -106,7 +107,7 @@ def separate(setup: Settings, network: MaskUNet, mixture: np.ndarray) -> np.ndar
 
 def pieces(setup: Settings, tasks: Sequence[str] = TASKS, silent: bool = False) -> list[Piece]:
     """Every test item of some tasks, those with nothing to separate only if `silent`."""
-    corpora = {task: data.mixtures(setup, task) for task in tasks}
+    corpora = {task: recordings(setup, task) for task in tasks}
     return [(own, task, item) for task, own in corpora.items() for item in own.items("test") if silent or audible(item)]
 
 

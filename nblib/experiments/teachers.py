@@ -9,9 +9,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nblib import audio, data, provenance, study
+from nblib import audio, provenance, study
 from nblib.audio import Codec, Geometry
 from nblib.corpora import SPLITS, Corpus, Item
+from nblib.data import recordings
 from nblib.entries import LossNetwork
 from nblib.errors import TrainingDiverged, check_choice
 from nblib.evaluation.intervals import contrast
@@ -40,7 +41,8 @@ def own_error(setup: Settings, teacher: str) -> str:
 def cell(setup: Settings, teacher: str) -> Cell:
     """The network that learns one teacher's codec."""
     own, codec = loss_network(setup, teacher), setup.teachers[teacher].codec
-    music = Source(data.music(setup, own.geometry.sample_rate), own.geometry, codec, overlap=own.network.on_samples)
+    corpus = recordings(setup, "music", own.geometry.sample_rate)
+    music = Source(corpus, own.geometry, codec, overlap=own.network.on_samples)
     labels = {"teacher": teacher, "seed": setup.seed}
     return Cell(labels, music, own.network, LossSpec("l1"), own.training, setup.domain)
 
@@ -56,7 +58,8 @@ def run(setup: Settings, teacher: str) -> Run:
 
 def pieces(setup: Settings) -> list[tuple[Corpus, str, Item]]:
     """Every teacher with every held-out piece at its rate."""
-    corpora = {name: data.music(setup, loss_network(setup, name).geometry.sample_rate) for name in setup.teachers}
+    rates = {name: loss_network(setup, name).geometry.sample_rate for name in setup.teachers}
+    corpora = {name: recordings(setup, "music", rate) for name, rate in rates.items()}
     return [(own, name, item) for name, own in corpora.items() for split in SPLITS[1:] for item in own.items(split)]
 
 
@@ -123,13 +126,13 @@ def keep(setup: Settings, trained: list[Run]) -> None:
     study.save(setup, HISTORY, histories(trained))
     geometry, frames = setup.mm19.geometry, {}
     rate = geometry.sample_rate
-    corpus, frequency_hz = data.music(setup, rate), np.arange(geometry.bins) * rate / geometry.window
+    corpus, frequency_hz = recordings(setup, "music", rate), np.arange(geometry.bins) * rate / geometry.window
     for item in different([*corpus.items("test"), *corpus.items("validation")]):
         sounds = {"lossless": corpus.load(item)}
         sounds |= {name: codec.roundtrip(sounds["lossless"], rate) for name, codec in _coded(setup).items()}
         for each in (each for each in trained if each.usable):
             own_rate = loss_network(setup, each.labels["teacher"]).geometry.sample_rate
-            *_, emulated = emulation(setup, each, data.music(setup, own_rate).load(item))
+            *_, emulated = emulation(setup, each, recordings(setup, "music", own_rate).load(item))
             sounds[each.labels["teacher"]] = audio.resample(emulated, own_rate, rate)
         kept = study.keep_sounds(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
         for system, samples in kept.items():

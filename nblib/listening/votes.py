@@ -1,4 +1,4 @@
-"""Pairs and one tidy table of votes, for people and for the model listener alike; the latter's; and whose count.
+"""One tidy table of votes, for people and for the model listener alike; the latter's; and whose count.
 
 A row is one answer of one participant to one pair: ``participant``, ``item`` (what was heard), ``system_a`` and
 ``system_b`` (what stood behind A and B), ``choice`` ("a", "b", "dont_know") and ``kind``: "test"; "catch" (one side is
@@ -6,7 +6,6 @@ a spoilt original, `SPOILT`, that must lose); "training" (never counted). Furthe
 """
 
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from nblib import paths
-from nblib.errors import ParameterError, check_choice
+from nblib.errors import ParameterError
 from nblib.listening import LABEL
 from nblib.provenance import random_generator
 
@@ -26,17 +25,6 @@ CAUGHT = 0.75  # of catch pairs: of 4, asking for all would lose 19 in 100 atten
 CORRECT_AT_JND = 0.794  # Levitt 1971
 PARTICIPANT_SPREAD = 0.3  # standard deviation of the logarithm of a participant's noise: a factor of 1.35 either way
 BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choice noise; assumed
-
-
-def all_pairs(systems: Sequence[str], items: Sequence[str], baseline: str | None = None) -> pd.DataFrame:
-    """Every system against every other (MM'19), or against `baseline`, B, only (IJCNN'20), on every item."""
-    if baseline is not None:
-        check_choice("baseline", baseline, systems)
-        systems = [*(system for system in systems if system != baseline), baseline]
-    if len(systems) < 2 or len(set(systems)) < len(systems):
-        raise ParameterError(f"systems={list(systems)!r}: at least 2 different names are needed")
-    pairs = [pair for pair in combinations(systems, 2) if baseline in (None, pair[1])]
-    return pd.DataFrame([(item, *pair) for item in items for pair in pairs], columns=["item", "system_a", "system_b"])
 
 
 def presented(pairs: pd.DataFrame, seed: int, participants: Sequence[int]) -> pd.DataFrame:

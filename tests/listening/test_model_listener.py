@@ -9,7 +9,8 @@ from test_statistics import GOLDEN
 from nblib.errors import ParameterError
 from nblib.experiments.listening import difference
 from nblib.listening import LABEL, votes
-from nblib.listening.votes import all_pairs, model_votes
+from nblib.listening.server.build import all_pairs
+from nblib.listening.votes import model_votes
 
 JND = 0.04
 NOISE = JND / norm.ppf(0.794)

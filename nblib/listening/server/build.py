@@ -1,10 +1,12 @@
 """A listening test out of any systems and items: level-matched, in line, with catch, training and headphone trials."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from nblib import paths
 from nblib.audio import SAMPLE_RATES, band_limit, noise_like, read, resample
@@ -12,7 +14,7 @@ from nblib.errors import ParameterError, check_choice, check_whole
 from nblib.listening.server import manifest
 from nblib.listening.server.levels import comparable, fade, flac, matched, tone_trials
 from nblib.listening.server.manifest import QUESTIONS, HeadphoneTrial, ListeningTest
-from nblib.listening.votes import SPOILT, all_pairs
+from nblib.listening.votes import SPOILT
 from nblib.provenance import random_generator, torch_threads
 
 PAIRS_PER_CATCH, LEAST_CATCHES, HEARD_SECONDS = 10, 2, 1.0
@@ -146,3 +148,14 @@ def read_systems(folder: Path, log: Callable[[str], None] = print) -> tuple[dict
         channels = resample(samples, rate, highest)
         sounds.setdefault(item, {})[system] = channels[0] if len(channels) == 1 else np.ascontiguousarray(channels.T)
     return sounds, highest
+
+
+def all_pairs(systems: Sequence[str], items: Sequence[str], baseline: str | None = None) -> pd.DataFrame:
+    """Every system against every other (MM'19), or against `baseline`, B, only (IJCNN'20), on every item."""
+    if baseline is not None:
+        check_choice("baseline", baseline, systems)
+        systems = [*(system for system in systems if system != baseline), baseline]
+    if len(systems) < 2 or len(set(systems)) < len(systems):
+        raise ParameterError(f"systems={list(systems)!r}: at least 2 different names are needed")
+    pairs = [pair for pair in combinations(systems, 2) if baseline in (None, pair[1])]
+    return pd.DataFrame([(item, *pair) for item in items for pair in pairs], columns=["item", "system_a", "system_b"])
