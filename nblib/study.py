@@ -109,14 +109,12 @@ def read(setup: Settings, name: str) -> pd.DataFrame:
     return pd.read_csv(_existing(setup, name), dtype=dict.fromkeys(TEXT, "str") | dict.fromkeys(WHOLE, "Int64"))
 
 
-def keep_sounds(setup: Settings, prefix: str, sounds: Sounds, sample_rate: int, length: int) -> Sounds:
+def keep_sounds(setup: Settings, prefix: str, sounds: Sounds, sample_rate: int, length: int) -> None:
     """Of each sound the `length` samples where the first is loudest; saved as ``prefix_name``, within full scale."""
     part = audio.loudest(next(iter(sounds.values())), length)
-    kept = {name: samples[part] for name, samples in sounds.items()}
-    for name, samples in kept.items():
-        quieter = samples / max(1.0, float(np.abs(samples).max()) / 0.999)
+    for name, samples in sounds.items():
+        quieter = samples[part] / max(1.0, float(np.abs(samples[part]).max()) / 0.999)
         audio.write(setup.results / "excerpts" / f"{prefix}_{name}.flac", quieter, sample_rate)
-    return kept
 
 
 def read_sound(setup: Settings, name: str) -> np.ndarray:

@@ -86,21 +86,9 @@ def first_of_each(trained: Sequence[Run]) -> list[Run]:
     return [firsts[model] for model in MODELS if model in firsts]
 
 
-def _keep_excerpts(setup: Settings, trained: list[Run], chosen: list[Piece], limit_hz: int, name: str) -> None:
-    """The loudest part of each piece, as it is and through the first of each model, for `excerpts` to read."""
-    rows, geometry = [], setup.mm19.geometry
-    for piece in chosen:
-        item, systems = piece[1], heard(first_of_each(trained), piece, limit_hz)
-        sounds = {str(row["system"]): sound for row, sound in systems}
-        study.keep_sounds(setup, f"{name}_{item.name}", sounds, geometry.sample_rate, geometry.patch_samples)
-        rows += [{"item": item.name, "title": overview.short_title(item), "system": system} for system in sounds]
-    study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows))
-
-
-def excerpts(setup: Settings, name: str) -> dict[str, Sounds]:
-    """The sounds of `FIGURE4` or `FIGURE5`: by the systems' titles, then the pieces'."""
-    kept, titles = study.read(setup, f"{name}_pieces.csv"), {LOSSLESS: "lossless"} | MODELS
-    return overview.excerpts(setup, name, kept, {system: titles[system] for system in kept["system"].unique()})
+def _excerpts(trained: Sequence[Run], piece: Piece, limit_hz: int) -> tuple[Item, Sounds]:
+    """A piece as it is and through the first of each model."""
+    return piece[1], {row["system"]: sound for row, sound in heard(first_of_each(trained), piece, limit_hz)}
 
 
 def snr_rows(setup: Settings, trained: list[Run], piece: Piece) -> list[Row]:
@@ -132,7 +120,8 @@ def broadband_rows(setup: Settings, trained: list[Run], piece: Piece) -> list[Ro
 
 def _keep_narrow(setup: Settings, trained: list[Run]) -> None:
     study.save(setup, HISTORY, teachers.histories(trained))
-    _keep_excerpts(setup, trained, pieces(setup, most=3), setup.mm19.limit_hz, FIGURE4)
+    shown = [_excerpts(trained, piece, setup.mm19.limit_hz) for piece in pieces(setup, most=3)]
+    overview.keep_excerpts(setup, FIGURE4, shown)
 
 
 def _keep_broadband(setup: Settings, trained: list[Run]) -> None:
@@ -147,7 +136,7 @@ def _keep_broadband(setup: Settings, trained: list[Run]) -> None:
         power = np.abs(np.fft.rfft(original)) ** 2
         return power[round(len(power) * 2 * narrow_hz / piece[0].sample_rate) :].sum() / power.sum()
 
-    _keep_excerpts(setup, trained, [max(pieces(setup), key=share_above)], wide_hz, FIGURE5)
+    overview.keep_excerpts(setup, FIGURE5, [_excerpts(trained, max(pieces(setup), key=share_above), wide_hz)])
 
 
 def _sweep(setup: Settings, what: Run | int) -> list[Row]:

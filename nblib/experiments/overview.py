@@ -48,11 +48,28 @@ def different(items: Sequence[Item], count: int = 3) -> list[Item]:
     return sorted(items, key=lambda item: item not in firsts)[:count]
 
 
-def excerpts(setup: Settings, prefix: str, pieces: pd.DataFrame, systems: Mapping[str, str]) -> dict[str, Sounds]:
-    """Excerpts ``prefix_item_system`` [shape=(n,)] by the titles of `systems`, then those of `pieces` (item, title)."""
+def keep_excerpts(setup: Settings, name: str, pieces: Sequence[tuple[Item, Sounds]]) -> None:
+    """The loudest patch of each piece, at MM'19's sample rate, by its systems; for `excerpts` to read."""
+    geometry, rows = setup.mm19.geometry, []
+    for item, sounds in pieces:
+        keep_sounds(setup, f"{name}_{item.name}", sounds, geometry.sample_rate, geometry.patch_samples)
+        rows += [{"item": item.name, "title": short_title(item), "system": system} for system in sounds]
+    study.save(setup, f"{name}_pieces.csv", pd.DataFrame(rows))
+
+
+def excerpts(
+    setup: Settings, name: str, systems: Mapping[str, str], pieces: pd.DataFrame | None = None
+) -> dict[str, Sounds]:
+    """Excerpts [shape=(n,)] by the titles of `systems`, then those of `pieces` (item, title), or of all that was kept.
+
+    Of systems of which nothing was kept there are none.
+    """
+    if pieces is None:
+        pieces = study.read(setup, f"{name}_pieces.csv")
+        systems = {system: systems[system] for system in pieces["system"].unique()}
     titles = pieces.drop_duplicates("item").set_index("item")["title"]
     return {
-        title: {str(piece): study.read_sound(setup, f"{prefix}_{item}_{system}") for item, piece in titles.items()}
+        title: {str(piece): study.read_sound(setup, f"{name}_{item}_{system}") for item, piece in titles.items()}
         for system, title in systems.items()
     }
 

@@ -16,14 +16,14 @@ from nblib.data import recordings
 from nblib.entries import LossNetwork
 from nblib.errors import TrainingDiverged, check_choice
 from nblib.evaluation.intervals import contrast
-from nblib.experiments.overview import against_codec, codec_title, different, short_title
+from nblib.experiments.overview import against_codec, codec_title, different, keep_excerpts
 from nblib.losses import LossSpec
 from nblib.networks import WaveUNet, through
 from nblib.settings import Settings
 from nblib.study import Row, Study
 from nblib.training import Cell, Run, Source, train_all
 
-HISTORY, PATCHES = "loss_network_history.csv", "figure2_patches.csv.gz"
+HISTORY, FIGURE2 = "loss_network_history.csv", "figure2"
 BASELINES = ("identity", "low_pass")
 
 
@@ -122,11 +122,10 @@ def figure2_names(setup: Settings) -> dict[str, str]:
 
 @provenance.torch_threads(1)
 def keep(setup: Settings, trained: list[Run]) -> None:
-    """Learning curves, and MM'19 Figure 2: of a few pieces the loudest patch by system in dB, and its sounds."""
+    """Learning curves, and for MM'19 Figure 2 what codecs and networks make of a few pieces."""
     study.save(setup, HISTORY, histories(trained))
-    geometry, frames = setup.mm19.geometry, {}
-    rate = geometry.sample_rate
-    corpus, frequency_hz = recordings(setup, "music", rate), np.arange(geometry.bins) * rate / geometry.window
+    rate, found = setup.mm19.geometry.sample_rate, []
+    corpus = recordings(setup, "music", rate)
     for item in different([*corpus.items("test"), *corpus.items("validation")]):
         sounds = {"lossless": corpus.load(item)}
         sounds |= {name: codec.roundtrip(sounds["lossless"], rate) for name, codec in _coded(setup).items()}
@@ -134,16 +133,12 @@ def keep(setup: Settings, trained: list[Run]) -> None:
             own_rate = loss_network(setup, each.labels["teacher"]).geometry.sample_rate
             *_, emulated = emulation(setup, each, recordings(setup, "music", own_rate).load(item))
             sounds[each.labels["teacher"]] = audio.resample(emulated, own_rate, rate)
-        kept = study.keep_sounds(setup, f"figure2_{item.name}", sounds, rate, geometry.patch_samples)
-        for system, samples in kept.items():
-            decibels = 20 * torch.log10(audio.analyse(samples, geometry)[0].abs().clamp(min=1e-6)).numpy()
-            patch = pd.DataFrame(np.round(decibels, 1), index=frequency_hz).add_prefix("frame")
-            frames[item.name, short_title(item), system] = patch
-    study.save(setup, PATCHES, pd.concat(frames, names=["item", "title", "system", "frequency_hz"]).reset_index())
+        found.append((item, sounds))
+    keep_excerpts(setup, FIGURE2, found)
 
 
 MEASURES = ("l1", "l1_samples", "cutoff_error_hz", "hole_precision", "hole_recall")
-BY, KEPT = ("teacher", "system"), (HISTORY, PATCHES, "excerpts/figure2_*")
+BY, KEPT = ("teacher", "system"), (HISTORY, f"**/{FIGURE2}_*")
 LOSS_NETWORKS = Study(
     "loss_networks", lambda setup: [cell(setup, own) for own in setup.teachers], pieces, score, BY, MEASURES, keep, KEPT
 )

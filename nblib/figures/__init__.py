@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from nblib.figures.base import COLOURS, Names, figure2, magnitude_table, players, save, spectrogram_rows, use_style
+from nblib.figures.base import COLOURS, Names, magnitude_table, players, save, spectrogram_rows, use_style
 from nblib.listening.statistics import preference_rates
 
 PALETTE = ("#555555", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

@@ -96,14 +96,6 @@ def magnitude_table(sounds: Sounds, geometry: Geometry) -> pd.DataFrame:
     return pd.concat(levels, names=["sound", "frequency_hz"]).add_prefix("frame").reset_index()
 
 
-def figure2(patches: pd.DataFrame, names: Names, geometry: Geometry) -> Figure:
-    """MM'19 Figure 2, a row per system, a column per piece; `patches` and `names` are `experiments.teachers`'."""
-    rows: dict[str, dict[str, np.ndarray]] = {}
-    for (system, title), own in patches.groupby(["system", "title"], sort=False):
-        rows.setdefault(names[str(system)], {})[str(title)] = own.filter(regex="^frame").to_numpy()
-    return _grid(rows, geometry.sample_rate, geometry.hop)
-
-
 def separated_figure(sounds: Sounds, sample_rate: int, title: str) -> Figure:
     """Samples [shape=(channels, n)] of equal length: a column is the mean power of all windows in its time."""
     window, rows = np.hanning(1024), {}
