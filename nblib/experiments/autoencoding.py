@@ -25,6 +25,7 @@ LOSSLESS = "lossless"
 HALF_RATE = "half_rate"  # half of the variables without any network: resampled to half the rate and back
 UNTRAINED = "untrained"  # the autoencoder as training finds it
 MODELS = {"model_a": "Model A", "model_b": "Model B", "model_c": "Model C", "model_d": "Model D"}
+TITLES = {LOSSLESS: "lossless"} | MODELS
 LOSSES = {  # `teacher` by its name
     "model_a": LossSpec("l1"),
     "model_b": LossSpec("spectrogram"),

@@ -8,7 +8,7 @@ import pytest
 from nblib import figures, study, tables
 from nblib.evaluation import aliasing, clicks_per_second, frame_snr, recovered_bandwidth, si_sdr_db
 from nblib.experiments import BROADBAND, SNR, autoencoding
-from nblib.experiments.overview import short_title
+from nblib.experiments.overview import excerpts, short_title
 from nblib.networks import AutoEncoder, through
 from nblib.settings import Settings
 from nblib.training import load, train_all
@@ -81,7 +81,7 @@ def test_a_model_that_came_to_nothing_is_left_out_and_the_next_seed_is_heard(tin
 def test_figures_4_and_5_show_every_system(tiny_mm19: Settings) -> None:
     geometry, title = tiny_mm19.mm19.geometry, short_title(autoencoding.pieces(tiny_mm19)[0][1])
     for name in ("figure4", "figure5"):
-        sounds = autoencoding.excerpts(tiny_mm19, name)
+        sounds = excerpts(tiny_mm19, name, autoencoding.TITLES)
         assert list(sounds) == ["lossless", "Model A", "Model B", "Model C", "Model D"]
         assert all(list(own) == [title] for own in sounds.values())
         assert {len(samples) for own in sounds.values() for samples in own.values()} == {geometry.patch_samples}
