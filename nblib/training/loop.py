@@ -22,6 +22,8 @@ from nblib.losses import WeightedLoss
 from nblib.provenance import seed_everything
 from nblib.training.store import PatchPairs, View
 
+Splits = tuple[PatchPairs, PatchPairs]  # those to train with and those to validate
+
 
 @dataclass(frozen=True)
 class Training:
@@ -52,14 +54,7 @@ class Outcome:
 
 
 def train(
-    network: nn.Module,
-    loss: WeightedLoss,
-    training: PatchPairs,
-    validation: PatchPairs,
-    config: Training,
-    view: View,
-    seed: int,
-    checkpoint: Path,
+    network: nn.Module, loss: WeightedLoss, pairs: Splits, config: Training, view: View, seed: int, checkpoint: Path
 ) -> Outcome:
     """Train `network` in place until its validation loss stops to improve; it ends with the best epoch's weights.
 
@@ -69,7 +64,7 @@ def train(
     device, seen = next(network.parameters()).device, None
     if not (view.on_samples or loss.on_samples or any(config.gain_db)):  # what is seen stays the same: once is enough
         seen, view = view, replace(view, on_samples=True)
-    training, validation = training.to(device, 1, seen), validation.to(device, round(1 / config.epoch_share), seen)
+    training, validation = pairs[0].to(device, 1, seen), pairs[1].to(device, round(1 / config.epoch_share), seen)
     learning = _Learning(network, loss, config, view)
     if checkpoint.exists():
         learning.resume(checkpoint)

@@ -115,18 +115,18 @@ def train_or_load(cell: Cell, device: str) -> Run:
         network = cell.network.build().to(device)
         teacher = load(cell.loss.teacher).network() if cell.loss.teacher else None
         loss = cell.loss.build(geometry, cell.domain, teacher).to(device)
-        training, validation = cell.data("train"), cell.data("validation")
+        pairs = cell.data("train"), cell.data("validation")
         view, checkpoint = View(geometry, cell.domain, cell.network.on_samples), folder / "checkpoint.pt"
         where = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
         title = " ".join(str(value) for value in cell.labels.values() if value is not None)
         record: dict[str, Any] = {"title": title, "config": cell.config, "parameters": count_parameters(network)}
         record |= {"device": where, "commit": provenance.commit(), "environment": provenance.environment()}
         try:
-            outcome = train(network, loss, training, validation, cell.training, view, seed, checkpoint)
+            outcome = train(network, loss, pairs, cell.training, view, seed, checkpoint)
         except TrainingDiverged as error:
             record |= {"status": "diverged", "reason": str(error)}
         else:
-            record |= dataclasses.asdict(outcome) | {"spread": spread(network, validation, view)}
+            record |= dataclasses.asdict(outcome) | {"spread": spread(network, pairs[1], view)}
             if record["spread"] < COLLAPSED_SPREAD:
                 record["status"] = "collapsed"
             tensors.save(folder / WEIGHTS, network.state_dict(), cell.config)

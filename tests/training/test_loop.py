@@ -41,7 +41,7 @@ LOSSES = {"l1": L1Loss, "codec": codec_loss, "sound": lambda: SpectrogramLoss(GE
 
 def fit(unet: torch.nn.Module, loss: WeightedLoss, config: Training, folder: Path, *pairs: Any, **own: Any) -> Outcome:
     given: dict[str, Any] = {"view": VIEW, "seed": 3, "checkpoint": folder / "checkpoint.pt"} | own
-    return train(unet, loss, *(pairs or both_splits()), config, **given)
+    return train(unet, loss, pairs or both_splits(), config, **given)
 
 
 def same_bits(one: torch.nn.Module, other: torch.nn.Module) -> bool:
