@@ -30,7 +30,7 @@ def test_what_notebook_1_shows_is_kept(tiny_mm19: Settings) -> None:
     np.testing.assert_allclose(examples.query("corpus == 'speech'")["measured_snr_db"], 0, atol=0.05)
     for corpus, parts in (("music", ["music"]), ("vocals", ["target", "mixture"])):
         own = examples[examples["corpus"] == corpus]
-        sounds = overview.excerpts(tiny_mm19, "corpus", own, {part: part.upper() for part in parts})
+        sounds = overview.excerpts(tiny_mm19, "corpus", {part: part.upper() for part in parts}, own)
         assert list(sounds) == [part.upper() for part in parts]
         assert {len(own) for sound in sounds.values() for own in sound.values()} == {tiny_mm19.geometry.patch_samples}
 
@@ -54,6 +54,6 @@ def test_what_notebook_2_shows_is_kept(tiny_mm19: Settings) -> None:
     assert set(holes["codec"]) == set(measures["codec"]) >= {"MP3, 16 kbps", "AAC, 16 kbps", "OPUS, 16 kbps"}
     shares = holes.query("rate == 16000 and codec == 'MP3, 16 kbps'").set_index("frequency_hz")["hole_share"]
     assert shares.loc[6500:].mean() > 0.9 > shares.loc[500:1500].mean(), "what lies over the cut-off is gone"
-    sounds = overview.excerpts(tiny_mm19, "codec", measures, {"lossless": "lossless", "coded": "MP3, 16 kbps"})
+    sounds = overview.excerpts(tiny_mm19, "codec", {"lossless": "lossless", "coded": "MP3, 16 kbps"}, measures)
     assert list(sounds) == ["lossless", "MP3, 16 kbps"]
     assert all(list(own) == measures["title"].unique().tolist() for own in sounds.values())
