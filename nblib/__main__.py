@@ -12,7 +12,6 @@ from typing import Any
 from nblib import suite
 from nblib.errors import NblibError, ParameterError
 from nblib.listening.server.command import add_listen
-from nblib.notebook import choose_device
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,7 +94,8 @@ def _compare(options: argparse.Namespace) -> None:
 def _separate(options: argparse.Namespace) -> None:
     from nblib.separate import separate
 
-    separate(_setup(options, choose_device()), options.file, options.task, options.capacity, options.loss, options.out)
+    setup = _setup(options, suite.choose_device())
+    separate(setup, options.file, options.task, options.capacity, options.loss, options.out)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ data study
 figures
 experiments
 tables
-claims compare notebook separate
+claims compare separate
 suite
 __main__
 """

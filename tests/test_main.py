@@ -8,8 +8,7 @@ from helpers.suite import PARAMETERS, make
 
 from nblib import __main__ as command_line
 from nblib import paths, suite
-from nblib.notebook import STANDARD
-from nblib.suite import Notebook
+from nblib.suite import STANDARD, Notebook
 
 
 @pytest.fixture
