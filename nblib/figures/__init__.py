@@ -261,15 +261,14 @@ def models_diagram(terms: pd.DataFrame, names: Names, autoencoder: str) -> Figur
     axes.plot([0.0, 7.4], [top, top], color="0.3", linewidth=1.2, zorder=1)
     axes.plot([3.3, 3.3, 9.9, 9.9], [top, top + 0.75, top + 0.75, top], color="0.3", linewidth=1.2, zorder=1)
     axes.plot([list(places.values())] * 2, [0.2, top], color="0.75", linewidth=1, zorder=0)
+    written = terms["term"] + terms["terms"].map(lambda count: f" (×{count})" if count > 1 else "")
     for row, (model, colour) in enumerate(palette(names).items()):
         style: dict[str, Any] = {"va": "center", "color": colour}
         height = len(names) - row - 0.8
         axes.text(0.0, height, f"{names[model]}, $L_{{{model[-1].upper()}}}$", weight="bold", **style)
-        for through, own in terms[terms["system"] == model].groupby("through"):
-            counted = zip(own["term"], own["terms"], strict=True)
-            parts = "\n+ ".join(f"{term} (×{count})" if count > 1 else term for term, count in counted)
+        for through, own in written[terms["system"] == model].groupby(terms["through"]):
             axes.plot(places[str(through)], height, "o", color=colour, markersize=9, zorder=2)
-            axes.text(places[str(through)] + 0.15, height + 0.04, parts, fontsize=10, **style)
+            axes.text(places[str(through)] + 0.15, height + 0.04, "\n+ ".join(own), fontsize=10, **style)
     axes.set(xlim=(-0.5, 11.4), ylim=(-0.1, top + 1))
     axes.set_title("dots: where a loss takes the $\\ell_1$ distance of estimate and target", fontsize=10)
     axes.axis("off")
