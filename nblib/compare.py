@@ -35,7 +35,10 @@ def compare(setup: Settings, page: Path | None = None) -> None:
     table = numbers(own, record)
     study.save(own, TABLE, table)
     use_style()
-    counts, written = agreement(table), page or own.results / PAGE
+    counts = pd.crosstab(table["study"], table["verdict"], margins=True, margins_name="all")
+    counts = counts.reindex([*table["study"].unique(), "all"], columns=[AGREES, DIFFERS, UNKNOWN], fill_value=0)
+    counts["share that agrees"] = (counts[AGREES] / (counts[AGREES] + counts[DIFFERS])).round(3)
+    written = page or own.results / PAGE
     picture = save(own.figures, "comparison", comparison_figure(table), table).data
     agree, differ = (int(counts[verdict]["all"]) for verdict in (AGREES, DIFFERS))
     sections = {"By study": counts.reset_index().rename_axis(columns=None)}
@@ -85,13 +88,6 @@ def _means(setup: Settings, which: Study, side: str) -> pd.DataFrame:
     means = long.groupby(["cell", "measure", "seed"], dropna=False, sort=False)["value"].mean().dropna().reset_index()
     columns = {side: ("value", "mean"), f"{side}_spread": ("value", "std"), f"{side}_seeds": ("seed", "count")}
     return means.groupby(["cell", "measure"], sort=False).agg(**columns)
-
-
-def agreement(table: pd.DataFrame) -> pd.DataFrame:
-    """How many numbers of each study agree, differ, or have no spread to judge by."""
-    counts = pd.crosstab(table["study"], table["verdict"], margins=True, margins_name="all")
-    counts = counts.reindex([*table["study"].unique(), "all"], columns=[AGREES, DIFFERS, UNKNOWN], fill_value=0)
-    return counts.assign(**{"share that agrees": (counts[AGREES] / (counts[AGREES] + counts[DIFFERS])).round(3)})
 
 
 def comparison_figure(table: pd.DataFrame) -> Figure:

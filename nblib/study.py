@@ -25,7 +25,7 @@ RUNS = "runs.csv"
 ABOUT = """study run seed title status parameters epochs steps best_epoch seconds loss_seconds spread device commit
 finished reason""".split()  # its columns
 WHOLE = ("parameters", "epochs", "steps", "best_epoch", "seed")  # kept whole where a row lacks them
-TEXT = ("run", "item", "commit")  # a hash 0123 or 12e4, a recording 0001 is no number
+TEXT = ("run", "item", "commit", "participant")  # a hash 0123 or 12e4, a recording 0001, a listener 1 are no numbers
 Row = dict[str, Any]
 Sounds = dict[str, np.ndarray]  # samples [shape=(n,)] by name
 Systems = list[tuple[Row, np.ndarray]]  # of each what its rows begin with, and samples [shape=(n,)]

@@ -1,6 +1,7 @@
 """The papers' tables, counted from the code's own configuration, and the tidy data behind figures."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from nblib import paths
 from nblib.audio import Geometry
 from nblib.entries import BASELINE, CODEC, SPEECH, VOCALS
 from nblib.evaluation.intervals import USABLE, summary
-from nblib.experiments import autoencoding, listening
+from nblib.experiments import autoencoding, listening, separation
 from nblib.experiments.overview import codec_title
 from nblib.listening import LABEL
-from nblib.listening.statistics import dont_know_matrix, dont_know_triangle, preference_rates
+from nblib.listening.statistics import dont_know_matrix, preference_rates
 from nblib.networks import NetworkSpec, count_parameters, describe
 from nblib.settings import Settings
 from nblib.training import Training
@@ -115,20 +116,16 @@ def snr_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, list(names)).rename(index=names).rename_axis(index="system")
 
 
-def parameter_table(setup: Settings, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-    """IJCNN'20 Table II: parameters counted on the networks, published, and of the capacity study's `rows` trained."""
+def parameter_table(setup: Settings) -> pd.DataFrame:
+    """IJCNN'20 Table II: parameters counted on the networks themselves, and those published."""
     paper = published("ijcnn20", "table2").set_index("system")["value"]
     table = [
         (task, name, own.num_layers, own.base_filters, parameter_count(own), paper.get(f"{task}_{name.lower()}"))
         for task, networks in setup.capacities.items()
         for name, own in networks.items()
     ]
-    result = pd.DataFrame(table, columns=["task", "capacity", "layers", "F", "counted", "published"])
-    result = result.astype({"published": "Int64"})
-    if rows is None:
-        return result
-    trained = rows.groupby(["task", "capacity"])["parameters"].first()
-    return result.join(trained.rename("trained"), on=["task", "capacity"])
+    columns = ["task", "capacity", "layers", "F", "counted", "published"]
+    return pd.DataFrame(table, columns=columns).astype({"published": "Int64"})
 
 
 def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) -> pd.DataFrame:
@@ -138,13 +135,14 @@ def figure5_data(rows: pd.DataFrame, rates: pd.DataFrame, task: str = SPEECH) ->
     quantity ("preferred_rate", "dont_know_rate", "test_l1"), contender, source ("here", "paper"), seed (missing for
     means over seeds), value, spread (over participants), low and high (95 % interval over seeds, ours alone).
     """
-    shown, scored = listening.main_rates(rates, task), rows[rows["task"] == task]
-    parts = []
+    main = (rates["task"] == task) & (rates["measure"] == separation.JUDGES[task][0])
+    shown = rates[main & (rates["noise_scale"] == 1) & (rates["zone_scale"] == 1)]
+    parts, scored = [], rows[rows["task"] == task]
     for kind in listening.KINDS:
         own = {f"{kind}_rate": "value", f"{kind}_std": "spread", f"{kind}_low": "low", f"{kind}_high": "high"}
         parts.append(shown.rename(columns=own).assign(quantity=f"{kind}_rate", source="here"))
-    networks = scored[scored["seed"].notna() & scored["status"].isin(USABLE)]
-    means = networks.groupby(["capacity", "contender", "seed"])["l1"].mean().rename("value").reset_index()
+    seeds = scored[scored["status"].isin(USABLE)].groupby(["capacity", "contender", "seed"])
+    means = seeds["l1"].mean().rename("value").reset_index()
     over_seeds = summary(scored, "l1", ("capacity", "contender")).rename(columns={"mean": "value"})
     parts += [errors.assign(quantity="test_l1", source="here") for errors in (means, over_seeds)]
     paper = published("ijcnn20", "figure5")
@@ -173,7 +171,11 @@ def preference_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFr
 
 
 def dont_know_table(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """MM'19 Table 5: how often nobody could tell two systems apart; a triangle per judge."""
-    judges = votes.groupby("judge")
-    triangles = {judge: dont_know_triangle(dont_know_matrix(own), list(names)) for judge, own in judges}
-    return pd.concat(triangles, names=["judge", "system"]).rename(index=names, columns=names)
+    """MM'19 Table 5: how often nobody could tell two systems apart, "0.12 ± 0.24"; each pair once, by judge."""
+    rates = dont_know_matrix(votes, ["judge"]).set_index(["judge", "system_1", "system_2"])
+    texts = rates.apply("{dont_know_rate:.2f} ± {dont_know_std:.2f}".format_map, axis=1)
+    index = pd.MultiIndex.from_product([texts.index.unique("judge"), list(names)[:-1]], names=["judge", "system"])
+    table = pd.DataFrame("", index, list(names)[1:])
+    for judge, (one, other) in product(index.unique("judge"), combinations(names, 2)):
+        table.loc[(judge, one), other] = texts.get((judge, *sorted((one, other))), "not compared")
+    return table.rename(index=names, columns=names)

@@ -157,12 +157,6 @@ def people_votes(path: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     return kept, participants
 
 
-def all_votes(setup: Settings, people: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The model listeners' votes, and people's beside them where there are any."""
-    model = study.read(setup, VOTES).assign(participant=lambda table: table["participant"].astype(str))
-    return model if people is None else pd.concat([people.assign(judge="people"), model], ignore_index=True)
-
-
 def votes(
     setup: Settings, rows: pd.DataFrame, task: str, measure: str, people: int, by: Sequence[str] = BY, **scales: float
 ) -> pd.DataFrame:
@@ -175,9 +169,8 @@ def votes(
     unit, parts = difference(reference[reference["task"] == task], measure), []
     usable, items = rows["status"].isin(USABLE), separation.listening_items(setup, rows, task)
     scored = rows[usable & (rows["task"] == task) & rows["item"].isin(items)].dropna(subset=["seed", measure])
-    scored, baseline = scored.rename(columns={measure: "score"}), scored["contender"] == BASELINE
-    scored = scored[[*by, "seed", "item", "score"]]
-    one, other = scored[~baseline], scored[baseline]
+    scored = scored.rename(columns={measure: "score"})[[*by, "seed", "item", "score"]]
+    one, other = scored[scored["contender"] != BASELINE], scored[scored["contender"] == BASELINE]
     keys = [name for name in (*by, "seed", "item") if name != "contender" and other[name].notna().all()]
     pairs = one.merge(other[[*keys, "score"]], on=keys, suffixes=("_a", "_b"))
     if pairs.empty:
@@ -221,9 +214,3 @@ def preferences(setup: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     table = rates(pd.concat(chosen), setup.seed, [name for name in COLUMNS[:9] if name != "seed"])
     study.save(setup, TABLE, table[COLUMNS].sort_values(COLUMNS[:7]))
     return study.read(setup, TABLE)
-
-
-def main_rates(rates: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The rows of a task's main judge with its constants as they are."""
-    main = (rates["task"] == task) & (rates["measure"] == separation.JUDGES[task][0])
-    return rates[main & (rates["noise_scale"] == 1) & (rates["zone_scale"] == 1)]

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from nblib.figures.base import COLOURS, Names, magnitude_table, players, save, spectrogram_rows, use_style
-from nblib.listening.statistics import preference_rates
 
 PALETTE = ("#555555", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 Layers = list[dict[str, Any]]  # `nblib.networks.describe`'s, from input to output
@@ -86,14 +85,10 @@ def learning_curve(history: pd.DataFrame, identity: Mapping[str, float], names: 
     return figure
 
 
-def preference_bars(
-    votes: pd.DataFrame, names: Names, published: pd.DataFrame, over: str = "system", chosen: str = ""
-) -> Figure:
-    """How often each system (or `chosen`, in each class of `over`) was preferred, by ``judge`` and in the paper."""
-    rates = preference_rates(votes, ["judge", over] if chosen else ["judge"])
+def preference_bars(rates: pd.DataFrame, names: Names, published: pd.DataFrame, over: str = "system") -> Figure:
+    """How often what `names` has of `over` was preferred, by ``judge`` (`preference_rates`) and in the paper."""
     rates = rates.rename(columns={"preferred_rate": "value", "preferred_std": "spread"})
-    shown = rates[rates["system"] == chosen] if chosen else rates
-    tables = {str(judge): own for judge, own in shown.groupby("judge")} | {"paper": published}
+    tables = {str(judge): own for judge, own in rates.groupby("judge")} | {"paper": published}
     colours = palette(["paper", *tables]) | {"paper": "0.75"}
     figure, axes = plt.subplots(figsize=(max(5.0, 1.35 * len(names)), 4.2))
     width = 0.8 / len(tables)
@@ -123,9 +118,8 @@ def figure5(data: pd.DataFrame, counts: pd.DataFrame, judges: Names, titles: Nam
         upper.set(title=f"{task}: choices\n(here: {judge}; paper: 20 listeners)", ylim=(-0.05, 1.12))
         _series(lower, own, names, errors, step=0.08)
         means = own[own["quantity"] == "test_l1"].groupby("contender")["value"].mean()
-        for system in ("unprocessed", "oracle_mask"):
-            style = {"color": COLOURS[system], "linestyle": "-.", "linewidth": 1.2}
-            lower.axhline(means.get(system, np.nan), label=f"{system.replace('_', ' ')}, here", **style)
+        for system, title in (("unprocessed", "unprocessed"), ("oracle_mask", "oracle mask")):
+            lower.axhline(means.get(system, np.nan), color=COLOURS[system], ls="-.", lw=1.2, label=f"{title}, here")
         lower.set(title=f"{task}: test error", ylim=(0, None))
         for axes in (upper, lower):
             axes.set_xticks(range(len(names)), [f"{name}\n{parameters[task, name]:,}" for name in names])
@@ -267,15 +261,14 @@ def models_diagram(terms: pd.DataFrame, names: Names, autoencoder: str) -> Figur
     axes.plot([0.0, 7.4], [top, top], color="0.3", linewidth=1.2, zorder=1)
     axes.plot([3.3, 3.3, 9.9, 9.9], [top, top + 0.75, top + 0.75, top], color="0.3", linewidth=1.2, zorder=1)
     axes.plot([list(places.values())] * 2, [0.2, top], color="0.75", linewidth=1, zorder=0)
+    written = terms["term"] + terms["terms"].map(lambda count: f" (×{count})" if count > 1 else "")
     for row, (model, colour) in enumerate(palette(names).items()):
         style: dict[str, Any] = {"va": "center", "color": colour}
         height = len(names) - row - 0.8
         axes.text(0.0, height, f"{names[model]}, $L_{{{model[-1].upper()}}}$", weight="bold", **style)
-        for through, own in terms[terms["system"] == model].groupby("through"):
-            counted = zip(own["term"], own["terms"], strict=True)
-            parts = "\n+ ".join(f"{term} (×{count})" if count > 1 else term for term, count in counted)
+        for through, own in written[terms["system"] == model].groupby(terms["through"]):
             axes.plot(places[str(through)], height, "o", color=colour, markersize=9, zorder=2)
-            axes.text(places[str(through)] + 0.15, height + 0.04, parts, fontsize=10, **style)
+            axes.text(places[str(through)] + 0.15, height + 0.04, "\n+ ".join(own), fontsize=10, **style)
     axes.set(xlim=(-0.5, 11.4), ylim=(-0.1, top + 1))
     axes.set_title("dots: where a loss takes the $\\ell_1$ distance of estimate and target", fontsize=10)
     axes.axis("off")

@@ -38,9 +38,8 @@ def save(folder: Path, name: str, figure: Figure, data: pd.DataFrame) -> Image:
         with paths.whole(folder / f"{name}.{suffix}") as temporary:
             figure.savefig(temporary, format=suffix, metadata=metadata)
         figure.set_layout_engine("none")  # it stays as the first drawing laid it out, which takes half of the time
-    large = data.size > 10_000
-    with paths.whole(folder / f"{name}.csv{'.gz' if large else ''}") as temporary:
-        compression = {"method": "gzip", "mtime": 0, "compresslevel": 4} if large else None
+    compression = {"method": "gzip", "mtime": 0, "compresslevel": 4} if data.size > 10_000 else None
+    with paths.whole(folder / f"{name}.csv{'.gz' if compression else ''}") as temporary:
         data.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n", compression=compression)
     plt.close(figure)
     # A notebook holds it at screen resolution in 256 colours, a third of the full PNG's bytes.

@@ -60,16 +60,6 @@ def dont_know_matrix(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0)
     return _over_participants(outcomes(votes, by), [*by, "system_1", "system_2"], ["dont_know"], seed)
 
 
-def dont_know_triangle(matrix: pd.DataFrame, systems: Sequence[str]) -> pd.DataFrame:
-    """One group's rows of `dont_know_matrix` as MM'19 prints its Table 5, each pair once: texts, "0.12 ± 0.24"."""
-    rows = matrix.set_index(["system_1", "system_2"])
-    texts = rows.apply("{dont_know_rate:.2f} ± {dont_know_std:.2f}".format_map, axis=1)
-    table = pd.DataFrame("", index=list(systems)[:-1], columns=list(systems)[1:])
-    for pair in combinations(systems, 2):
-        table.loc[pair] = texts.get(tuple(sorted(pair)), "not compared")
-    return table
-
-
 def _over_participants(rows: pd.DataFrame, keys: list[str], names: list[str], seed: int) -> pd.DataFrame:
     """Statistics over participants of their shares of `names`, and counts, one row per group of `keys`."""
     rows = rows.assign(dont_know=rows["outcome"] == 0)

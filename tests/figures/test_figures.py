@@ -16,6 +16,7 @@ from helpers.listening import votes
 
 from nblib import figures
 from nblib.audio import Geometry
+from nblib.listening.statistics import preference_rates
 from nblib.networks import CONFIGURATIONS, MaskUNet, configuration_layers, describe
 
 GEOMETRY = Geometry(sample_rate=16000)
@@ -93,7 +94,8 @@ def test_the_bars_show_what_the_votes_say_and_costs_stack_to_their_sums() -> Non
         votes(dict(zip("pqrs", choices, strict=True)), capacity=capacity, judge="people")
         for capacity, choices in {"P1": "aaaa", "P2": "aab-"}.items()
     )
-    bars = figures.preference_bars(given, {"P1": "54", "P2": "107"}, published, "capacity", "codec")
+    rates = preference_rates(given, ["judge", "capacity"]).query("system == 'codec'")
+    bars = figures.preference_bars(rates, {"P1": "54", "P2": "107"}, published, "capacity")
     assert [patch.get_height() for patch in bars.axes[0].patches] == [1.0, 0.5, 0.9, 0.5]
     columns = ["step_seconds", "loss_seconds", "weights_mib", "activations_mib", "batch"]
     table = pd.DataFrame([(3.0, 2.0, 5.0, 7.0, 4), (1.0, 0.5, 1.0, 2.0, 4)], ["A", "F"], columns)

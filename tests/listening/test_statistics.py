@@ -17,7 +17,6 @@ from nblib.listening import LABEL
 from nblib.listening.statistics import (
     davidson,
     dont_know_matrix,
-    dont_know_triangle,
     exact_tests,
     outcomes,
     preference_rates,
@@ -25,6 +24,7 @@ from nblib.listening.statistics import (
     sign_flip_test,
 )
 from nblib.listening.votes import COLUMNS
+from nblib.tables import dont_know_table
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_statistics.json").read_text())
 BY_HAND = votes({"ann": "aab-", "bob": "a---", "cid": "aaaa"})
@@ -103,11 +103,12 @@ TABLE_5 = {
 
 def test_the_spreads_that_mm19_table_5_prints_are_population_standard_deviations():
     letters = {pair: {f"p{n}": f"{'-' * k:a<5}" for n, k in enumerate(ties)} for pair, (ties, _) in TABLE_5.items()}
-    matrix = dont_know_matrix(pd.concat(votes(own, *pair) for pair, own in letters.items()))
-    printed = dont_know_triangle(matrix, ["original", "model_a", "model_b", "model_c", "model_d"])
+    given = pd.concat(votes(own, *pair, judge="five") for pair, own in letters.items())
+    names = {name: name for name in ("original", "model_a", "model_b", "x", "model_c", "model_d")}
+    printed = dont_know_table(given, names).loc["five"]
     assert {pair: printed.loc[pair] for pair in TABLE_5} == {pair: text for pair, (_, text) in TABLE_5.items()}
-    assert printed.loc["model_c"].tolist() == ["", "", "", "0.00 ± 0.00"]
-    assert dont_know_triangle(matrix[:1], ["model_a", "x", "model_b"]).loc["x"].tolist() == ["", "not compared"]
+    assert printed.loc["model_c"].tolist() == ["", "", "", "", "0.00 ± 0.00"]
+    assert printed.loc["x"].tolist() == ["", "", "", "not compared", "not compared"]
 
 
 def test_only_test_pairs_count():
