@@ -18,8 +18,6 @@ from nblib.paths import whole
 
 # Hz; anything else is more likely a broken header than a recording.
 SAMPLE_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
-# What libsndfile reads; libav reads all else. (libsndfile leaves the MP3 coder's delay of 1105 samples in.)
-_SOUNDFILE_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff")
 # Bitrates (kbit/s) that each sample rate (Hz) has in MPEG-2.5, MPEG-2 and MPEG-1 Layer III.
 MP3_BITRATES = {
     (8000, 11025, 12000): (8, 16, 24, 32, 40, 48, 56, 64),
@@ -43,7 +41,8 @@ def read(path: str | Path, mono: bool = True, end: float = np.inf, stream: int =
     if not path.is_file():
         raise AudioError(f"{path}: no such file; check the name and the data root")
     try:
-        if path.suffix.lower() in _SOUNDFILE_SUFFIXES:
+        # All else is libav's: libsndfile leaves the MP3 coder's delay of 1105 samples in.
+        if path.suffix.lower() in (".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff"):
             with soundfile.SoundFile(path) as file:
                 own_rate, wanted = file.samplerate, int(min(file.frames, end * file.samplerate + 1))
                 samples = file.read(wanted, dtype="float32", always_2d=True).T
@@ -121,9 +120,8 @@ class Codec:
             raise ParameterError(f"{wrong}, and would take another in silence; choose one of them, or resample first")
         check_signal(samples, "samples", allow_silence=True)
         peak = max(1.0, float(np.abs(samples).max()))
-        level = (samples / peak).astype(np.float32)
         rate = 48_000 if self.name == "opus" else sample_rate
-        coded = resample(self._code(resample(level, sample_rate, rate), rate), rate, sample_rate)
+        coded = resample(self._code(resample(samples / peak, sample_rate, rate), rate), rate, sample_rate)
         return (coded[: len(samples)] * peak).astype(np.float32)
 
     def _code(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:

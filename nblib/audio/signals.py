@@ -1,7 +1,7 @@
 """Signals: what passes as one, resampling, limits of the band, whether two are in line, noise, levels, mixtures."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -80,13 +80,11 @@ def check_alignment(name: str, samples: np.ndarray, reference: np.ndarray, sampl
     reach, flank = min(len(late) - 1, sample_rate), round(0.002 * sample_rate)
     heights = np.abs(np.concatenate([correlation[-reach:], correlation[: reach + 1]]))
     peak = int(heights.argmax())
-    elsewhere = np.concatenate([heights[: max(0, peak - flank)], heights[peak + flank + 1 :]])
-    lag = peak - reach
+    elsewhere, lag = np.delete(heights, slice(max(0, peak - flank), peak + flank + 1)), peak - reach
     if abs(lag) <= tolerance * sample_rate or heights[peak] < 2 * elsewhere.max():
         return
     parts = (late[lag:], early[:-lag]) if lag > 0 else (late[:lag], early[-lag:])
-    one, other = (signal.astype(np.float64) - signal.mean() for signal in parts)
-    if abs(one @ other) > 0.05 * (one @ one * (other @ other)) ** 0.5:
+    if abs(np.corrcoef(*parts)[0, 1]) > 0.05:
         side, remedy = ("later", "cut them from its start") if lag > 0 else ("earlier", "put so much silence before it")
         by = f"{abs(lag)} samples ({1000 * abs(lag) / sample_rate:.1f} ms)"
         raise AudioError(f"{name}: {by} {side} than the reference; {remedy}")
@@ -113,16 +111,14 @@ def filter_edge(samples: np.ndarray, sample_rate: int) -> float:
     """Where a filter makes the spectrum of samples [shape=(n,)] fall by 20 dB within 1 kHz, Hz; or half the rate."""
     power = welch(samples, nperseg=4096, noverlap=0, detrend=False)[1]
     width = max(1, round(250 * 4096 / sample_rate))  # medians over 250 Hz, so that no tone counts
-    bands = len(power) // width
-    level = 10 * np.log10(np.median(power[: bands * width].reshape(bands, width), axis=1) + 1e-20)
-    for band in range(8, round(0.9 * bands)):  # what lies above is the file's own anti-aliasing filter's
+    level = 10 * np.log10(np.median(power[: len(power) // width * width].reshape(-1, width), axis=1) + 1e-20)
+    for band in range(8, round(0.9 * len(level))):  # what lies above is the file's own anti-aliasing filter's
         if level[band - 3 : band - 1].mean() - level[band + 1 :].max() > 20:
             return band * width * sample_rate / 4096
     return sample_rate / 2
 
 
-@dataclass(frozen=True)
-class Mixture:
+class Mixture(NamedTuple):
     """Target plus noise, equal lengths [shape=(n,)], float32, full scale 1; mixture = target + noise."""
 
     target: np.ndarray

@@ -102,11 +102,6 @@ def analyse(samples: np.ndarray | torch.Tensor, geometry: Geometry) -> torch.Ten
     return stft(padded, geometry).unflatten(-1, (count, geometry.frames)).movedim(-2, -3).contiguous()
 
 
-def with_phase(magnitude: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
-    """Linear `magnitude` with the phase of `mixture`, equal in shape; 0 where that is 0 (IJCNN'20 Section IV)."""
-    return torch.polar(magnitude, mixture.angle())
-
-
 def synthesise(spectrum: torch.Tensor, length: int, geometry: Geometry) -> torch.Tensor:
     """Samples [shape=(..., length)] of `analyse`'s patches, or of some changed since: least-squares overlap-add.
 

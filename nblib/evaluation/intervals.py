@@ -20,12 +20,10 @@ def t_factor(seeds: int) -> float:
 
 def seed_interval(means: ArrayLike, least: float = -np.inf, most: float = np.inf) -> dict[str, float]:
     """``mean``, ``low``, ``high`` (95 % t interval, NaN under two, cut to limits), ``seeds``; one value per seed."""
-    finite = np.asarray(means, float)
-    finite = finite[np.isfinite(finite)]
-    mean = finite.mean() if len(finite) else np.nan
-    half = t_factor(len(finite)) * finite.std(ddof=1) / np.sqrt(len(finite)) if len(finite) > 1 else np.nan
-    low, high = np.clip([mean - half, mean + half], least, most)
-    return {"mean": mean, "low": low, "high": high, "seeds": len(finite)}
+    finite = pd.Series(np.asarray(means, float)).replace([np.inf, -np.inf], np.nan).dropna()
+    half = t_factor(len(finite)) * finite.std() / np.sqrt(len(finite))
+    low, high = np.clip([finite.mean() - half, finite.mean() + half], least, most)
+    return {"mean": finite.mean(), "low": low, "high": high, "seeds": len(finite)}
 
 
 def summary(rows: pd.DataFrame, measure: str, by: Sequence[str]) -> pd.DataFrame:

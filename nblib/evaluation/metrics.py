@@ -12,28 +12,21 @@ import numpy as np
 import torch
 from pystoi import stoi
 
-from nblib.audio import SILENCE, check_signal, resample
+from nblib.audio.signals import SILENCE, check_signal, measured_snr_db, resample
 from nblib.errors import AudioError, ParameterError, check_choice
 from nblib.evaluation.peaq import check_pair, peaq_basic
 from nblib.provenance import torch_threads
 
 FILTER_TAPS, LIMIT_DB = 512, 100.0
-# Over a codec's cut-off the projection on a reference's shifts is ill-conditioned: without this floor of -120 dB,
-# float32 samples of such a pair gave a SAR 7 dB off.
-FLOOR = 1e-12
 
 
 def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019, equation 2), means removed."""
     check_pair(reference, estimate)
-    target = reference.astype(np.float64) - reference.mean(dtype=np.float64)
+    target, found = (each.astype(np.float64) - each.mean(dtype=np.float64) for each in (reference, estimate))
     check_signal(target, "reference without its mean")
-    found = estimate.astype(np.float64) - estimate.mean(dtype=np.float64)
     projection = target * (found @ target) / (target @ target)
-    signal, distortion = float(projection @ projection), float(np.square(found - projection).sum())
-    if not signal:
-        return -math.inf
-    return 10 * math.log10(signal / distortion) if distortion else math.inf
+    return measured_snr_db(projection, found - projection) if projection.any() else -math.inf
 
 
 def bss_eval(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
@@ -43,14 +36,16 @@ def bss_eval(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
     any filter of 512 taps is allowed, so that a gain, a short delay or an equaliser costs nothing (in museval's
     default, *images*, it does). NaN for a silent estimate, or under 512 samples a source, where filters fit anything.
     """
-    check_pair(references, estimates, dimensions=(2,))
+    check_pair(references, estimates, dimensions=2)
     for index, reference in enumerate(references):
         check_signal(reference, f"references[{index}]")
     if references.shape[1] < FILTER_TAPS * len(references):
         return np.full((3, len(references)), math.nan)
     # As tensors, because with numpy 2 the array version of fast_bss_eval 0.1.4 fails unless it permutes.
     pair = [torch.from_numpy(np.array(samples, dtype=np.float64, order="C")) for samples in (references, estimates)]
-    options = {"filter_length": FILTER_TAPS, "clamp_db": LIMIT_DB, "compute_permutation": False, "load_diag": FLOOR}
+    # Over a codec's cut-off the projection on a reference's shifts is ill-conditioned: without a floor of -120 dB
+    # (load_diag), float32 samples of such a pair gave a SAR 7 dB off.
+    options = {"filter_length": FILTER_TAPS, "clamp_db": LIMIT_DB, "compute_permutation": False, "load_diag": 1e-12}
     # On one thread: where the number of torch's threads was changed before, its MKL fails to solve on several.
     with torch_threads(1):
         ratios = np.stack(fast_bss_eval.bss_eval_sources(*pair, **options))
@@ -70,9 +65,8 @@ def frame_snr(original: np.ndarray, estimate: np.ndarray, frame_samples: int = 6
     energy, squared_error = np.square(frames).sum(1), np.square(frames - found).sum(1)
     heard = energy > 0
     with np.errstate(divide="ignore"):
-        snr_db = 10 * np.log10(energy[heard] / squared_error[heard])
-        psnr_db = -10 * np.log10(squared_error[heard] / size)
-    snr, psnr = (float(values.mean()) if heard.any() else math.nan for values in (snr_db, psnr_db))
+        levels_db = 10 * np.log10(energy[heard] / squared_error[heard]), -10 * np.log10(squared_error[heard] / size)
+    snr, psnr = (float(values.mean()) if heard.any() else math.nan for values in levels_db)
     readings = {"snr_db": snr, "snr_20log_db": 2 * snr, "psnr_db": psnr, "snr_10ln": math.log(10) * snr}
     return readings | {"frames": int(heard.sum()), "frames_left_out": int((~heard).sum())}
 
@@ -82,21 +76,20 @@ def estoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> floa
     check_pair(reference, estimate)
     if len(reference) < 0.384 * sample_rate:
         return math.nan  # as where less than that is speech
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), suppress(RuntimeWarning):
         warnings.filterwarnings("error", message="Not enough STFT frames", category=RuntimeWarning)
         state = np.random.get_state()
         np.random.seed(0)  # pystoi adds noise of 1e-16 from numpy's global generator
         try:
             return float(stoi(reference, estimate, sample_rate, extended=True))
-        except RuntimeWarning:
-            return math.nan
         finally:
             np.random.set_state(state)
+    return math.nan
 
 
 def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """Wide-band PESQ (ITU-T P.862.2) at 16 kHz by the pesq package, 1.0 to 4.64."""
-    pair = _resampled(reference, estimate, sample_rate, 16_000, least=0.25)
+    pair = _resampled((reference, estimate), sample_rate, 16_000, least=0.25)
     with suppress(ImportError):
         import pesq  # set-up adds it where a C compiler is found
 
@@ -107,7 +100,7 @@ def pesq_wb(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> fl
 
 def visqol_audio(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """ViSQOL 3 in audio mode (Chinen et al. 2020) at 48 kHz by visqol-python, 1 to 4.73, whatever gain and delay."""
-    pair = _resampled(reference, estimate, sample_rate, 48_000, least=0.96)
+    pair = _resampled((reference, estimate), sample_rate, 48_000, least=0.96)
     with suppress(ImportError):
         return float(_visqol().measure_from_arrays(*pair, 48_000).moslqo) if pair else math.nan
     return math.nan
@@ -122,13 +115,11 @@ def _visqol() -> Any:
     return api
 
 
-def _resampled(
-    reference: np.ndarray, estimate: np.ndarray, sample_rate: int, rate: int, least: float
-) -> list[np.ndarray] | None:
-    check_pair(reference, estimate)
-    if len(reference) < least * sample_rate or np.abs(estimate).max() < SILENCE:
+def _resampled(pair: tuple[np.ndarray, np.ndarray], sample_rate: int, to: int, least: float) -> list[np.ndarray] | None:
+    check_pair(*pair)
+    if len(pair[0]) < least * sample_rate or np.abs(pair[1]).max() < SILENCE:
         return None
-    return [resample(samples, sample_rate, rate) for samples in (reference, estimate)]
+    return [resample(samples, sample_rate, to) for samples in pair]
 
 
 SINGLE = {

@@ -3,7 +3,6 @@
 Equations and shapes are as in `ear_model`; what is measured per frame stands as [frames, batch].
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +36,9 @@ _LEAST, _MOST = (_NETWORK[name].to_numpy()[:-2] for name in ("least", "most"))
 _WEIGHTS = np.ascontiguousarray(_NETWORK.filter(like="hidden"))
 
 
-def check_pair(
-    reference: np.ndarray, estimate: np.ndarray, allow_silence: bool = False, dimensions: Sequence[int] = (1,)
-) -> None:
+def check_pair(reference: np.ndarray, estimate: np.ndarray, allow_silence: bool = False, dimensions: int = 1) -> None:
     """Raise `AudioError` unless these are mono signals of one shape, finite, the reference not silent."""
-    if reference.ndim not in dimensions or reference.shape != estimate.shape:
+    if reference.ndim != dimensions or reference.shape != estimate.shape:
         shapes = f"reference {reference.shape} and estimate {estimate.shape}"
         raise AudioError(f"{shapes}: mono signals of one shape are needed")
     check_signal(reference, "reference", allow_silence=allow_silence)
@@ -145,7 +142,6 @@ def model_output_variables(reference: Tensor, estimate: Tensor, valid: Tensor) -
     """The `VARIABLES` [shape=(batch, 11)] of pairs in 16-bit steps, of the frames `valid` [shape=(frames, batch)]."""
     before, after = ear_model.patterns(reference), ear_model.patterns(estimate)
     patterns, first, second, weight = modulations(before.unsmeared, after.unsmeared)
-    added = noise_loudness(patterns, before.excitation, after.excitation)
     loud = (loudness(before.excitation) > 0.1) & (loudness(after.excitation) > 0.1)  # sone
     masked = noise_to_mask(before, after)
     probability, steps = detection(before.excitation, after.excitation)
@@ -165,7 +161,7 @@ def model_output_variables(reference: Tensor, estimate: Tensor, valid: Tensor) -
         1000 * _mean(structure, valid & (structure >= 0)).nan_to_num(0.0),
         _mean(first * weight, settled) / _mean(weight, settled),
         _mean(second * weight, settled) / _mean(weight, settled),
-        _mean(added.square(), after_loud).sqrt(),
+        _mean(noise_loudness(patterns, before.excitation, after.excitation).square(), after_loud).sqrt(),
         smoothed((probability * valid)[..., None], np.array([0.9]))[..., 0].amax(0),
         _mean((masked.amax(-1) > 10 ** (1.5 / 10)).double(), valid),
     ]
@@ -185,9 +181,7 @@ def grades(values: np.ndarray) -> dict[str, np.ndarray]:
     return {"di": index, "odg": -3.98 + (0.22 + 3.98) / (1 + np.exp(-index)), "two_f": np.clip(score, 0, 100)}
 
 
-def peaq_basic(
-    reference: np.ndarray, estimate: np.ndarray, sample_rate: int, device: str | torch.device = "cpu"
-) -> dict[str, Any]:
+def peaq_basic(reference: np.ndarray, estimate: np.ndarray, sample_rate: int, device: str = "cpu") -> dict[str, Any]:
     """PEAQ's basic version and the 2f-model of one pair or of a batch of pairs.
 
     Of mono signals [shape=(n,) or (batch, n), full scale 1] at `sample_rate` (Hz; all but 48 kHz is resampled): the
@@ -195,7 +189,7 @@ def peaq_basic(
     100), each a float, or an array [shape=(batch,)]. NaN with under 0.65 s between the reference's first and last
     sound, or a silent estimate. A gain of over 1 dB is undone first. `AudioError` where half a millisecond out of line.
     """
-    check_pair(reference, estimate, allow_silence=True, dimensions=(1, 2))
+    check_pair(reference, estimate, allow_silence=True, dimensions=2 if reference.ndim == 2 else 1)
     pairs = [np.atleast_2d(resample(samples, sample_rate, ear_model.SAMPLE_RATE)) for samples in (reference, estimate)]
     batches = zip(*(torch.as_tensor(samples, device=device).split(PAIRS_AT_ONCE) for samples in pairs), strict=True)
     table = np.concatenate([_measure(PAIRS_AT_ONCE * n, *batch) for n, batch in enumerate(batches)])

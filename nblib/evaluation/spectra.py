@@ -42,20 +42,18 @@ def aliasing(
         raise ParameterError(f"period={period}: a power of two up to {length // 8} is needed")
     # From a table, so that the rounding to float32 repeats, too, and falls on the tone's own harmonics.
     table = (amplitude * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
-    pad = period * math.ceil(SETTLING_SAMPLES / period)
     rows = []
     for frequency in frequencies_hz:
         if not 0 < frequency < sample_rate / 2:
             raise ParameterError(f"frequency {frequency!r} Hz: between 0 and {sample_rate / 2:g} is needed")
         tone = 2 * math.floor(frequency * length / sample_rate / 2) + 1
-        response = np.asarray(process(table[tone * np.arange(-pad, length + pad) % length]))
-        powers = np.square(np.abs(np.fft.fft(response[pad : pad + length].astype(np.float64)) / length))
+        response = np.asarray(process(table[tone * np.arange(-SETTLING_SAMPLES, length + SETTLING_SAMPLES) % length]))
+        powers = np.square(np.abs(np.fft.fft(response[SETTLING_SAMPLES:-SETTLING_SAMPLES].astype(np.float64)) / length))
         harmonics = np.arange(1 - residues // 2, residues // 2) * tone % length
-        fundamental, output = float(powers[tone] + powers[-tone]), float(powers.sum())
-        aliased, played = float(np.delete(powers, harmonics).sum()), amplitude**2 / 2
-        distortion = float(powers[harmonics].sum()) - fundamental
+        fundamental, aliased = float(powers[tone] + powers[-tone]), float(np.delete(powers, harmonics).sum())
+        distortion, played = float(powers[harmonics].sum()) - fundamental, amplitude**2 / 2
         parts = {"gain": fundamental / played, "distortion": distortion / played, "aliasing": aliased / played}
-        parts["aliasing_over_output"] = aliased / output if output else math.nan
+        parts["aliasing_over_output"] = aliased / (float(powers.sum()) or math.nan)
         levels = {f"{name}_db": -math.inf if part <= 0 else 10 * math.log10(part) for name, part in parts.items()}
         rows.append({"frequency_hz": tone * sample_rate / length} | levels)
     return rows
@@ -64,7 +62,7 @@ def aliasing(
 def click_times(samples: np.ndarray, sample_rate: int, limit_hz: float) -> np.ndarray:
     """When there are clicks in `samples` [shape=(n,), at least 14 ms]: their middles in seconds, within about 1 ms.
 
-    One stands out at three of four frequencies between 1.5 kHz and `limit_hz`, the limit of the signal's band.
+    One stands out at three of four frequencies between 1.5 kHz and `limit_hz`, the band's limit; at most 200 a second.
     """
     if not 3000 <= limit_hz <= sample_rate / 2:  # a band from 1.5 kHz to less is too narrow to tell wide from narrow
         raise ParameterError(f"limit_hz={limit_hz!r}: 3000 Hz to half the sample rate is needed")
@@ -87,19 +85,10 @@ def click_times(samples: np.ndarray, sample_rate: int, limit_hz: float) -> np.nd
     return ((found + FAR) * hop + len(window) / 2) / sample_rate
 
 
-def clicks_per_second(samples: np.ndarray, sample_rate: int, limit_hz: float) -> float:
-    """How many `click_times` a second there are: in music in a band of 5 kHz mostly none, at most 200."""
-    return len(click_times(samples, sample_rate, limit_hz)) * sample_rate / len(samples)
-
-
-def audible(lossless: np.ndarray) -> np.ndarray:
-    """Where `lossless` has something to lose: over -80 dB (full-scale sine: 0 dB), of linear magnitudes [any shape]."""
-    return lossless > 10 ** (-80 / 20)
-
-
-def holes(lossless: np.ndarray, coded: np.ndarray) -> np.ndarray:
-    """Where `coded` lacks what `lossless` has: lies over 20 dB under it; of linear magnitudes of one shape."""
-    return audible(lossless) & (coded < 10 ** (-20 / 20) * lossless)
+def holes(lossless: np.ndarray, coded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where linear magnitudes are audible, over -80 dB (full-scale sine: 0 dB), and `coded` lies over 20 dB lower."""
+    audible = lossless > 10 ** (-80 / 20)
+    return audible, audible & (coded < 10 ** (-20 / 20) * lossless)
 
 
 def hole_scores(lossless: np.ndarray, coded: np.ndarray, emulated: np.ndarray, below_bin: int) -> dict[str, float]:
@@ -108,8 +97,8 @@ def hole_scores(lossless: np.ndarray, coded: np.ndarray, emulated: np.ndarray, b
     Of linear magnitudes [shape=(..., bins, frames)]; under the cut-off, `below_bin`: a low-pass alone earns nothing.
     """
     lossless, coded, emulated = (each[..., :below_bin, :] for each in (lossless, coded, emulated))
-    truth, found = holes(lossless, coded), holes(lossless, emulated)
-    parts = {"share": (truth, audible(lossless)), "precision": (truth & found, found), "recall": (truth & found, truth)}
+    (audible, truth), (_, found) = holes(lossless, coded), holes(lossless, emulated)
+    parts = {"share": (truth, audible), "precision": (truth & found, found), "recall": (truth & found, truth)}
     return {f"hole_{name}": float(part.sum()) / (whole.sum() or math.nan) for name, (part, whole) in parts.items()}
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from nblib import audio, parallel, provenance, study
 from nblib.corpora import Corpus, Item
 from nblib.data import recordings
-from nblib.evaluation import aliasing, clicks_per_second, frame_snr, peaq_basic, recovered_bandwidth, si_sdr_db
+from nblib.evaluation import aliasing, click_times, frame_snr, peaq_basic, recovered_bandwidth, si_sdr_db
 from nblib.experiments import overview, teachers
 from nblib.losses import ALL, CodecLoss, LossSpec
 from nblib.networks import WaveUNet, through
@@ -111,10 +111,10 @@ def broadband_rows(setup: Settings, trained: list[Run], piece: Piece) -> list[Ro
     """SNR, clicks and bandwidth of a piece as it is and through every model."""
     geometry, limit_hz, rows = setup.mm19.geometry, setup.mm19.broadband_limit_hz, []
     systems = heard(trained, piece, limit_hz)
-    original = systems[0][1]
+    original, rate = systems[0][1], geometry.sample_rate
     for row, sound in systems:
         found = {"item": piece[1].name, "snr_db": frame_snr(original, sound, geometry.patch_samples)["snr_db"]}
-        found["clicks_per_second"] = clicks_per_second(sound, geometry.sample_rate, limit_hz)
+        found["clicks_per_second"] = len(click_times(sound, rate, limit_hz)) * rate / len(sound)
         rows.append(row | found | recovered_bandwidth(original, sound, geometry, limit_hz))
     return rows
 

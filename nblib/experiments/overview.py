@@ -14,7 +14,7 @@ from nblib.audio import Codec, Geometry, scale
 from nblib.corpora import SPLITS, Corpus, Item, measured_snr_db
 from nblib.data import recordings
 from nblib.entries import TASKS
-from nblib.evaluation.spectra import audible, hole_scores, holes
+from nblib.evaluation.spectra import hole_scores, holes
 from nblib.settings import Settings
 from nblib.study import Row, Sounds, Study, keep_sounds
 from nblib.training import Run
@@ -173,9 +173,9 @@ def _keep_holes(setup: Settings, trained: list[Run]) -> None:
     for corpus, codec in _codecs(setup):
         geometry = replace(setup.geometry, sample_rate=corpus.sample_rate)
         spectra = [[audio.analyse(each, geometry).abs().numpy() for each in pair] for _, *pair in _pairs(corpus, codec)]
-        emptied = sum(holes(*pair).sum(axis=(0, 2)) for pair in spectra)
+        audible, emptied = np.sum([np.sum(holes(*pair), axis=(1, 3)) for pair in spectra], axis=0)
         shares = pd.DataFrame({"frequency_hz": np.arange(geometry.bins) * geometry.sample_rate / geometry.window})
-        shares["hole_share"] = pd.Series(emptied) / sum(audible(before).sum(axis=(0, 2)) for before, _ in spectra)
+        shares["hole_share"] = pd.Series(emptied) / audible
         tables.append(shares.assign(rate=corpus.sample_rate, codec=codec_title(codec), bitrate=codec.bitrate))
     study.save(setup, HOLES, pd.concat(tables))
 

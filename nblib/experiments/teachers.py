@@ -70,7 +70,7 @@ def seen(samples: np.ndarray, geometry: Geometry, domain: str) -> Tensor:
 
 def sound(estimate: Tensor, like: np.ndarray, geometry: Geometry, domain: str) -> np.ndarray:
     """Samples [shape=(n,)] of what such a network puts out, with the phase of `like` [shape=(n,)]."""
-    spectrum = audio.with_phase(audio.unscale(estimate.squeeze(1), domain), audio.analyse(like, geometry))
+    spectrum = torch.polar(audio.unscale(estimate.squeeze(1), domain), audio.analyse(like, geometry).angle())
     return audio.synthesise(spectrum, len(like), geometry).numpy()
 
 

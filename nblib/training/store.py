@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nblib import paths, tensors
-from nblib.audio import Codec, Geometry, band_limit, patches, stft, synthesise, unscale, with_phase
+from nblib.audio import Codec, Geometry, band_limit, patches, stft, synthesise, unscale
 from nblib.corpora import Corpus, Item, Mixture
 from nblib.errors import CorpusError
 from nblib.losses import magnitudes
@@ -62,7 +62,7 @@ class View:
         """
         if self.on_samples:
             return seen
-        spectrum = with_phase(unscale(seen, self.domain), stft(samples, self.geometry))
+        spectrum = torch.polar(unscale(seen, self.domain), stft(samples, self.geometry).angle())
         edge = self.geometry.window - self.geometry.hop
         inner = synthesise(spectrum, samples.shape[-1] - 2 * edge, self.geometry)
         return torch.nn.functional.pad(inner, (edge, edge)).unsqueeze(1)

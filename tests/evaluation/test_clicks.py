@@ -5,7 +5,7 @@ import pytest
 
 from nblib.audio import band_limit
 from nblib.errors import AudioError, ParameterError
-from nblib.evaluation.spectra import click_times, clicks_per_second
+from nblib.evaluation.spectra import click_times
 
 RATE, LIMIT_HZ, SECONDS = 16000, 5000, 6
 TIME = np.arange(SECONDS * RATE) / RATE
@@ -13,7 +13,7 @@ NOISE = band_limit(0.1 * np.random.default_rng(6).standard_normal(len(TIME)).ast
 
 
 def rate(samples: np.ndarray) -> float:
-    return clicks_per_second(samples, RATE, LIMIT_HZ)
+    return len(click_times(samples, RATE, LIMIT_HZ)) * RATE / len(samples)
 
 
 def harmonics(pitch_hz: float, phases: np.ndarray) -> np.ndarray:
@@ -82,7 +82,7 @@ def test_of_silence_there_are_none_and_parameters_are_checked():
     # Rounding noise after the music has pulses, too, but none that rises over the floor.
     assert rate(np.where(TIME < 1, NOISE, 1e-6 * pulses(PLACES, np.ones(len(TIME)), 1))) < 0.2
     with pytest.raises(ParameterError, match="limit_hz=9000"):
-        clicks_per_second(NOISE, RATE, 9000)
+        click_times(NOISE, RATE, 9000)
     with pytest.raises(AudioError, match="224 needed"):
         rate(NOISE[:223])
     assert rate(NOISE[:224]) == 0

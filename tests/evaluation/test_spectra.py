@@ -21,8 +21,8 @@ SILENCE = np.zeros_like(NOISE)
 
 
 def test_holes_are_drops_of_over_20_db_of_something_audible_and_their_scores_by_hand():
-    found = holes(np.array([0.1, 0.1, 0.1, 1e-5]), np.array([0.1, 0.011, 0.009, 0.0]))
-    assert found.tolist() == [False, False, True, False]
+    audible, found = holes(np.array([0.1, 0.1, 0.1, 1e-5]), np.array([0.1, 0.011, 0.009, 0.0]))
+    assert (audible.tolist(), found.tolist()) == ([True, True, True, False], [False, False, True, False])
     lossless = np.full((2, 4, 2), 0.1)
     coded, emulated = lossless.copy(), lossless.copy()
     coded[0, :2] = 0.0  # four holes in the part that counts
