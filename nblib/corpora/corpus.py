@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +55,8 @@ class Corpus:
     def fingerprint(self) -> str:
         """Changes with the settings and any sample in use, not with the place."""
         settings = [VERSION, self.kind, self.sample_rate, self.seed, importlib.metadata.version("soxr")]
-        facts = attrgetter("name", "group", "split", "digest", "start", "seconds", "snr_db")
-        return config_hash([settings, [facts(item) for item in self.chosen]])
+        facts = [(it.name, it.group, it.split, it.digest, it.start, it.seconds, it.snr_db) for it in self.chosen]
+        return config_hash([settings, facts])
 
     def items(self, split: str | None = None) -> list[Item]:
         """The items of one split, or all; a larger size only adds items at a split's end."""
@@ -82,19 +81,16 @@ class Corpus:
         kept, rest = list[Item](), iter(items)
         while batch := list(itertools.islice(rest, None if limit is None else limit - len(kept))):
             with ThreadPoolExecutor(cores()) as pool:
-                list(pool.map(self._look, batch))
+                list(pool.map(self._look, [item for item in batch if not (item.problem or item.digest)]))
             for item in batch:
                 twin = self.seen.setdefault(item.digest or item.file, item.file)
-                if item.problem or twin != item.file:
-                    self.skipped[item.file] = item.problem or f"the same sound as {twin}"
-                elif item.digest:
-                    kept.append(item)
+                item.problem = item.problem or f"the same sound as {twin}" * (twin != item.file)
+            self.skipped.update({item.file: item.problem for item in batch if item.problem})
+            kept += [item for item in batch if item.digest and not item.problem]
         return kept
 
     def _look(self, item: Item) -> None:
         """Enter part, digest and SNR, or the problem; of a pair that is not at 0 dB no digest."""
-        if item.problem or item.digest:
-            return
         item.seconds = self.seconds if self.kind == "music" else item.seconds
         try:
             parts, rate = item.sounds()
@@ -191,7 +187,8 @@ def choose(items: list[Item], corpus: Corpus) -> list[Item]:
     try:
         for split, dealt in deal(found, corpus, corpus.kind).items():
             kept = taken(dealt, split, corpus.sizes.get(split), corpus)
-            add_noise(kept, split, corpus)
+            if kept[0].noise:
+                add_noise(kept, kept[0].noise, split, corpus)
             for item in kept:
                 item.split, start, seconds = split, round(item.start, 3), round(item.seconds or 0.0, 3)
                 level = {} if item.snr_db is None else {"snr_db": item.snr_db}
@@ -250,10 +247,8 @@ def taken(items: Sequence[Item], what: str, limit: int | None, corpus: Corpus) -
     return kept
 
 
-def add_noise(items: list[Item], split: str, corpus: Corpus) -> None:
-    """Give items that name a folder of noise one of the split's recordings from there each; the sources take turns."""
-    if (pool := items[0].noise) is None:
-        return
+def add_noise(items: list[Item], pool: Path, split: str, corpus: Corpus) -> None:
+    """Give each of a split's items a recording of the folder `pool` that falls to the split; sources take turns."""
     found = [Item(file, source_of(file), folder=pool, sound=path) for file, path in sound_files(pool).items()]
     heard = taken(deal(found, corpus, "noise")[split], "noise", len(items), corpus)
     for item, noise in zip(items, itertools.cycle(heard), strict=False):

@@ -35,8 +35,7 @@ def outcomes(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
 
 def wilson_interval(successes: np.ndarray | float, trials: np.ndarray | float) -> np.ndarray:
     """Ends of the 95 % interval of a share by Wilson (1927), too narrow for votes where participants differ."""
-    ends = proportion_confint(np.asarray(successes), np.asarray(trials), alpha=0.05, method="wilson")
-    return np.clip(ends, 0, 1)
+    return np.clip(proportion_confint(successes, trials, alpha=0.05, method="wilson"), 0, 1)
 
 
 def preference_rates(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0) -> pd.DataFrame:
