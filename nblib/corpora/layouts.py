@@ -167,6 +167,11 @@ def piece_name(file: str) -> str:
     return f"{folder}/{stem}".strip("/") or "."
 
 
+def source_of(file: str) -> str:
+    """A noise recording's source: its path less suffix and the number at its end, if a letter stands before that."""
+    return re.sub(r"(?<=[^\W\d_])[-_ ]*\d+$", "", file.rsplit(".", 1)[0])
+
+
 @layout("speech", "voicebank_demand/ with clean_trainset_56spk_wav/ and noisy_trainset_56spk_wav/ (or 28spk)")
 def voicebank_demand(root: Path) -> list[Item] | None:
     """Pairs of a training set, by speaker (``p226`` of ``p226_001``); with a table of splits also of the test set."""

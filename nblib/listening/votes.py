@@ -29,7 +29,7 @@ BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choic
 
 def presented(pairs: pd.DataFrame, seed: int, participants: Sequence[int]) -> pd.DataFrame:
     """The pairs as each participant meets them: in an order and with sides (columns ``_a``, ``_b``) of their own."""
-    sides = [(name, f"{name[:-1]}b") for name in pairs if name.endswith("_a") and f"{name[:-1]}b" in pairs]
+    sides = [(name, f"{name[:-1]}b") for name in pairs.columns if name.endswith("_a") and f"{name[:-1]}b" in pairs]
     swapped = pairs.rename(columns={old: new for a, b in sides for old, new in ((a, b), (b, a))})
     generators = [random_generator("presentation", seed, number) for number in participants]
     rows = [own.permutation(len(pairs)) + len(pairs) * (own.random(len(pairs)) < 0.5) for own in generators]
