@@ -22,12 +22,12 @@ from torch.nn import functional
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from nblib.audio import Geometry
-from nblib.data import recordings
 from nblib.entries import Size
 from nblib.evaluation import frame_snr
 from nblib.networks import AutoEncoder, WaveUNet
 from nblib.provenance import seed_everything
 from nblib.settings import settings
+from nblib.study import recordings
 from nblib.training import Source
 
 

@@ -1,4 +1,4 @@
-"""Studies: what is trained, what is scored, and the rows that come out; one way for all of them.
+"""Studies: which recordings are heard, what is trained and scored, and the rows that come out; one way for all of them.
 
 Tables hold no time of day, so that two runs from nothing give identical files; when networks were trained is in `RUNS`.
 """
@@ -6,16 +6,17 @@ Tables hold no time of day, so that two runs from nothing give identical files; 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nblib import audio, paths
-from nblib.corpora import Corpus
-from nblib.errors import ResultsMissing
+from nblib import audio, embedded, paths
+from nblib.corpora import SPLITS, Corpus, open_corpus
+from nblib.entries import SPEECH, VOCALS, Size
+from nblib.errors import ResultsMissing, check_choice
 from nblib.parallel import parallel_map
 from nblib.provenance import code_digest, config_hash, environment
 from nblib.settings import Settings
@@ -44,6 +45,26 @@ class Study:
     measures: tuple[str, ...] = ()  # the columns that hold what was measured
     keep: Callable[[Settings, list[Run]], None] | None = None  # saves what pictures need beside rows
     kept: tuple[str, ...] = ()  # patterns of the files that `keep` and `score` write
+
+
+def recordings(setup: Settings, kind: str, sample_rate: int | None = None) -> Corpus:
+    """Lossless "music", "speech" in noise at 0 dB, or "vocals" in songs, at IJCNN'20's sample rate or another (Hz).
+
+    They are embedded, made on the spot, or real, from folders in the datasets' layouts.
+    """
+    sizes = {"music": setup.music, SPEECH: setup.speech, VOCALS: setup.songs}
+    check_choice("kind", kind, sizes)
+    rate = sample_rate or setup.geometry.sample_rate
+    return _open(kind, setup.corpus, setup.data_root, setup.seed, sizes[kind], rate)
+
+
+@lru_cache(maxsize=8)  # a real corpus is surveyed, and its unusable files are named, once
+def _open(kind: str, corpus: str, data_root: str, seed: int, size: Size, sample_rate: int) -> Corpus:
+    root, sizes = Path(data_root), {split: getattr(size, split) for split in SPLITS}
+    if corpus == "embedded":
+        root = paths.cache() / f"{kind}-{config_hash([embedded.recipe(), seed, size])}"
+        embedded.write(kind, root, sizes, size.seconds, seed)
+    return open_corpus(kind, root, sample_rate=sample_rate, seed=seed, sizes=sizes, seconds=size.seconds)
 
 
 def rows(setup: Settings, study: Study) -> pd.DataFrame:

@@ -17,7 +17,7 @@ evaluation
 listening
 entries
 settings
-data study
+study
 figures
 experiments
 tables
@@ -26,7 +26,7 @@ suite
 __main__
 """
 PLACES = {name: place for place, names in enumerate(ORDER.strip().splitlines()) for name in names.split()}
-ONLY_FOR = {"embedded": {"data", "embedded"}}  # nothing else knows how the embedded corpus is made
+ONLY_FOR = {"embedded": {"study", "embedded"}}  # nothing else knows how the embedded corpus is made
 
 
 def imported(path: Path) -> set[str]:

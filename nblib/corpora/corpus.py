@@ -2,14 +2,11 @@
 
 import importlib.metadata
 import itertools
-import re
 import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ import soundfile
 
 from nblib.audio import SILENCE, check_signal, loudest, read, resample
 from nblib.audio.signals import filter_edge, labelled_snr_db, limited, measured_snr_db, mix, noise_segment
-from nblib.corpora.layouts import LAYOUTS, LOSSY, SPLITS, Item, complete, sound_files
+from nblib.corpora.layouts import LAYOUTS, LOSSY, SPLITS, Item, complete, sound_files, source_of
 from nblib.errors import AudioError, CorpusError, check_choice
 from nblib.parallel import cores
 from nblib.provenance import config_hash, random_generator
@@ -56,8 +53,8 @@ class Corpus:
     def fingerprint(self) -> str:
         """Changes with the settings and any sample in use, not with the place."""
         settings = [VERSION, self.kind, self.sample_rate, self.seed, importlib.metadata.version("soxr")]
-        facts = attrgetter("name", "group", "split", "digest", "start", "seconds", "snr_db")
-        return config_hash([settings, [facts(item) for item in self.chosen]])
+        facts = [(it.name, it.group, it.split, it.digest, it.start, it.seconds, it.snr_db) for it in self.chosen]
+        return config_hash([settings, facts])
 
     def items(self, split: str | None = None) -> list[Item]:
         """The items of one split, or all; a larger size only adds items at a split's end."""
@@ -82,19 +79,16 @@ class Corpus:
         kept, rest = list[Item](), iter(items)
         while batch := list(itertools.islice(rest, None if limit is None else limit - len(kept))):
             with ThreadPoolExecutor(cores()) as pool:
-                list(pool.map(self._look, batch))
+                list(pool.map(self._look, [item for item in batch if not (item.problem or item.digest)]))
             for item in batch:
                 twin = self.seen.setdefault(item.digest or item.file, item.file)
-                if item.problem or twin != item.file:
-                    self.skipped[item.file] = item.problem or f"the same sound as {twin}"
-                elif item.digest:
-                    kept.append(item)
+                item.problem = item.problem or f"the same sound as {twin}" * (twin != item.file)
+            self.skipped.update({item.file: item.problem for item in batch if item.problem})
+            kept += [item for item in batch if item.digest and not item.problem]
         return kept
 
     def _look(self, item: Item) -> None:
         """Enter part, digest and SNR, or the problem; of a pair that is not at 0 dB no digest."""
-        if item.problem or item.digest:
-            return
         item.seconds = self.seconds if self.kind == "music" else item.seconds
         try:
             parts, rate = item.sounds()
@@ -155,7 +149,7 @@ def open_corpus(
         try:
             if (items := find(Path(root))) is None:
                 continue
-            chosen = choose(items, corpus)
+            chosen = [*{item.name: item for item in choose(items, corpus)}.values()]
         except CorpusError as error:
             problems.append(str(error))
             continue
@@ -168,8 +162,7 @@ def open_corpus(
         known = pd.read_csv(Path(__file__).with_name("licences.csv"), index_col="layout").T
         files = {"licence": chosen[0].folder / "LICENCE.txt", "citation": chosen[0].folder / "CITATION.bib"}
         own = {text: path.read_text(encoding="utf-8").strip() for text, path in files.items() if path.is_file()}
-        by_name = {item.name: item for item in chosen}
-        return replace(corpus, chosen=[*by_name.values()], **dict(known.get(corpus.name, {})) | own)
+        return replace(corpus, chosen=chosen, **dict(known.get(corpus.name, {})) | own)
     raise CorpusError("\n".join(problems))
 
 
@@ -178,7 +171,7 @@ def _listed(reasons: Mapping[str, str]) -> str:
     return "".join(first) + f"\n  and {len(reasons) - 10} more" * (len(reasons) > 10)
 
 
-def choose(items: list[Item], corpus: Corpus) -> list[Item]:
+def choose(items: list[Item], corpus: Corpus) -> Iterator[Item]:
     """The items in use, split by split."""
     complete(items, corpus.skipped)
     parts = [part for item in items for part in item.cut()]
@@ -187,21 +180,20 @@ def choose(items: list[Item], corpus: Corpus) -> list[Item]:
     # Speech is read no further than needed; elsewhere no copy may lie in another split.
     is_speech = corpus.kind == "speech"
     found = [item for item in found if item.snr_db in (None, SNR_DB)] if is_speech else corpus.usable(found)
-    chosen: list[Item] = []
     try:
         for split, dealt in deal(found, corpus, corpus.kind).items():
             kept = taken(dealt, split, corpus.sizes.get(split), corpus)
-            add_noise(kept, split, corpus)
+            if kept[0].noise:
+                add_noise(kept, kept[0].noise, split, corpus)
             for item in kept:
                 item.split, start, seconds = split, round(item.start, 3), round(item.seconds or 0.0, 3)
                 level = {} if item.snr_db is None else {"snr_db": item.snr_db}
                 item.info = {**item.info, "file": item.file, "start": start, "seconds": seconds, **level}
-            chosen += kept
+            yield from kept
     except CorpusError as error:
         snrs = sorted(item.snr_db for item in parts if item.snr_db is not None and item.mixture)
         wanted = f" (wanted 0 dB, found {snrs[0]:g} to {snrs[-1]:g} dB)" if snrs and is_speech else ""
         raise CorpusError(f"{error}{wanted}; {len(corpus.skipped)} skipped{_listed(corpus.skipped)}") from error
-    return chosen
 
 
 def deal(items: Sequence[Item], corpus: Corpus, kind: str) -> dict[str, list[Item]]:
@@ -244,23 +236,16 @@ def taken(items: Sequence[Item], what: str, limit: int | None, corpus: Corpus) -
     """Usable ones of `items` in an order drawn from the seed, groups in turn, beginnings first, silent vocals last."""
     drawn = [items[place] for place in random_generator(corpus.seed, "order", what).permutation(len(items))]
     drawn.sort(key=lambda item: (item.info.get("vocals") == "silent", item.start if item.noise else 0.0))
-    turns = defaultdict[str, Iterator[int]](itertools.count)
+    turns = {item.group: itertools.count() for item in items}
     if not (kept := corpus.usable(sorted(drawn, key=lambda item: next(turns[item.group])), limit)):
         raise CorpusError(f"no usable recording for {what}")
     return kept
 
 
-def add_noise(items: list[Item], split: str, corpus: Corpus) -> None:
-    """Give items that name a folder of noise one of the split's recordings from there each; the sources take turns."""
-    if (pool := items[0].noise) is None:
-        return
+def add_noise(items: list[Item], pool: Path, split: str, corpus: Corpus) -> None:
+    """Give each of a split's items a recording of the folder `pool` that falls to the split; sources take turns."""
     found = [Item(file, source_of(file), folder=pool, sound=path) for file, path in sound_files(pool).items()]
     heard = taken(deal(found, corpus, "noise")[split], "noise", len(items), corpus)
     for item, noise in zip(items, itertools.cycle(heard), strict=False):
         item.noise, item.digest, item.snr_db = noise.sound, item.digest + noise.digest, SNR_DB
         item.info = {**item.info, "noise_source": noise.group, "noise": noise.file}
-
-
-def source_of(file: str) -> str:
-    """A noise recording's source: its path less suffix and the number at its end, if a letter stands before that."""
-    return re.sub(r"(?<=[^\W\d_])[-_ ]*\d+$", "", file.rsplit(".", 1)[0])

@@ -4,12 +4,10 @@ Of a kind the first layout is taken whose folders are there and can be used.
 """
 
 import difflib
-import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from hashlib import sha256
 from itertools import cycle
 from pathlib import Path
@@ -72,7 +70,7 @@ class Item:
             self.problem = f"too short: {seconds:.2f} s, 1 s is needed" * (seconds < 1)
         except (soundfile.SoundFileError, OSError) as error:
             self.problem, seconds = f"cannot be read as sound ({error})", 0.0
-        count = max(1, math.ceil(seconds / 4))
+        count = max(1, int(np.ceil(seconds / 4)))
         length, ends = seconds / count, [f" part {place}" for place in range(count)] if count > 1 else [""]
         return [replace(self, file=self.file + end, start=n * length, seconds=length) for n, end in enumerate(ends)]
 
@@ -89,8 +87,8 @@ class Item:
         if others or max(lengths) - min(lengths) >= (1024 if is_stem_file else 1):  # AAC may lack a frame
             parts = ", ".join(f"{part} {len(samples)} at {rate} Hz" for part, (samples, rate) in found.items())
             raise AudioError(f"{self.file}: target and mixture do not match in samples ({parts}); copy both again")
-        last = min(lengths) if self.seconds is None else min(*lengths, round(end * rate))
-        return [samples[round(self.start * rate) : last] for samples, _ in found.values()], rate
+        part = slice(round(self.start * rate), round(min(*lengths, end * rate)))
+        return [samples[part] for samples, _ in found.values()], rate
 
 
 Find = Callable[[Path], list[Item] | None]
@@ -169,6 +167,11 @@ def piece_name(file: str) -> str:
     return f"{folder}/{stem}".strip("/") or "."
 
 
+def source_of(file: str) -> str:
+    """A noise recording's source: its path less suffix and the number at its end, if a letter stands before that."""
+    return re.sub(r"(?<=[^\W\d_])[-_ ]*\d+$", "", file.rsplit(".", 1)[0])
+
+
 @layout("speech", "voicebank_demand/ with clean_trainset_56spk_wav/ and noisy_trainset_56spk_wav/ (or 28spk)")
 def voicebank_demand(root: Path) -> list[Item] | None:
     """Pairs of a training set, by speaker (``p226`` of ``p226_001``); with a table of splits also of the test set."""
@@ -214,7 +217,6 @@ def speech_and_noise(root: Path) -> list[Item] | None:
     return items
 
 
-@cache
 def split_list() -> dict[str, dict[str, Any]]:
     """MUSDB18's 150 tracks (sigsep/website, tracklist.csv) by `_spelt` names: ``track``, its ``set``, our ``split``.
 
@@ -242,6 +244,7 @@ def musdb18(root: Path) -> list[Item] | None:
     if not paths and folder != root:
         raise CorpusError(f"{folder}: no track in train/ or test/; unpack MUSDB18 (doi 10.5281/zenodo.1117372) into it")
     items, first, turns = list[Item](), dict[str, str](), cycle(("validation", "test"))
+    tracks = split_list()
     for path in sorted(paths, key=lambda path: (path.is_file(), path.name.casefold(), path.parent.name != "train")):
         stems = {p.stem: p for p in sound_files(path).values()} if path.is_dir() else {"mixture": path, "vocals": path}
         file, name = path.relative_to(folder).as_posix(), path.name if path.is_dir() else path.name[: -len(STEM_FILE)]
@@ -249,11 +252,11 @@ def musdb18(root: Path) -> list[Item] | None:
         problem = f"neither {absent}.wav nor {absent}.flac is there; unpack the track again" if absent else ""
         if (twin := first.setdefault(_spelt(name), file)) != file:
             problem = f"the same track as {twin}"
-        line = split_list().get(_spelt(name), {"track": name, "split": "train" if path.parent.name == "train" else ""})
+        line = tracks.get(_spelt(name), {"track": name, "split": "train" if path.parent.name == "train" else ""})
         title, split = line["track"], line["split"] or (None if problem else next(turns))
         item = Item(file, title, split, {"title": title}, folder, stems.get("vocals", path), stems.get("mixture"))
         items.append(replace(item, movable=True, problem=problem))
-    missing = [line["track"] for spelt, line in split_list().items() if spelt not in first]
+    missing = [line["track"] for spelt, line in tracks.items() if spelt not in first]
     if items and missing and not any("split" in line for line in read_table(folder).values()):
         names = "; ".join(missing[:10]) + " ..." * (len(missing) > 10)
         warnings.warn(f"{folder}: {len(missing)} of MUSDB18's 150 tracks are not there: {names}", stacklevel=3)

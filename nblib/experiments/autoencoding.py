@@ -9,13 +9,12 @@ import pandas as pd
 
 from nblib import audio, parallel, provenance, study
 from nblib.corpora import Corpus, Item
-from nblib.data import recordings
 from nblib.evaluation import aliasing, click_times, frame_snr, peaq_basic, recovered_bandwidth, si_sdr_db
 from nblib.experiments import overview, teachers
 from nblib.losses import ALL, CodecLoss, LossSpec
 from nblib.networks import WaveUNet, through
 from nblib.settings import Settings
-from nblib.study import Row, Sounds, Study, Systems
+from nblib.study import Row, Sounds, Study, Systems, recordings
 from nblib.training import Cell, Run, Source, train_all
 
 HISTORY, ALIASING = "autoencoder_history.csv", "aliasing.csv"

@@ -12,11 +12,10 @@ from scipy.signal import correlate
 from nblib import audio, study
 from nblib.audio import Codec, Geometry, scale
 from nblib.corpora import SPLITS, Corpus, Item, measured_snr_db
-from nblib.data import recordings
 from nblib.entries import TASKS
 from nblib.evaluation.spectra import hole_scores, holes
 from nblib.settings import Settings
-from nblib.study import Row, Sounds, Study, keep_sounds
+from nblib.study import Row, Sounds, Study, keep_sounds, recordings
 from nblib.training import Run
 
 RATES = (16_000, 22_050)  # Hz: MM'19's and IJCNN'20's

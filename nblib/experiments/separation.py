@@ -18,7 +18,6 @@ from torch.utils.benchmark import timer
 
 from nblib import provenance, study
 from nblib.corpora import Corpus, Item, measured_snr_db, mix
-from nblib.data import recordings
 from nblib.entries import BASELINE, CODEC, SPEECH, TASKS, VOCALS
 from nblib.errors import check_choice
 from nblib.evaluation import score
@@ -26,7 +25,7 @@ from nblib.experiments import teachers
 from nblib.losses import CodecLoss, L1Loss, LossSpec, WeightedLoss
 from nblib.networks import CONFIGURATIONS, MaskUNet
 from nblib.settings import Settings
-from nblib.study import Row, Sounds, Study
+from nblib.study import Row, Sounds, Study, recordings
 from nblib.training import Cell, NetworkSpec, Run, Source, train_all
 
 COSTS, LOSS_FILE = "configuration_costs.csv", "codec_loss_f.safetensors"

@@ -12,7 +12,6 @@ from torch import Tensor
 from nblib import audio, provenance, study
 from nblib.audio import Codec, Geometry
 from nblib.corpora import SPLITS, Corpus, Item
-from nblib.data import recordings
 from nblib.entries import LossNetwork
 from nblib.errors import TrainingDiverged, check_choice
 from nblib.evaluation.intervals import contrast
@@ -20,7 +19,7 @@ from nblib.experiments.overview import against_codec, codec_title, different, ke
 from nblib.losses import LossSpec
 from nblib.networks import WaveUNet, through
 from nblib.settings import Settings
-from nblib.study import Row, Study
+from nblib.study import Row, Study, recordings
 from nblib.training import Cell, Run, Source, train_all
 
 HISTORY, FIGURE2 = "loss_network_history.csv", "figure2"

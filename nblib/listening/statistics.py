@@ -10,8 +10,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
-from scipy.stats import t as student
+from scipy import stats
 from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.stats.multitest import multipletests
@@ -35,8 +34,7 @@ def outcomes(votes: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
 
 def wilson_interval(successes: np.ndarray | float, trials: np.ndarray | float) -> np.ndarray:
     """Ends of the 95 % interval of a share by Wilson (1927), too narrow for votes where participants differ."""
-    ends = proportion_confint(np.asarray(successes), np.asarray(trials), alpha=0.05, method="wilson")
-    return np.clip(ends, 0, 1)
+    return np.clip(proportion_confint(successes, trials, alpha=0.05, method="wilson"), 0, 1)
 
 
 def preference_rates(votes: pd.DataFrame, by: Sequence[str] = (), seed: int = 0) -> pd.DataFrame:
@@ -119,7 +117,7 @@ def _simulated(votes: pd.DataFrame) -> bool:
 def _against_chance(table: pd.DataFrame) -> dict[str, float]:
     first, second, ties = (int((table["outcome"] == outcome).sum()) for outcome in (1, -1, 0))
     nets = table.groupby("participant")["outcome"].sum().to_numpy()
-    sign_p = float(binomtest(first, first + second).pvalue) if first + second else 1.0
+    sign_p = float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0
     counts = {"wins_1": first, "wins_2": second, "ties": ties, "participants": len(nets)}
     return counts | {"sign_p": sign_p, "flip_p": sign_flip_test(nets)}
 
@@ -137,9 +135,8 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
     people = table["participant"].nunique()
     if people < 2:
         raise ParameterError("votes: all are of one participant, so that people's spread is unknown; ask more people")
-    met = sorted({*zip(table["system_1"], table["system_2"], strict=True)})
-    systems = sorted({system for pair in met for system in pair})
-    pairs = list(combinations(systems, 2)) if prior else met
+    systems = sorted({*table["system_1"], *table["system_2"]})
+    pairs = sorted(combinations(systems, 2) if prior else {*zip(table["system_1"], table["system_2"], strict=True)})
     # Votes per participant, pair and outcome [participants, pairs, outcomes], the prior's last.
     cells = pd.MultiIndex.from_tuples([(*pair, outcome) for pair in pairs for outcome in (1, -1, 0)])
     counted = pd.crosstab(table["participant"], [table["system_1"], table["system_2"], table["outcome"]])
@@ -153,7 +150,7 @@ def davidson(votes: pd.DataFrame, prior: float = 0.0) -> pd.DataFrame:
     if not counts[..., 2].any():  # nu is 0 and the model is Bradley and Terry's
         design, counts = design[:, :2, :-1], counts[..., :2]
     value, error = (found[: len(systems)] for found in _fit(design, counts))
-    half = student.ppf(0.975, people - 1) * error
+    half = stats.t.ppf(0.975, people - 1) * error
     columns = {"log_strength": value, "standard_error": error, "low": value - half, "high": value + half}
     return pd.DataFrame({"system": systems} | columns)
 

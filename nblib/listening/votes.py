@@ -29,13 +29,11 @@ BIAS_OF_NOISE = 0.2  # standard deviation of a participant's bias over the choic
 
 def presented(pairs: pd.DataFrame, seed: int, participants: Sequence[int]) -> pd.DataFrame:
     """The pairs as each participant meets them: in an order and with sides (columns ``_a``, ``_b``) of their own."""
+    sides = [(name, f"{name[:-1]}b") for name in pairs.columns if name.endswith("_a") and f"{name[:-1]}b" in pairs]
+    swapped = pairs.rename(columns={old: new for a, b in sides for old, new in ((a, b), (b, a))})
     generators = [random_generator("presentation", seed, number) for number in participants]
-    drawn = [(own.permutation(len(pairs)), own.random(len(pairs)) < 0.5) for own in generators]
-    order, swapped = (np.concatenate(own) for own in zip(*drawn, strict=True))
-    shown = pairs.iloc[order].reset_index(drop=True)
-    sides = [name[:-1] for name in shown.columns if name.endswith("_a") and f"{name[:-1]}b" in shown]
-    of_a = {f"{name}a": shown[f"{name}a"].mask(swapped, shown[f"{name}b"]) for name in sides}
-    return shown.assign(**of_a, **{f"{name}b": shown[f"{name}b"].mask(swapped, shown[f"{name}a"]) for name in sides})
+    rows = [own.permutation(len(pairs)) + len(pairs) * (own.random(len(pairs)) < 0.5) for own in generators]
+    return pd.concat([pairs, swapped]).iloc[np.concatenate(rows)].reset_index(drop=True)
 
 
 def model_votes(
@@ -115,7 +113,6 @@ def passed_checks(votes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     catch = votes["kind"] == "catch"
     right = catch & (votes["choice"] == np.where(votes["system_a"] == SPOILT, "b", "a"))
     people = pd.DataFrame({"catch": catch, "caught": right}).groupby(votes["participant"]).sum().reset_index()
-    kept = people["caught"] >= CAUGHT * people["catch"]
-    reason = np.select([people["catch"] == 0, kept], ["no catch pairs", "passed"], "missed catch pairs")
-    people = people.assign(kept=kept, reason=reason)
+    people["kept"] = kept = people["caught"] >= CAUGHT * people["catch"]
+    people["reason"] = np.select([people["catch"] == 0, kept], ["no catch pairs", "passed"], "missed catch pairs")
     return votes[votes["participant"].isin(people["participant"][kept])].reset_index(drop=True), people

@@ -9,7 +9,7 @@ from helpers.corpora import BENCH, RATE, burst, groups, loud, on_real, opened, p
 
 from nblib.audio.signals import noise_segment
 from nblib.corpora import SPLITS, measured_snr_db
-from nblib.corpora.corpus import source_of
+from nblib.corpora.layouts import source_of
 from nblib.errors import CorpusError
 
 

@@ -11,7 +11,6 @@ import torch
 
 from nblib import audio, study, tables
 from nblib.corpora import Mixture
-from nblib.data import recordings
 from nblib.entries import SPEECH, TASKS, VOCALS
 from nblib.evaluation import score, si_sdr_db
 from nblib.experiments import CAPACITY, CONFIGURATION, separation, teachers
@@ -28,7 +27,7 @@ def rows(tiny_ijcnn: Settings) -> pd.DataFrame:
 
 def test_every_network_has_a_row_per_item_with_its_tasks_measures_alone(tiny_ijcnn, rows):
     for task, capacities in tiny_ijcnn.trained_capacities.items():
-        items = [item.name for item in recordings(tiny_ijcnn, task).items("test")]
+        items = [item.name for item in study.recordings(tiny_ijcnn, task).items("test")]
         networks = rows[rows["seed"].notna() & (rows["task"] == task)]
         expected = list(product(capacities, ("l1", "codec", "sound"), tiny_ijcnn.seeds(), items))
         found = networks[["capacity", "contender", "seed", "item"]].itertuples(index=False, name=None)
@@ -48,7 +47,7 @@ def test_the_input_and_the_oracle_mask_stand_beside_and_no_network_comes_under_t
     oracle, others = bounds.loc["oracle_mask"], own[own["contender"] != "oracle_mask"]
     assert (others["l1"].to_numpy() > oracle["l1"][others["item"]].to_numpy()).all()
     for _, _, item in separation.pieces(tiny_ijcnn, [task]):
-        mixture = recordings(tiny_ijcnn, task).load(item)
+        mixture = study.recordings(tiny_ijcnn, task).load(item)
         inputs, target = (scaled(samples, tiny_ijcnn) for samples in (mixture.mixture, mixture.target))
         missing = over_sound((target - inputs).clamp(min=0), len(mixture.target))
         assert oracle["l1"][item.name] == pytest.approx(missing, rel=1e-3)
@@ -63,7 +62,7 @@ def test_the_input_and_the_oracle_mask_stand_beside_and_no_network_comes_under_t
 @pytest.mark.parametrize(("task", "contender"), [(SPEECH, "codec"), (VOCALS, "sound")])
 def test_a_networks_row_is_its_run_on_its_item_worked_out_anew(tiny_ijcnn, rows, task, contender):
     own = rows[(rows["contender"] == contender) & (rows["capacity"] == "P2") & (rows["task"] == task)]
-    row, corpus = own.iloc[1], recordings(tiny_ijcnn, task)
+    row, corpus = own.iloc[1], study.recordings(tiny_ijcnn, task)
     run = load(row["run"])
     assert (run.record["config"]["seed"], run.status) == (row["seed"], row["status"])
     mixture = corpus.load(next(item for item in corpus.items("test") if item.name == row["item"]))
@@ -85,7 +84,7 @@ def over_sound(values: torch.Tensor, length: int) -> float:
 
 
 def test_a_song_without_vocals_has_an_l1_and_nothing_else(tiny_ijcnn, rows):
-    songs = recordings(tiny_ijcnn, VOCALS)
+    songs = study.recordings(tiny_ijcnn, VOCALS)
     first, other = songs.items("test")
     silent, loaded = dataclasses.replace(first, info={**first.info, "vocals": "silent"}), songs.load(first)
     sounds = {silent.name: Mixture(0 * loaded.target, loaded.noise, loaded.noise), other.name: songs.load(other)}

@@ -10,13 +10,13 @@ import torch
 from nblib import audio, study, tables
 from nblib.audio import Codec
 from nblib.corpora import Item
-from nblib.data import recordings
 from nblib.entries import Teacher
 from nblib.errors import ParameterError, TrainingDiverged
 from nblib.evaluation import hole_scores
 from nblib.experiments import LOSS_NETWORKS, teachers
 from nblib.experiments.overview import different, excerpts, short_title
 from nblib.settings import Settings, settings
+from nblib.study import recordings
 from nblib.training import load
 
 TEACHERS, SYSTEMS = ["ijcnn20", "mm19_spectral", "mm19_time_domain"], ["identity", "low_pass", "emulation"]
