@@ -141,8 +141,9 @@ def _series(axes: Axes, data: pd.DataFrame, names: list[str], series: Sequence[t
         error, aside = whiskers(pooled, "value"), 0.0 if quantity == "test_l1" else 0.03
         axes.errorbar(pooled["x"], pooled["value"], error, fmt="-o", color=colour, capsize=3, label=f"{label}, here")
         axes.plot(single["x"], single["value"], ".", color=colour, alpha=0.4, markersize=5)
-        spread = paper["spread"].fillna(0)
-        axes.errorbar(paper["x"] + aside, paper["value"], spread, color=colour, label=f"{label}, paper", **style)
+        if not paper.empty:
+            error, style["label"] = paper["spread"].fillna(0), f"{label}, paper"
+            axes.errorbar(paper["x"] + aside, paper["value"], error, color=colour, **style)
 
 
 def effects_figure(effects: pd.DataFrame, units: Names, titles: Names, group: str = "capacity") -> Figure:
