@@ -170,7 +170,8 @@ def _execute(job: Job) -> str:
     def cell_starts(cell: nbformat.NotebookNode, cell_index: int) -> None:
         job.where = f"in cell {cell_index + 1}: {cell.source.strip().splitlines()[0]}"
 
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is in the report
+    for name in ("papermill", "asyncio"):  # what they would say, of a cell that Ctrl-C ended too, is in the report
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     how: dict[str, Any] = {"kernel_name": "python3", "language": "python", "cwd": job.notebook.path.parent}
     how |= {"stdout_file": sys.stdout, "stderr_file": sys.stderr, "progress_bar": False, "on_cell_start": cell_starts}
     # Where all cores are busy, a kernel may be slow to start, and the last outputs of a cell to arrive.
