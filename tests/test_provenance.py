@@ -44,9 +44,7 @@ def test_a_commit_shows_changed_files_and_is_unknown_outside_git(monkeypatch, tm
         subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
 
     (tmp_path / "file.py").write_text("1\n")
-    git("init")
-    git("add", ".")
-    git("commit", "-m", "first")
+    git("init"), git("add", "."), git("commit", "-m", "first")
     clean = provenance.commit()
     assert len(clean) == 12 and int(clean, 16) >= 0
     (tmp_path / "file.py").write_text("2\n")

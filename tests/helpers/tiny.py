@@ -51,7 +51,6 @@ class Pairs:
     fingerprint: str = "low pass"
 
     def __call__(self, split: str) -> PatchPairs:
-        """The patches of a split."""
         return self.made(split)
 
 

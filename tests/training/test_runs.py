@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,7 @@ from nblib.training import Cell, NetworkSpec, PatchPairs, Run, Training, View, l
 from nblib.training.runs import spread
 
 pytestmark = pytest.mark.usefixtures("own_data")
-
-
-def trained(cell: Cell) -> Run:
-    return train_or_load(cell, "cpu")
+trained = partial(train_or_load, device="cpu")
 
 
 def bits(run: Run) -> bytes:
