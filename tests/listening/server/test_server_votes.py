@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -135,14 +136,12 @@ def test_a_killed_server_loses_no_vote_that_it_confirmed_and_people_go_on(folder
     confirmed: list[int] = []
 
     def take_part(person: Person, at_most: int = 30) -> None:
-        try:
+        with suppress(OSError, http.client.HTTPException):  # refused, reset, or broken off within an answer
             while person.state["trial"]:
                 person.answer("a")
                 confirmed.append(1)
                 if len(confirmed) >= at_most:
                     server.kill()
-        except (OSError, http.client.HTTPException):  # refused, reset, or broken off within an answer
-            person.connection.close()
 
     for person in people:
         person.start("x")
@@ -153,6 +152,7 @@ def test_a_killed_server_loses_no_vote_that_it_confirmed_and_people_go_on(folder
     assert 30 <= len(confirmed) <= len(choices(folder)) < 64
     server = start_server(folder, port)
     for person in people:
+        person.connection.close()  # to the server that was killed, also of those who had ended before
         person.state = json.loads(person.request("GET", "/api/state")[1])
         take_part(person, at_most=100)
         assert person.state["trial"] is None
