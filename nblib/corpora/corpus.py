@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class Corpus:
     licence: str = "that of the recordings"
     citation: str = ""
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Changes with the settings and any sample in use, not with the place."""
         settings = [VERSION, self.kind, self.sample_rate, self.seed, importlib.metadata.version("soxr")]
