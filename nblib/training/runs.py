@@ -25,6 +25,7 @@ from nblib.training.store import PatchPairs, Source, View
 
 VERSION = 4  # raised when the code changes what a configuration trains to
 COLLAPSED_SPREAD = 0.01  # with less `spread` a network came to nothing: a constant mask, or silence
+THREADS = 1  # of torch while it trains: they order its sums, so their number is part of the configuration
 RECORD, WEIGHTS = "run.json", "network.safetensors"
 REMEDY = "remove the folder and run again: it is made anew"
 
@@ -42,14 +43,13 @@ class Cell:
     loss: LossSpec
     training: Training
     domain: str
-    threads: int = 1  # torch's threads order its sums, so their number is part of the configuration
 
     @cached_property
     def config(self) -> dict[str, Any]:
         """What decides what it comes to, as plain JSON values."""
-        parts = {name: getattr(self, name) for name in ("network", "loss", "training", "domain", "threads")}
+        parts = {name: getattr(self, name) for name in ("network", "loss", "training", "domain")}
         of_data = {"geometry": self.data.geometry, "data": self.data.fingerprint, "seed": self.labels["seed"]}
-        return provenance.canonical(parts | of_data)
+        return provenance.canonical(parts | of_data | {"threads": THREADS})
 
     @cached_property
     def hash(self) -> str:
@@ -110,7 +110,7 @@ def train_or_load(cell: Cell, device: str) -> Run:
     if (folder / RECORD).exists():
         return load(cell.hash, **cell.labels)
     provenance.deterministic()
-    with provenance.torch_threads(cell.threads):
+    with provenance.torch_threads(THREADS):
         provenance.seed_everything(seed, "weights")
         network = cell.network.build().to(device)
         teacher = load(cell.loss.teacher).network() if cell.loss.teacher else None
